@@ -1,0 +1,323 @@
+//! What the engine says: transitions while it runs, a report at the end. Data only.
+
+use crate::model::{Attributes, MetricIdentity, Nanos};
+use std::sync::Arc;
+
+/// An event was opened or closed.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// The instant of the transition.
+    pub at: Nanos,
+    /// The event as it stands after it.
+    pub event: Event,
+}
+
+/// One event: a definition was violated on an entity.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Deterministic: the same input gives the same id.
+    pub id: String,
+    /// Index of the definition.
+    pub definition: usize,
+    /// The entity; `None` for rules that are not about one (counts, verification of a named label).
+    pub entity: Option<Arc<EntityLabel>>,
+    /// Open or closed.
+    pub state: EventState,
+    /// First violating instant.
+    pub start: Nanos,
+    /// Newest violating instant.
+    pub last_violation: Nanos,
+    /// Highest severity of a rule that violated so far.
+    pub severity: i64,
+    /// The rules violated at `start`, with all their violating series.
+    pub rules: Vec<ViolatedRule>,
+    /// The worst margin so far.
+    pub peak: Option<Peak>,
+}
+
+/// Whether an event is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventState {
+    /// Not closed yet.
+    Open,
+    /// Over.
+    Closed {
+        /// First judged instant after the last violation that did not violate.
+        end: Nanos,
+        /// When the grace period was over.
+        closed_at: Nanos,
+        /// Why it was closed.
+        reason: CloseReason,
+    },
+}
+
+/// Why an event was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// At least one instant after the last violation was clear.
+    Recovered,
+    /// Nothing could be judged after the last violation.
+    NoData,
+}
+
+/// How an entity is named in outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityLabel {
+    /// The identifying attributes, or the whole resource when it has no service name or instance id.
+    pub resource: Attributes,
+    /// `<service.name> (<service.instance.id>)`, as far as present.
+    pub label: String,
+}
+
+/// A rule violated at the opening of an event.
+#[derive(Clone, Debug)]
+pub struct ViolatedRule {
+    /// Index in the definition's rules.
+    pub index: usize,
+    /// Its violating series, ordered by metric, attributes, first arrival. Empty for presence rules.
+    pub series: Vec<ViolatingSeries>,
+    /// What a presence rule counted, when it counts.
+    pub observed: Option<f64>,
+}
+
+/// A series that violated a rule.
+#[derive(Clone, Debug)]
+pub struct ViolatingSeries {
+    /// Its metric.
+    pub metric: Arc<MetricIdentity>,
+    /// Its attributes; empty for a merged series.
+    pub attributes: Arc<Attributes>,
+    /// The aggregate.
+    pub value: f64,
+    /// Points inside the window.
+    pub points: usize,
+}
+
+/// A value at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// The aggregate.
+    pub value: f64,
+    /// When it was judged.
+    pub at: Nanos,
+}
+
+/// The worst value of an event.
+#[derive(Clone, Debug)]
+pub struct Peak {
+    /// Value and instant.
+    pub observation: Observation,
+    /// Index of the rule.
+    pub rule: usize,
+    /// The series; `None` for presence rules.
+    pub series: Option<SeriesLabel>,
+}
+
+/// The nearest a definition came to being violated, or the worst it was.
+#[derive(Clone, Debug)]
+pub struct Nearest {
+    /// Value and instant.
+    pub observation: Observation,
+    /// Index of the rule.
+    pub rule: usize,
+    /// Distance to the threshold, negative on the violating side.
+    pub margin: f64,
+    /// Points inside the window.
+    pub points: usize,
+    /// The series; `None` for presence rules.
+    pub series: Option<SeriesLabel>,
+}
+
+/// How a series is named in outputs.
+#[derive(Clone, Debug)]
+pub struct SeriesLabel {
+    /// Its entity.
+    pub entity: Arc<EntityLabel>,
+    /// Its metric.
+    pub metric: Arc<MetricIdentity>,
+    /// Its attributes; empty for a merged series.
+    pub attributes: Arc<Attributes>,
+}
+
+/// Everything that was judged.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Each event once, in its final state, by start, definition and entity.
+    pub events: Vec<Event>,
+    /// One per definition, in the order of the definitions.
+    pub definitions: Vec<DefinitionReport>,
+    /// What came in.
+    pub counts: Counts,
+    /// What the input covered.
+    pub coverage: Coverage,
+    /// Series that several processes write (alternating start times), first arrival first.
+    pub several_writers: Vec<SeriesLabel>,
+    /// Monotonic delta sums that sent a negative delta, first arrival first.
+    pub negative_deltas: Vec<Arc<MetricIdentity>>,
+    /// Every metric that arrived with its number of series, for "matches nothing" hints; by metric id.
+    pub metrics: Vec<(Arc<MetricIdentity>, usize)>,
+}
+
+/// Points, series, entities, and what was dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Decoded points, whatever became of them.
+    pub points: u64,
+    /// Series with at least one point that passed the checks up to `future`.
+    pub series: u64,
+    /// Entities with at least one such point.
+    pub entities: u64,
+    /// Dropped points by reason; indexed by [`DropReason`].
+    pub dropped: [u64; DropReason::ALL.len()],
+}
+
+/// First and last `at` with a point that had a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// First.
+    pub from: Option<Nanos>,
+    /// Last.
+    pub to: Option<Nanos>,
+}
+
+/// Why a point was dropped, in the order of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// The flag "no recorded value", or no value at all.
+    NoRecordedValue,
+    /// Not a finite number (for histograms: sum, min or max).
+    NotFinite,
+    /// A histogram whose bucket counts do not fit its bounds, or attributes that cannot be read.
+    Malformed,
+    /// A summary.
+    Summary,
+    /// No time.
+    NoTime,
+    /// More than five minutes later than its arrival.
+    Future,
+    /// Older than the longest window that could have used it.
+    TooLate,
+    /// The series has a point of that time.
+    Duplicate,
+    /// The series has as many points as are kept.
+    TooDense,
+}
+
+impl DropReason {
+    /// All reasons in the order of the checks.
+    pub const ALL: [DropReason; 9] = [
+        DropReason::NoRecordedValue,
+        DropReason::NotFinite,
+        DropReason::Malformed,
+        DropReason::Summary,
+        DropReason::NoTime,
+        DropReason::Future,
+        DropReason::TooLate,
+        DropReason::Duplicate,
+        DropReason::TooDense,
+    ];
+
+    /// The name used in documents and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DropReason::NoRecordedValue => "no_recorded_value",
+            DropReason::NotFinite => "not_finite",
+            DropReason::Malformed => "malformed",
+            DropReason::Summary => "summary",
+            DropReason::NoTime => "no_time",
+            DropReason::Future => "future",
+            DropReason::TooLate => "too_late",
+            DropReason::Duplicate => "duplicate",
+            DropReason::TooDense => "too_dense",
+        }
+    }
+}
+
+/// What became of one definition.
+#[derive(Clone, Debug)]
+pub struct DefinitionReport {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Series selected by any of its rules and its query.
+    pub matched_series: u64,
+    /// Entities with a series whose resource its query selects.
+    pub matched_entities: u64,
+    /// Number of (rule, series, instant) with a value.
+    pub evaluations: u64,
+    /// Number of (rule, series, instant) with points but not enough coverage.
+    pub warming_up: u64,
+    /// Instants at which the definition was violated on an entity, summed over entities, in steps of its grid.
+    pub violating: u64,
+    /// The grid step.
+    pub step: Nanos,
+    /// The evaluation with the smallest margin.
+    pub nearest: Option<Nearest>,
+    /// Per rule: the series it selected and how often it was judged.
+    pub rules: Vec<RuleReport>,
+}
+
+/// What became of one rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleReport {
+    /// Series it selected.
+    pub matched_series: u64,
+    /// Evaluations with a value.
+    pub evaluations: u64,
+    /// Evaluations without enough coverage.
+    pub warming_up: u64,
+    /// Highest number of seconds of its window that was covered at once, over all its series, in nanoseconds.
+    pub best_covered: Nanos,
+}
+
+/// The verdict over one definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// At least one event.
+    Fired,
+    /// No event, and every rule was judged at least once.
+    Quiet,
+    /// It could not be judged.
+    Inconclusive(InconclusiveReason),
+    /// Switched off.
+    Disabled,
+}
+
+/// Why a definition could not be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InconclusiveReason {
+    /// No series matches a rule.
+    NoSeries,
+    /// No entity matches the query.
+    NoEntity,
+    /// No window was covered well enough.
+    WarmingUp,
+    /// Windows were covered, but the aggregate had no value.
+    NoValue,
+    /// The definition itself has a problem.
+    Problem,
+}
+
+impl InconclusiveReason {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InconclusiveReason::NoSeries => "no_series",
+            InconclusiveReason::NoEntity => "no_entity",
+            InconclusiveReason::WarmingUp => "warming_up",
+            InconclusiveReason::NoValue => "no_value",
+            InconclusiveReason::Problem => "problem",
+        }
+    }
+}
+
+impl Verdict {
+    /// The word used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Fired => "fired",
+            Verdict::Quiet => "quiet",
+            Verdict::Inconclusive(_) => "inconclusive",
+            Verdict::Disabled => "disabled",
+        }
+    }
+}

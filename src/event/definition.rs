@@ -1,0 +1,270 @@
+//! The typed form of one event definition.
+
+use super::{MetricId, MetricPattern, Query};
+
+/// One event definition, ready to be judged or with the reason why it cannot be.
+#[derive(Clone, Debug)]
+pub struct EventDefinition {
+    /// The definition's name in outputs and options: the file name without `.json`, made unique among loaded files.
+    pub name: String,
+    /// The file it came from, as the caller named it.
+    pub file: String,
+    /// The `name` field: the title people see.
+    pub title: String,
+    /// The `description` field.
+    pub description: String,
+    /// The `entityType` field; shown, never a condition.
+    pub entity_type: String,
+    /// The dynamic focus query; an absent or blank one selects every resource.
+    pub query: Query,
+    /// False when the definition is switched off.
+    pub enabled: bool,
+    /// True when an incident is raised instead of an issue.
+    pub triggering: bool,
+    /// Grace period until the event is closed, in milliseconds.
+    pub expiration_ms: i64,
+    /// How several rules combine.
+    pub operator: LogicalOperator,
+    /// The rules; empty only when `problem` says so.
+    pub rules: Vec<Rule>,
+    /// Why the definition cannot be judged, when it cannot.
+    pub problem: Option<String>,
+}
+
+impl EventDefinition {
+    /// True when the engine judges it: enabled and without a problem.
+    pub fn is_judged(&self) -> bool {
+        self.enabled && self.problem.is_none()
+    }
+}
+
+/// How the rules of a definition combine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogicalOperator {
+    /// All rules must be violated.
+    And,
+    /// One violated rule is enough.
+    Or,
+}
+
+/// One entry of a definition's `rules`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The `ruleType` as written.
+    pub rule_type: String,
+    /// 5 is a warning, 10 critical.
+    pub severity: i64,
+    /// What the rule judges.
+    pub kind: RuleKind,
+}
+
+/// What a rule judges.
+#[derive(Clone, Debug)]
+pub enum RuleKind {
+    /// An aggregate of a metric over a window, compared with a value.
+    Threshold(Threshold),
+    /// The presence of entities.
+    Presence(Presence),
+}
+
+/// A threshold rule.
+#[derive(Clone, Debug)]
+pub struct Threshold {
+    /// Which series it looks at.
+    pub selector: Selector,
+    /// How the points of the window become one value.
+    pub aggregation: Aggregation,
+    /// Length of the window, in milliseconds; above 0.
+    pub window_ms: i64,
+    /// Length of the roll-up buckets, in milliseconds; 0 means none.
+    pub rollup_ms: i64,
+    /// The comparison that violates.
+    pub condition: Condition,
+}
+
+/// Which series a threshold rule looks at.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// `metricName`.
+    Id(MetricId),
+    /// `metricPattern`.
+    Pattern(MetricPattern),
+}
+
+/// How the points of a window become one value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aggregation {
+    /// Mean.
+    Avg,
+    /// Sum.
+    Sum,
+    /// Smallest.
+    Min,
+    /// Largest.
+    Max,
+    /// Increase per second.
+    Rate,
+    /// Increase.
+    Delta,
+    /// Number of points; of histograms the number of observations.
+    Count,
+    /// Last minus first.
+    AbsoluteDiff,
+    /// Last minus first, in relation to the size of the first.
+    RelativeDiff,
+    /// A percentile, as a fraction: 0.95 for `p95`.
+    Percentile(f64),
+}
+
+/// A comparison with a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Condition {
+    /// How to compare.
+    pub operator: CompareOp,
+    /// What to compare with.
+    pub value: f64,
+}
+
+/// A comparison operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompareOp {
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `=`, also written `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl CompareOp {
+    /// The published spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CompareOp::Greater => ">",
+            CompareOp::GreaterOrEqual => ">=",
+            CompareOp::Less => "<",
+            CompareOp::LessOrEqual => "<=",
+            CompareOp::Equal => "=",
+            CompareOp::NotEqual => "!=",
+        }
+    }
+}
+
+impl Condition {
+    /// True when `value` violates.
+    #[inline]
+    pub fn holds(&self, value: f64) -> bool {
+        match self.operator {
+            CompareOp::Greater => value > self.value,
+            CompareOp::GreaterOrEqual => value >= self.value,
+            CompareOp::Less => value < self.value,
+            CompareOp::LessOrEqual => value <= self.value,
+            CompareOp::Equal => value == self.value,
+            CompareOp::NotEqual => value != self.value,
+        }
+    }
+
+    /// Distance to the threshold: negative on the violating side, `|v - c|` for `=`, `-|v - c|` for `!=`.
+    #[inline]
+    pub fn margin(&self, value: f64) -> f64 {
+        match self.operator {
+            CompareOp::Greater | CompareOp::GreaterOrEqual => self.value - value,
+            CompareOp::Less | CompareOp::LessOrEqual => value - self.value,
+            CompareOp::Equal => (value - self.value).abs(),
+            CompareOp::NotEqual => -(value - self.value).abs(),
+        }
+    }
+}
+
+/// A rule about the presence of entities. Text matching ignores case.
+#[derive(Clone, Debug)]
+pub enum Presence {
+    /// `entity_count`: how many entities are present.
+    Count {
+        /// The comparison that violates.
+        condition: Condition,
+    },
+    /// `entity_count_verification`: how many matching entities are present.
+    CountVerification {
+        /// Which entities count.
+        matching: EntityMatch,
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+        /// The comparison that violates.
+        condition: Condition,
+    },
+    /// `entity_verification`: a matching entity must be present.
+    Verification {
+        /// Which entities are meant.
+        matching: EntityMatch,
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+    },
+    /// `host_availability`: entities seen before must stay present.
+    Availability {
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+        /// An absent entity is forgotten this long after its newest point, in milliseconds.
+        close_after_ms: i64,
+        /// Only entities whose resource passes the filter are meant.
+        tag_filter: Option<TagFilter>,
+    },
+    /// `system` with `entity.offline`: as availability, with the defaults.
+    Offline,
+}
+
+/// Which entities a verification rule means.
+#[derive(Clone, Debug)]
+pub struct EntityMatch {
+    /// The `matchingEntityType`.
+    pub entity_type: String,
+    /// The text to compare an entity's label with.
+    pub label: String,
+    /// How to compare.
+    pub operator: MatchOperator,
+}
+
+/// How a text is compared with a placeholder or label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchOperator {
+    /// Equal.
+    Is,
+    /// Somewhere inside.
+    Contains,
+    /// At the beginning.
+    StartsWith,
+    /// At the end.
+    EndsWith,
+    /// Always.
+    Any,
+}
+
+impl MatchOperator {
+    /// Whether `text` matches; the caller folds the case where that is wanted.
+    pub fn matches(self, text: &str, placeholder: &str) -> bool {
+        match self {
+            MatchOperator::Is => text == placeholder,
+            MatchOperator::Contains => text.contains(placeholder),
+            MatchOperator::StartsWith => text.starts_with(placeholder),
+            MatchOperator::EndsWith => text.ends_with(placeholder),
+            MatchOperator::Any => true,
+        }
+    }
+}
+
+/// The `tagFilter` of a host availability rule.
+#[derive(Clone, Debug)]
+pub struct TagFilter {
+    /// The tag's key.
+    pub key: String,
+    /// The operator as written (`EQUALS`, `NOT_EQUAL`, `CONTAINS`, …).
+    pub operator: String,
+    /// The value to compare with.
+    pub value: String,
+}

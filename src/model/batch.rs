@@ -1,0 +1,104 @@
+//! The points of one export, as ranges of its body.
+//!
+//! Nothing is owned but the body: names and attributes stay the bytes that arrived, so that decoding allocates nothing
+//! once the lists have grown, and a series is recognised by comparing bytes. What the bytes mean is `otlp`'s to say.
+
+use super::{Kind, Nanos, Temporality};
+use bytes::Bytes;
+
+/// A range of bytes of a [`Batch`]'s body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+/// The decoded form of one body: three flat lists over its bytes.
+///
+/// `resources[i].metrics_end` and `metrics[i].points_end` close the runs that start where the one before ended, so the
+/// lists nest without pointers: resource i owns the metrics from `resources[i-1].metrics_end` on, and so on.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The protobuf bytes all spans point into (for JSON: their transcription).
+    pub body: Bytes,
+    /// One per `ResourceMetrics`.
+    pub resources: Vec<ResourceSpan>,
+    /// One per metric with at least one point.
+    pub metrics: Vec<MetricSpan>,
+    /// One per data point, in the order of the body.
+    pub points: Vec<PointSpan>,
+}
+
+/// One `ResourceMetrics`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResourceSpan {
+    /// The `Resource` message.
+    pub raw: Span,
+    /// Index behind the resource's last metric in [`Batch::metrics`].
+    pub metrics_end: u32,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MetricSpan {
+    /// Name of the instrumentation scope (text).
+    pub scope: Span,
+    /// Version of the instrumentation scope (text).
+    pub scope_version: Span,
+    /// Name of the metric (text).
+    pub name: Span,
+    /// The whole `Metric` message: unit and description are read from it when they are asked for.
+    pub raw: Span,
+    /// Data kind.
+    pub kind: Kind,
+    /// Temporality; `Cumulative` for gauges and for an unspecified one.
+    pub temporality: Temporality,
+    /// Whether a sum is declared monotonic.
+    pub monotonic: bool,
+    /// Index behind the metric's last point in [`Batch::points`].
+    pub points_end: u32,
+}
+
+/// One data point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointSpan {
+    /// The `attributes` fields, tags and lengths included, without a gap.
+    pub attributes: Span,
+    /// `time_unix_nano`; 0 when the client set none.
+    pub time: Nanos,
+    /// `start_time_unix_nano`; 0 when the client set none.
+    pub start: Nanos,
+    /// What the point says.
+    pub value: PointValue,
+}
+
+/// The value of a data point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PointValue {
+    /// The flag "no recorded value", or a number point without a number.
+    None,
+    /// Gauge or sum; integers are converted.
+    Number(f64),
+    /// The message of a histogram or exponential histogram point, still encoded.
+    Histogram(Span),
+    /// A summary point.
+    Summary,
+}
+
+impl Batch {
+    /// The bytes of a span.
+    #[inline]
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        &self.body[span.start as usize..span.end as usize]
+    }
+
+    /// Empties the lists and keeps their room for the next body.
+    pub fn clear(&mut self) {
+        self.body = Bytes::new();
+        self.resources.clear();
+        self.metrics.clear();
+        self.points.clear();
+    }
+}

@@ -1,0 +1,16 @@
+//! The nouns every room speaks: instants, attributes, metric kinds, histograms, and the [`Batch`] of one export.
+//!
+//! Owns the data types and nothing else: no parsing, no arithmetic over windows, no rules. A type lands here when two
+//! rooms that may not see each other have to pass it on.
+
+mod attributes;
+mod batch;
+mod histogram;
+mod metric;
+mod time;
+
+pub use attributes::{Attributes, Value};
+pub use batch::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
+pub use histogram::{Buckets, ExponentialBuckets, Histogram};
+pub use metric::{Kind, MetricIdentity, Temporality};
+pub use time::{MINUTE, MS, Nanos, SECOND, clamp_time, to_ms};
