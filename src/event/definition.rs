@@ -1,6 +1,7 @@
 //! The typed form of one event definition.
 
 use super::{MetricId, MetricPattern, Query};
+use crate::model::Aggregation;
 
 /// One event definition, ready to be judged or with the reason why it cannot be.
 #[derive(Clone, Debug)]
@@ -89,31 +90,6 @@ pub enum Selector {
     Id(MetricId),
     /// `metricPattern`.
     Pattern(MetricPattern),
-}
-
-/// How the points of a window become one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Aggregation {
-    /// Mean.
-    Avg,
-    /// Sum.
-    Sum,
-    /// Smallest.
-    Min,
-    /// Largest.
-    Max,
-    /// Increase per second.
-    Rate,
-    /// Increase.
-    Delta,
-    /// Number of points; of histograms the number of observations.
-    Count,
-    /// Last minus first.
-    AbsoluteDiff,
-    /// Last minus first, in relation to the size of the first.
-    RelativeDiff,
-    /// A percentile, as a fraction: 0.95 for `p95`.
-    Percentile(f64),
 }
 
 /// A comparison with a value.

@@ -8,9 +8,10 @@ mod metric_id;
 mod problem;
 mod query;
 
+pub use crate::model::Aggregation;
 pub use definition::{
-    Aggregation, CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule,
-    RuleKind, Selector, TagFilter, Threshold,
+    CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule, RuleKind,
+    Selector, TagFilter, Threshold,
 };
 pub use metric_id::{MetricId, MetricPattern};
 pub use problem::{Position, Problem, Severity};
