@@ -1,0 +1,3 @@
+//! The one binary of integration tests; each room has its own files.
+
+mod event;
