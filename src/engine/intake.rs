@@ -3,11 +3,13 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
+use super::presence::means;
 use super::report::{Counts, Coverage, DropReason, EntityLabel};
+use super::selection::What;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue, Span,
-    Value,
+    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue,
+    Span, Value,
 };
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
@@ -55,6 +57,8 @@ pub(super) struct Entity {
     pub definitions: Vec<usize>,
     /// Time of its newest point that passed the checks up to `future`.
     pub newest: Nanos,
+    /// The presence rules that mean it.
+    pub meant_by: Vec<usize>,
     /// With merged series: the series of a rule that are read as one.
     pub groups: Vec<Group>,
 }
@@ -233,6 +237,13 @@ impl Engine {
                 of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
                 of.definitions.sort_unstable();
                 of.definitions.dedup();
+                for &d in &self.selection.classes[class as usize].definitions {
+                    let rules = self.selection.rules_of[d].clone();
+                    of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
+                        What::Presence { presence, .. } => means(presence, &attributes),
+                        What::Threshold { .. } => false,
+                    }));
+                }
                 self.intake.resources.push(Resource { raw: raw.into(), entity, class });
                 self.intake.by_identity.entry(hash).or_default().push(resource);
                 resource
@@ -258,6 +269,7 @@ impl Engine {
             resources: Vec::new(),
             definitions: Vec::new(),
             newest: Nanos::MIN,
+            meant_by: Vec::new(),
             groups: Vec::new(),
         });
         self.intake.counts.entities += 1;
@@ -291,8 +303,7 @@ impl Engine {
             let store = &self.store;
             let groups = &mut self.intake.entities[entity as usize].groups;
             for planned in &of.requests {
-                let found =
-                    groups.iter_mut().find(|g| g.rule == planned.rule && same(store.metric_of(g.members[0])));
+                let found = groups.iter_mut().find(|g| g.rule == planned.rule && same(store.metric_of(g.members[0])));
                 match found {
                     Some(group) => group.members.push(series),
                     None => groups.push(Group { rule: planned.rule, members: vec![series] }),

@@ -19,6 +19,9 @@ pub(super) struct Judge {
     /// Next instant of every step that occurs.
     grid: Vec<(Nanos, Nanos)>,
     started: bool,
+    /// The newest judged instant.
+    last: Nanos,
+    due: Vec<bool>,
     /// When an entity must be looked at next; `Nanos::MIN` after a point came.
     wake: Vec<Nanos>,
     entities: Vec<EntityState>,
@@ -107,8 +110,10 @@ impl Judge {
             return;
         }
         self.started = true;
-        let mut steps: Vec<Nanos> =
-            (0..selection.steps.len()).filter(|&d| !selection.rules_of[d].is_empty()).map(|d| selection.steps[d]).collect();
+        let mut steps: Vec<Nanos> = (0..selection.steps.len())
+            .filter(|&d| !selection.rules_of[d].is_empty())
+            .map(|d| selection.steps[d])
+            .collect();
         steps.sort_unstable();
         steps.dedup();
         self.grid = steps.into_iter().map(|step| (step, multiple_from(at, step))).collect();
@@ -124,6 +129,10 @@ impl Judge {
     pub fn wake(&mut self, entity: u32) {
         self.wake[entity as usize] = Nanos::MIN;
         self.entities[entity as usize].valid_until = Nanos::MIN;
+    }
+
+    pub fn last_judged(&self) -> Nanos {
+        self.last
     }
 
     pub fn open_events(&self) -> impl Iterator<Item = &Event> {
@@ -143,23 +152,23 @@ impl Engine {
         while let Some(at) = self.judge.grid.iter().map(|&(_, next)| next).min()
             && at < until
         {
-            let due: Vec<bool> = self.due_definitions(at);
+            let mut due = std::mem::take(&mut self.judge.due);
+            due.clear();
+            due.extend(self.selection.steps.iter().map(|step| at % step == 0));
             self.judge_instant(at, &due, emit);
+            self.judge.due = due;
+            self.judge.last = at;
             for (step, next) in &mut self.judge.grid {
                 if *next == at {
                     *next = at.saturating_add(*step);
                 }
             }
-            self.skip_silence(until, emit);
+            self.skip_silence(until);
         }
     }
 
-    fn due_definitions(&self, at: Nanos) -> Vec<bool> {
-        self.selection.steps.iter().map(|step| at % step == 0).collect()
-    }
-
     /// Jumps over the instants at which nothing can change.
-    fn skip_silence(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
+    fn skip_silence(&mut self, until: Nanos) {
         let wake = self.judge.wake.iter().copied().min().unwrap_or(Nanos::MAX).min(until);
         let Some(next) = self.judge.grid.iter().map(|&(_, next)| next).min() else { return };
         if wake <= next {
@@ -170,7 +179,7 @@ impl Engine {
             let (step, next) = self.judge.grid[i];
             let target = multiple_from(wake, step).max(next);
             if target > next {
-                self.pass_global(step, next, target, emit);
+                self.pass_global(step, next, target);
                 self.judge.grid[i].1 = target;
             }
         }
@@ -259,7 +268,10 @@ impl Engine {
             if answer.evaluations == 0 {
                 continue;
             }
-            if nearest[d].is_none_or(|n| answer.margin < n.margin || (answer.margin == n.margin && at == n.at && (number as u32, answer.series) < (n.rule, n.series))) {
+            if nearest[d].is_none_or(|n| {
+                answer.margin < n.margin
+                    || (answer.margin == n.margin && at == n.at && (number as u32, answer.series) < (n.rule, n.series))
+            }) {
                 nearest[d] = Some(NearestSeen {
                     margin: answer.margin,
                     at,
@@ -320,13 +332,19 @@ impl Engine {
         let event = &mut judge.entities[entity].open[open].1;
         let merged = |series: SeriesId, rule: usize| {
             options.series == SeriesMode::Merge
-                && intake.entities[entity].groups.iter().any(|g| g.members.len() > 1 && g.members[0] == series && g.rule as usize == rule)
+                && intake.entities[entity]
+                    .groups
+                    .iter()
+                    .any(|g| g.members.len() > 1 && g.members[0] == series && g.rule as usize == rule)
         };
         let number = self.selection.rules_of[d].start + worst.rule;
-        event.violate(at, severity, worst, |series| SeriesLabel {
-            entity: intake.entities[entity].label.clone(),
-            metric: store.metric_of(series).clone(),
-            attributes: if merged(series, number) { none.clone() } else { store.attributes_of(series).clone() },
+        event.violate(at, severity, worst, || {
+            let series = worst.series?;
+            Some(SeriesLabel {
+                entity: intake.entities[entity].label.clone(),
+                metric: store.metric_of(series).clone(),
+                attributes: if merged(series, number) { none.clone() } else { store.attributes_of(series).clone() },
+            })
         });
         if opens {
             emit(Transition { at, event: event.event.clone() });
@@ -365,11 +383,18 @@ impl Engine {
             let plans = &selection.plans;
             for &resource in &of.resources {
                 let requests = |plan: u32| plans[plan as usize].requests.as_slice();
-                store.judge_resource(resource, at, options.min_coverage, &mut judge.frames, requests, |s, planned, j| {
-                    if selection.rules_of[d].contains(&(planned.rule as usize)) {
-                        add(planned.rule, s, false, j);
-                    }
-                });
+                store.judge_resource(
+                    resource,
+                    at,
+                    options.min_coverage,
+                    &mut judge.frames,
+                    requests,
+                    |s, planned, j| {
+                        if selection.rules_of[d].contains(&(planned.rule as usize)) {
+                            add(planned.rule, s, false, j);
+                        }
+                    },
+                );
             }
         }
         let none = &judge.attributes_of_none;
@@ -383,7 +408,8 @@ impl Engine {
             .filter(|&number| state_of(selection, number, &answers[number]) == State::Violating)
             .map(|number| ViolatedRule {
                 index: selection.rules[number].index,
-                observed: matches!(selection.rules[number].what, What::Presence(_)).then_some(answers[number].value),
+                observed: matches!(selection.rules[number].what, What::Presence { .. })
+                    .then_some(answers[number].value),
                 series: found
                     .iter()
                     .filter(|f| f.0 as usize == number)
@@ -460,7 +486,7 @@ pub(super) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) 
     }
     let violating = match &selection.rules[rule].what {
         What::Threshold { condition, .. } => condition.holds(answer.value),
-        What::Presence(presence) => presence::violates(presence, answer.value),
+        What::Presence { condition, .. } => condition.holds(answer.value),
     };
     if violating { State::Violating } else { State::Clear }
 }

@@ -14,8 +14,11 @@ pub(super) enum State {
 
 /// AND and OR over the states of rules.
 pub(super) fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
-    let (decides, decided, needs) =
-        if or { (State::Violating, State::Violating, State::Clear) } else { (State::Clear, State::Clear, State::Violating) };
+    let (decides, decided, needs) = if or {
+        (State::Violating, State::Violating, State::Clear)
+    } else {
+        (State::Clear, State::Clear, State::Violating)
+    };
     let mut all = true;
     let mut any = false;
     for state in states {
@@ -73,7 +76,7 @@ impl OpenEvent {
     }
 
     /// A violating instant.
-    pub fn violate(&mut self, at: Nanos, severity: i64, worst: Worst, series: impl FnOnce(u32) -> SeriesLabel) {
+    pub fn violate(&mut self, at: Nanos, severity: i64, worst: Worst, series: impl FnOnce() -> Option<SeriesLabel>) {
         self.event.last_violation = at;
         self.event.severity = self.event.severity.max(severity);
         self.end = None;
@@ -81,7 +84,7 @@ impl OpenEvent {
         if worst.margin < self.peak_margin {
             self.peak_margin = worst.margin;
             let observation = Observation { value: worst.value, at };
-            self.event.peak = Some(Peak { observation, rule: worst.rule, series: worst.series.map(series) });
+            self.event.peak = Some(Peak { observation, rule: worst.rule, series: series() });
         }
     }
 

@@ -4,9 +4,10 @@
 //! requests of the rules that select the series, and their longest window. So the choice is made when something is seen for
 //! the first time, and a fleet of equal processes shares it.
 
+use super::presence::condition_of;
 use super::{Counters, Options};
 use crate::event::{Condition, EventDefinition, Presence, RuleKind, Selector};
-use crate::model::{Attributes, MetricIdentity, MS, Nanos, SECOND};
+use crate::model::{Attributes, MS, MetricIdentity, Nanos, SECOND};
 use crate::series::{PlannedRequest, Request};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -15,7 +16,6 @@ use std::ops::Range;
 /// One rule of a judged definition.
 #[derive(Clone, Debug)]
 pub(super) struct JudgedRule {
-    pub definition: usize,
     /// Index in the definition's rules.
     pub index: usize,
     pub severity: i64,
@@ -26,7 +26,7 @@ pub(super) struct JudgedRule {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Threshold { request: Request, condition: Condition },
-    Presence(Presence),
+    Presence { presence: Presence, condition: Condition },
 }
 
 /// The requests on a series.
@@ -76,9 +76,11 @@ impl Selection {
                             },
                             condition: threshold.condition,
                         },
-                        RuleKind::Presence(presence) => What::Presence(presence.clone()),
+                        RuleKind::Presence(presence) => {
+                            What::Presence { presence: presence.clone(), condition: condition_of(presence) }
+                        }
                     };
-                    selection.rules.push(JudgedRule { definition: d, index, severity: rule.severity, what });
+                    selection.rules.push(JudgedRule { index, severity: rule.severity, what });
                 }
             }
             selection.rules_of.push(first..selection.rules.len());
@@ -151,7 +153,7 @@ const LONGEST_WINDOW: Nanos = 1 << 60;
 fn step_of(rules: &[JudgedRule]) -> Nanos {
     let windows = rules.iter().filter_map(|rule| match rule.what {
         What::Threshold { request, .. } => Some(request.length),
-        What::Presence(_) => None,
+        What::Presence { .. } => None,
     });
     windows.min().unwrap_or(10 * SECOND).clamp(SECOND, 10 * SECOND)
 }

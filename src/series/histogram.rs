@@ -43,9 +43,8 @@ impl HistogramSeries {
         let place = points_until(self.points.len(), point.time, |i| self.points[i].time);
         if place == self.points.len() {
             if let Some(newest) = self.points.back() {
-                self.several_writers |= point.start != 0
-                    && point.start < newest.start
-                    && self.temporality == Temporality::Cumulative;
+                self.several_writers |=
+                    point.start != 0 && point.start < newest.start && self.temporality == Temporality::Cumulative;
             }
             while self.points.len() > INTERVAL_POINTS
                 && self.points[1].time <= at - self.longest

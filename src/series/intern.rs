@@ -97,8 +97,7 @@ impl Vocabulary {
     #[inline]
     pub fn is_attributes(&self, number: u32, bytes: &[u8]) -> bool {
         let entry = &self.entries[number as usize];
-        matches!(entry.meaning, Meaning::Attributes(_))
-            && same(&self.arena[entry.start..entry.end], bytes)
+        matches!(entry.meaning, Meaning::Attributes(_)) && same(&self.arena[entry.start..entry.end], bytes)
     }
 
     pub fn meaning(&self, number: u32) -> Meaning {
@@ -153,7 +152,9 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     if n < 8 {
         return a == b;
     }
-    let word = |s: &[u8], i: usize| u64::from_le_bytes([s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7]]);
+    let word = |s: &[u8], i: usize| {
+        u64::from_le_bytes([s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7]])
+    };
     let mut i = 0;
     while i + 8 <= n {
         if word(a, i) != word(b, i) {

@@ -89,4 +89,3 @@ fn add(a: HistogramLink, b: HistogramLink) -> HistogramLink {
     };
     HistogramLink { time: a.time, step, min, max, torn: a.torn || b.torn }
 }
-

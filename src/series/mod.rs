@@ -409,6 +409,11 @@ impl SeriesStore {
 }
 
 impl Report {
+    /// The resource that is read.
+    pub fn resource(&self) -> ResourceId {
+        self.resource
+    }
+
     /// Replaces what is remembered from here on: bytes differ, so all behind them may stand elsewhere now.
     fn learn(&mut self, entry: LayoutEntry) {
         self.layout.truncate(self.at);

@@ -295,8 +295,7 @@ fn judge_dense(block: &Block, column: usize, frame: &Frame, request: &Request) -
     if by_chain && !matches!(kind, NumberKind::Delta { .. }) {
         let rows = end - chain;
         let falls = kind == NumberKind::Counter && block.may_fall_after(column, block.time(chain));
-        let increase =
-            if falls { counter_increase(rows, |i| value(chain + i)) } else { value(end - 1) - value(chain) };
+        let increase = if falls { counter_increase(rows, |i| value(chain + i)) } else { value(end - 1) - value(chain) };
         return Some(Judgement::of(frame, || match request.aggregation {
             Aggregation::Delta => Some(increase),
             _ => per_second(increase, block.time(end - 1) - block.time(chain)),

@@ -30,12 +30,6 @@ impl Frame {
     pub fn points(&self) -> usize {
         self.end - self.first
     }
-
-    /// Whether a baseline before the window starts the chain.
-    #[inline]
-    pub fn has_baseline(&self) -> bool {
-        self.chain < self.first
-    }
 }
 
 /// The lower median of the gaps between the newest 16 of the first `n` points; `None` when there are fewer than two.
