@@ -7,11 +7,13 @@ mod definition;
 mod metric_id;
 mod problem;
 mod query;
+mod query_parser;
+mod wildcard;
 
 pub use definition::{
     Aggregation, CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule,
     RuleKind, Selector, TagFilter, Threshold,
 };
-pub use metric_id::{MetricId, MetricPattern};
+pub use metric_id::{MetricId, MetricIdError, MetricPattern};
 pub use problem::{Position, Problem, Severity};
-pub use query::Query;
+pub use query::{Query, QueryError};
