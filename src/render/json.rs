@@ -179,7 +179,7 @@ struct RuleJson<'a> {
     condition_value: Option<Threshold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<f64>,
-    series: Vec<SeriesJson<'a>>,
+    series: Vec<SeriesJson>,
 }
 
 #[derive(Serialize)]
@@ -193,7 +193,7 @@ struct PatternJson<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SeriesJson<'a> {
+struct SeriesJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     metric_name: Option<String>,
     attributes: serde_json::Value,

@@ -7,9 +7,11 @@
 
 mod hint;
 pub mod json;
+mod problems;
 mod quantity;
 mod style;
 pub mod text;
 mod words;
 
+pub use problems::problems;
 pub use style::Style;

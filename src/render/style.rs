@@ -21,6 +21,20 @@ impl Style {
         Style { color: false }
     }
 
+    /// `error:`, to begin a message with.
+    pub fn error_word(self) -> String {
+        self.critical("error:")
+    }
+
+    /// `warning:`, to begin a message with.
+    pub fn warning_word(self) -> String {
+        self.warning("warning:")
+    }
+
+    pub(super) fn is_colored(self) -> bool {
+        self.color
+    }
+
     /// A heading or the name of something.
     pub(super) fn strong(self, text: &str) -> String {
         self.paint(Ansi::new().bold(), text)

@@ -1,10 +1,9 @@
 //! The words and forms that several outputs share: names of aggregations, instants, durations, entities, wrapped lines.
 
 use crate::event::{Aggregation, MatchOperator};
-use crate::model::{Attributes, MINUTE, Nanos, SECOND, Value, to_ms};
+use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
 use chrono::DateTime;
 use std::io::{self, Write};
-use std::time::Duration;
 
 /// Columns of the text outputs.
 pub(super) const WIDTH: usize = 96;
@@ -86,17 +85,22 @@ fn utc(at: Nanos, format: &str) -> String {
 
 /// A span of time: `4m 39s`; below ten seconds with tenths, below a second in milliseconds.
 pub(super) fn duration(span: Nanos) -> String {
-    let nanos = span.unsigned_abs();
-    let unit = if span.abs() < SECOND { 1_000_000 } else { 1_000_000_000 };
-    if span.abs() >= SECOND && span.abs() < 10 * SECOND && span % SECOND != 0 {
-        return format!("{:.1}s", nanos as f64 / SECOND as f64);
+    let span = span.saturating_abs();
+    if span < SECOND {
+        return format!("{}ms", span / MS);
     }
-    humantime::format_duration(Duration::from_nanos(nanos / unit * unit)).to_string()
+    if span < 10 * SECOND && span % SECOND != 0 {
+        return format!("{:.1}s", span as f64 / SECOND as f64);
+    }
+    let seconds = span / SECOND;
+    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    parts.join(" ")
 }
 
 /// A window or a grace period given in milliseconds, as rules are talked about: `5m`, `90s`.
 pub(super) fn span_ms(ms: i64) -> String {
-    let span = ms.saturating_mul(1_000_000);
+    let span = ms.saturating_mul(MS);
     if span % MINUTE != 0 && span % SECOND == 0 && span < 10 * MINUTE {
         return format!("{}s", span / SECOND);
     }

@@ -273,7 +273,7 @@ impl Line<'_> {
         for rule in &self.definition.rules {
             let RuleKind::Threshold(threshold) = &rule.kind else { continue };
             let Selector::Id(id) = &threshold.selector else { continue };
-            let path = hint::path(&id.text);
+            let path = id.path();
             let Some(known) = catalog::python().metric_of_path(path) else { continue };
             let release = release(self.replay.clients, &catalog::python().scope);
             let aggregation = aggregation(threshold.aggregation);

@@ -74,7 +74,8 @@ fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()
     paragraph(out, "", 0, &arrived)
 }
 
-fn verdict(report: &Report) -> String {
+/// One sentence over all definitions.
+pub fn verdict(report: &Report) -> String {
     let number = |wanted: fn(&Verdict) -> bool| report.definitions.iter().filter(|d| wanted(&d.verdict)).count() as u64;
     let fired = number(|verdict| matches!(verdict, Verdict::Fired));
     let quiet = number(|verdict| matches!(verdict, Verdict::Quiet));
@@ -93,7 +94,7 @@ fn verdict(report: &Report) -> String {
 }
 
 /// The release of the client that sends a scope's metrics; `None` when several or none of a known form arrived.
-fn release(clients: &[Client], scope: &str) -> Option<Release> {
+pub(in crate::render) fn release(clients: &[Client], scope: &str) -> Option<Release> {
     let mut releases = clients.iter().filter(|client| client.scope == scope).map(|client| client.release());
     let first = releases.next()??;
     releases.all(|other| other == Some(first)).then_some(first)
