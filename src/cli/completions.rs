@@ -29,8 +29,7 @@ pub(super) fn man(mut command: Command) -> Result<ExitStatus, CliError> {
     output.write(|out| {
         clap_mangen::Man::new(command.clone()).render(&mut page)?;
         for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-            let name = format!("foreshock-{}", subcommand.get_name());
-            clap_mangen::Man::new(subcommand.clone().name(name)).render(&mut page)?;
+            clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
         }
         std::io::Write::write_all(out, &page)
     })?;

@@ -1,5 +1,7 @@
 //! The typed form of one event definition.
 
+use super::tag_filter::TagFilter;
+use super::wildcard::fold;
 use super::{MetricId, MetricPattern, Query};
 
 /// One event definition, ready to be judged or with the reason why it cannot be.
@@ -56,6 +58,22 @@ pub struct Rule {
     pub severity: i64,
     /// What the rule judges.
     pub kind: RuleKind,
+    /// How the rule was spelled.
+    pub written: Written,
+}
+
+/// The spellings of a rule that documents repeat as they stand in the definition (after overrides). Each is `None` when
+/// the rule has no such key. The metric's name stands in [`MetricId::text`], the window in [`Threshold::window_ms`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    /// `aggregation`.
+    pub aggregation: Option<String>,
+    /// `conditionOperator`; `==` stays `==`.
+    pub operator: Option<String>,
+    /// `conditionValue`; an integer stays an integer.
+    pub value: Option<serde_json::Number>,
+    /// The `metricPattern` object with the keys it was written with.
+    pub pattern: Option<serde_json::Value>,
 }
 
 /// What a rule judges.
@@ -230,6 +248,13 @@ pub struct EntityMatch {
     pub operator: MatchOperator,
 }
 
+impl EntityMatch {
+    /// Whether an entity's label matches, whatever its case.
+    pub fn matches_label(&self, label: &str) -> bool {
+        self.operator.matches(&fold(label), &fold(&self.label))
+    }
+}
+
 /// How a text is compared with a placeholder or label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchOperator {
@@ -256,15 +281,4 @@ impl MatchOperator {
             MatchOperator::Any => true,
         }
     }
-}
-
-/// The `tagFilter` of a host availability rule.
-#[derive(Clone, Debug)]
-pub struct TagFilter {
-    /// The tag's key.
-    pub key: String,
-    /// The operator as written (`EQUALS`, `NOT_EQUAL`, `CONTAINS`, …).
-    pub operator: String,
-    /// The value to compare with.
-    pub value: String,
 }

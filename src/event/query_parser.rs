@@ -57,7 +57,7 @@ impl Parser<'_> {
             }
             operand_due = match token {
                 Token::And | Token::Or | Token::Close if operand_due => {
-                    return Err(syntax("A term is missing before", self.lexer.text, range));
+                    return Err(syntax("a term is missing before", self.lexer.text, range));
                 }
                 Token::Open => {
                     self.open.push(Operator::Paren(range.0));
@@ -88,7 +88,7 @@ impl Parser<'_> {
             last = range;
         }
         if operand_due {
-            return Err(syntax("A term is missing behind", self.lexer.text, last));
+            return Err(syntax("a term is missing behind", self.lexer.text, last));
         }
         while let Some(operator) = self.open.pop() {
             self.emit(operator)?;
@@ -118,12 +118,12 @@ impl Parser<'_> {
             }
             self.emit(operator)?;
         }
-        Err(syntax("Nothing is open at", self.lexer.text, range))
+        Err(syntax("nothing is open at", self.lexer.text, range))
     }
 
     fn emit(&mut self, operator: Operator) -> Result<(), QueryError> {
         self.steps.push(match operator {
-            Operator::Paren(at) => return Err(syntax("Nothing closes", self.lexer.text, (at, at + 1))),
+            Operator::Paren(at) => return Err(syntax("nothing closes", self.lexer.text, (at, at + 1))),
             Operator::Or => Step::Or,
             Operator::And => Step::And,
             Operator::Not => Step::Not,
@@ -204,7 +204,7 @@ impl<'a> Lexer<'a> {
                 _ => {}
             }
         }
-        Err(syntax("Nothing closes the quote", self.text, (start, start + 1)))
+        Err(syntax("nothing closes the quote", self.text, (start, start + 1)))
     }
 
     /// `field: value` is read as `field:value`, unless an operator or parenthesis follows.
@@ -286,7 +286,7 @@ fn value(term: &str, written: &str, range: Range) -> Result<Wildcard, QueryError
         }
     }
     if value.is_empty() && !quoted {
-        return Err(error(format!("The query's term `{term}` has no value"), None, range));
+        return Err(error(format!("the query's term `{term}` has no value"), None, range));
     }
     Ok(value)
 }
@@ -302,7 +302,7 @@ fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), Query
     } else {
         return Ok(());
     };
-    let message = format!("The query's term `{term}` has {what}, which cannot be answered here");
+    let message = format!("the query's term `{term}` has {what}, which cannot be answered here");
     Err(error(message, Some("put the value in quotes when it is meant literally"), range))
 }
 
@@ -312,13 +312,13 @@ fn bare_word(raw: &str, range: Range) -> QueryError {
         "&&" | "||" | "!" => "operators are words: AND, OR, NOT",
         _ => "write it as a term with a field, such as entity.service.name:shop",
     };
-    error(format!("The query has the bare word `{raw}`, which cannot be answered here"), Some(help), range)
+    error(format!("the query has the bare word `{raw}`, which cannot be answered here"), Some(help), range)
 }
 
 fn unknown_field(field: &str, range: Range) -> QueryError {
     let help = "fields that can be answered: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
                 entity.host.name, entity.zone, entity.kubernetes.*, otel.attribute.*";
-    error(format!("The query's field `{field}` cannot be answered here"), Some(help), range)
+    error(format!("the query's field `{field}` cannot be answered here"), Some(help), range)
 }
 
 fn syntax(what: &str, text: &str, range: Range) -> QueryError {

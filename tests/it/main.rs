@@ -1,0 +1,5 @@
+//! The integration tests, as one binary: one module per room.
+
+mod event;
+mod otlp;
+mod otlp_messages;
