@@ -1,4 +1,5 @@
 //! The one binary of integration tests; each room has its own files.
+//! The integration tests, as one binary: one module per room.
 
 mod event;
 mod otlp;
