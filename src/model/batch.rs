@@ -21,7 +21,8 @@ pub struct Span {
 /// lists nest without pointers: resource i owns the metrics from `resources[i-1].metrics_end` on, and so on.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The protobuf bytes all spans point into (for JSON: their transcription).
+    /// The protobuf bytes all spans point into: the body as it arrived, for JSON its transcription, and for a body whose
+    /// parts lay apart a longer encoding of the same message.
     pub body: Bytes,
     /// One per `ResourceMetrics`.
     pub resources: Vec<ResourceSpan>,
