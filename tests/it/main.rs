@@ -4,3 +4,6 @@
 mod event;
 mod otlp;
 mod otlp_messages;
+//! The integration tests, in one binary: each module tests one room through its public face.
+
+mod check;
