@@ -1,0 +1,155 @@
+//! The ways through the same bytes: only walked, only decoded by the official types, partly judged, replayed whole.
+
+use crate::corpus::{Corpus, Form, Shape};
+use bytes::Bytes;
+use foreshock::engine::{self, Engine, Options};
+use foreshock::model::{Batch, SECOND};
+use foreshock::otlp::{self, Encoding};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use prost::Message as _;
+use std::hint::black_box;
+
+/// Generated requests, as slices of one buffer.
+pub struct Requests {
+    /// Arrival and bytes, in order.
+    pub list: Vec<(u64, Bytes)>,
+    /// Points in all of them.
+    pub points: u64,
+}
+
+impl Requests {
+    /// The next steps of a corpus as protobuf.
+    pub fn generate(corpus: &mut Corpus, steps: u64) -> Self {
+        Self::in_form(corpus, steps, Form::Protobuf)
+    }
+
+    fn in_form(corpus: &mut Corpus, steps: u64, form: Form) -> Self {
+        let (mut bytes, mut ends, mut points) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..steps {
+            corpus.step(form, |request| {
+                bytes.extend_from_slice(request.body);
+                ends.push((request.at, bytes.len()));
+                points += request.points as u64;
+            });
+        }
+        let (bytes, mut start) = (Bytes::from(bytes), 0);
+        let mut list = Vec::with_capacity(ends.len());
+        for (at, end) in ends {
+            list.push((at, bytes.slice(start..end)));
+            start = end;
+        }
+        Requests { list, points }
+    }
+}
+
+/// One corpus, as requests and as a recording.
+pub struct Input {
+    form: Form,
+    requests: Requests,
+    /// Its recording: plain own form, or JSON lines.
+    pub recording: Bytes,
+    /// Points in it.
+    pub points: u64,
+    /// Series in it.
+    pub series: usize,
+}
+
+impl Input {
+    /// Generates a corpus and records it.
+    pub fn generate(shape: Shape, steps: u64, form: Form) -> Self {
+        let mut corpus = Corpus::new(shape);
+        let requests = Requests::in_form(&mut corpus, steps, form);
+        let points = requests.points;
+        let mut input = Input { form, requests, recording: Bytes::new(), points, series: corpus.series() };
+        input.recording = match form {
+            Form::Protobuf => record(&input, false),
+            Form::Json => lines(&input.requests),
+        };
+        input
+    }
+}
+
+fn lines(requests: &Requests) -> Bytes {
+    let mut out = Vec::new();
+    for (_, body) in &requests.list {
+        out.extend_from_slice(body);
+        out.push(b'\n');
+    }
+    Bytes::from(out)
+}
+
+/// Every body decoded, nothing else.
+pub fn walk(input: &Input) -> u64 {
+    let (mut batch, mut points) = (Batch::default(), 0);
+    for (_, body) in &input.requests.list {
+        otlp::decode(Encoding::Protobuf, body.clone(), &mut batch).expect("generated bodies are valid");
+        points += black_box(&batch).points.len() as u64;
+    }
+    assert_eq!(points, input.points, "the decoder missed points");
+    points
+}
+
+/// Every body decoded into the official types and dropped.
+pub fn prost(input: &Input) -> u64 {
+    for (_, body) in &input.requests.list {
+        black_box(ExportMetricsServiceRequest::decode(body.clone()).expect("generated bodies are valid"));
+    }
+    input.points
+}
+
+/// Every line decoded into the official types and dropped.
+pub fn serde(input: &Input) -> u64 {
+    assert!(input.form == Form::Json, "lines of JSON");
+    for (_, body) in &input.requests.list {
+        let request: ExportMetricsServiceRequest = serde_json::from_slice(body).expect("generated lines are valid");
+        black_box(request);
+    }
+    input.points
+}
+
+/// Everything but judging: the first instant of the grid lies behind the end of the data.
+pub fn insert(input: &Input) -> u64 {
+    let mut judge = Judge::with(Options { step: Some(100_000_000 * SECOND), ..Options::default() });
+    judge.feed(&input.requests)
+}
+
+/// Decoding and the whole engine, without a recording around the bodies.
+pub fn judge(input: &Input) -> u64 {
+    let mut judge = Judge::new();
+    let points = judge.feed(&input.requests);
+    judge.finish();
+    points
+}
+
+/// An engine with the shipped rules.
+pub struct Judge {
+    engine: Engine,
+    batch: Batch,
+    transitions: u64,
+}
+
+impl Judge {
+    /// With the default options.
+    pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    fn with(options: Options) -> Self {
+        Judge { engine: Engine::new(shipped::definitions(), options), batch: Batch::default(), transitions: 0 }
+    }
+
+    /// Decodes the bodies and hands them to the engine.
+    pub fn feed(&mut self, requests: &Requests) -> u64 {
+        for (at, body) in &requests.list {
+            otlp::decode(Encoding::Protobuf, body.clone(), &mut self.batch).expect("generated bodies are valid");
+            let input = engine::Input { at: Some(*at as i64), batch: Some(&self.batch) };
+            self.engine.step(input, &mut |_| self.transitions += 1);
+        }
+        requests.points
+    }
+
+    fn finish(mut self) {
+        self.engine.finish(&mut |_| self.transitions += 1);
+        black_box(self.engine.report());
+    }
+}
