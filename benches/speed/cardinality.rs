@@ -4,11 +4,11 @@
 //! against as many steps of the small one as make about the same number of points. Steps are generated between the
 //! measurements, so that the data of a day never has to be held.
 
+use crate::Plan;
 use crate::corpus::{Corpus, Form, Shape};
 use crate::measure::{cpu_ns, resident_bytes};
 use crate::paths::{Judge, Requests};
 use crate::table::{Bar, Table};
-use crate::Plan;
 
 /// The longest window of the shipped rules, in steps of 10 s, and a few more.
 const WARM_UP: u64 = 64;
@@ -60,7 +60,14 @@ pub fn run(table: &mut Table, plan: Plan) {
     let weight = grown as f64 / series as f64;
     println!("walk + insert + judge, steady state, 8000, 10 s");
     println!("  {:>9} series  {:>8.1} ns", few.corpus.series(), few.best);
-    println!("  {series:>9} series  {:>8.1} ns  {weight:>6.0} bytes a series ({KEPT} points in the longest window)", many.best);
-    table.bar(Bar::at_most(format!("cost of a point, {series} series / {}", few.corpus.series()), many.best / few.best, 2.5));
+    println!(
+        "  {series:>9} series  {:>8.1} ns  {weight:>6.0} bytes a series ({KEPT} points in the longest window)",
+        many.best
+    );
+    table.bar(Bar::at_most(
+        format!("cost of a point, {series} series / {}", few.corpus.series()),
+        many.best / few.best,
+        2.5,
+    ));
     table.bar(Bar::at_most("memory a series / 16 bytes x 60 points".into(), weight / (16 * KEPT) as f64, 0.75));
 }

@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut table = Table::default();
-    let line = format!("--entities {} --steps {} --rounds {} --many {}", plan.entities, plan.steps, plan.rounds, plan.many);
+    let line =
+        format!("--entities {} --steps {} --rounds {} --many {}", plan.entities, plan.steps, plan.rounds, plan.many);
     println!("cargo bench --bench speed -- {line}");
     println!("One thread, CPU time, least of {} interleaved rounds; ns = nanoseconds a data point.\n", plan.rounds);
     for (name, points_per_request, bar) in [("8000", 8000, 5.0), ("1000", 1000, 5.0), ("single", 0, 3.5)] {
