@@ -10,12 +10,15 @@
 mod corpus;
 #[path = "../measure/mod.rs"]
 mod measure;
+#[path = "../corpus/shipped.rs"]
+mod shipped;
 
 mod cardinality;
 mod paths;
 mod table;
 
 use corpus::{Form, Shape};
+use foreshock::recording::Compression;
 use measure::{Contender, interleave};
 use paths::Input;
 use std::process::ExitCode;
@@ -81,7 +84,7 @@ fn protobuf(table: &mut Table, plan: Plan, name: &'static str, points_per_reques
         Contender::new("prost decode, drop", || paths::prost(&input)),
         Contender::new("walk + insert", || paths::insert(&input)),
         Contender::new("walk + insert + judge", || paths::judge(&input)),
-        Contender::new("replay", || paths::replay(&input.recording)),
+        Contender::new("replay", || paths::replay(&input.recording, input.points)),
     ];
     interleave(&mut contenders, plan.rounds);
     table.rows(&format!("protobuf {name}, {} series, 10 s", input.series), &contenders);
@@ -102,10 +105,10 @@ fn protobuf(table: &mut Table, plan: Plan, name: &'static str, points_per_reques
 fn compressed(table: &mut Table, plan: Plan) {
     let shape = Shape { entities: plan.entities, interval_s: 10, points_per_request: 8000 };
     let input = Input::generate(shape, plan.steps, Form::Protobuf);
-    let packed = paths::record(&input, true);
+    let packed = paths::record(&input, Compression::Zstd);
     let mut contenders = [
-        Contender::new("replay, plain", || paths::replay(&input.recording)),
-        Contender::new("replay, zstd", || paths::replay(&packed)),
+        Contender::new("replay, plain", || paths::replay(&input.recording, input.points)),
+        Contender::new("replay, zstd", || paths::replay(&packed, input.points)),
     ];
     interleave(&mut contenders, plan.rounds);
     table.rows("protobuf 8000, compressed", &contenders);
@@ -119,7 +122,7 @@ fn minutes(table: &mut Table, plan: Plan) {
     let input = Input::generate(shape, (plan.steps / 2).max(1), Form::Protobuf);
     let mut contenders = [
         Contender::new("walk only", || paths::walk(&input)),
-        Contender::new("replay", || paths::replay(&input.recording)),
+        Contender::new("replay", || paths::replay(&input.recording, input.points)),
     ];
     interleave(&mut contenders, plan.rounds);
     table.rows("protobuf 8000, 60 s interval", &contenders);
@@ -131,7 +134,7 @@ fn json(table: &mut Table, plan: Plan) {
     let input = Input::generate(shape, (plan.steps * 3 / 10).max(1), Form::Json);
     let mut contenders = [
         Contender::new("serde_json to prost types", || paths::serde(&input)),
-        Contender::new("replay", || paths::replay(&input.recording)),
+        Contender::new("replay", || paths::replay(&input.recording, input.points)),
     ];
     interleave(&mut contenders, plan.rounds);
     table.rows("JSON lines 1000, 10 s", &contenders);

@@ -1,13 +1,16 @@
 //! The ways through the same bytes: only walked, only decoded by the official types, partly judged, replayed whole.
 
 use crate::corpus::{Corpus, Form, Shape};
+use crate::shipped;
 use bytes::Bytes;
-use foreshock::engine::{self, Engine, Options};
-use foreshock::model::{Batch, SECOND};
+use foreshock::engine::{self, DropReason, Engine, Options};
+use foreshock::model::{Batch, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
+use foreshock::recording::{Compression, Format, Reader, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message as _;
 use std::hint::black_box;
+use std::io::Cursor;
 
 /// Generated requests, as slices of one buffer.
 pub struct Requests {
@@ -62,7 +65,7 @@ impl Input {
         let points = requests.points;
         let mut input = Input { form, requests, recording: Bytes::new(), points, series: corpus.series() };
         input.recording = match form {
-            Form::Protobuf => record(&input, false),
+            Form::Protobuf => record(&input, Compression::None),
             Form::Json => lines(&input.requests),
         };
         input
@@ -117,7 +120,7 @@ pub fn insert(input: &Input) -> u64 {
 pub fn judge(input: &Input) -> u64 {
     let mut judge = Judge::new();
     let points = judge.feed(&input.requests);
-    judge.finish();
+    judge.finish(points);
     points
 }
 
@@ -135,31 +138,53 @@ impl Judge {
     }
 
     fn with(options: Options) -> Self {
-        Judge { engine: Engine::new(Vec::new(), options), batch: Batch::default(), transitions: 0 }
+        Judge { engine: Engine::new(shipped::definitions(), options), batch: Batch::default(), transitions: 0 }
     }
 
     /// Decodes the bodies and hands them to the engine.
     pub fn feed(&mut self, requests: &Requests) -> u64 {
         for (at, body) in &requests.list {
             otlp::decode(Encoding::Protobuf, body.clone(), &mut self.batch).expect("generated bodies are valid");
-            let input = engine::Input { at: Some(*at as i64), batch: Some(&self.batch) };
-            self.engine.step(input, &mut |_| self.transitions += 1);
+            self.step(Some(*at as i64), true);
         }
         requests.points
     }
 
-    fn finish(mut self) {
+    fn step(&mut self, at: Option<Nanos>, has_batch: bool) {
+        let input = engine::Input { at, batch: has_batch.then_some(&self.batch) };
+        self.engine.step(input, &mut |_| self.transitions += 1);
+    }
+
+    /// Judges the end of the input; the report must show that the work was real.
+    fn finish(mut self, points: u64) {
         self.engine.finish(&mut |_| self.transitions += 1);
-        black_box(self.engine.report());
+        let report = black_box(self.engine.report());
+        assert_eq!(report.counts.points, points, "every point was seen");
+        assert_eq!(report.counts.dropped, [0; DropReason::ALL.len()], "no point was dropped");
+        assert!(report.definitions.iter().all(|d| d.evaluations > 0), "every shipped rule is judged");
+        assert!(self.transitions > 0, "some processes of the corpus are busy");
     }
 }
 
-/// The requests of an input as a recording of our own form, plain or compressed.
-pub fn record(input: &Input, _compressed: bool) -> Bytes {
-    lines(&input.requests)
+/// The requests of an input as a recording of our own form.
+pub fn record(input: &Input, compression: Compression) -> Bytes {
+    let mut writer = Writer::new(Vec::new(), Format::Own, compression).expect("the compression is supported");
+    for (at, body) in &input.requests.list {
+        writer.append(Some(*at as i64), body).expect("generated bodies are small");
+    }
+    Bytes::from(writer.finish().expect("writing to memory cannot fail"))
 }
 
 /// A recording from its first byte to the report.
-pub fn replay(recording: &[u8]) -> u64 {
-    recording.len() as u64
+pub fn replay(recording: &Bytes, points: u64) -> u64 {
+    let bytes = Box::new(Cursor::new(recording.clone()));
+    let source = Source { name: "generated".into(), size: Some(recording.len() as u64), reader: bytes };
+    let mut reader = Reader::open(vec![source]).expect("a recording");
+    let mut judge = Judge::new();
+    while let Some(arrival) = reader.next(&mut judge.batch) {
+        judge.step(arrival.at, !arrival.is_tick);
+    }
+    assert_eq!(reader.damage_count(), 0, "the recording is whole");
+    judge.finish(points);
+    points
 }
