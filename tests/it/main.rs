@@ -7,3 +7,7 @@ mod otlp_messages;
 //! The integration tests, in one binary: each module tests one room through its public face.
 
 mod check;
+//! The integration tests, as one binary: one module per room, and `tidy` for the rules of the house.
+
+mod corpus;
+mod tidy;
