@@ -1,4 +1,5 @@
 //! The integration tests, as one binary.
 
 mod otlp;
+mod otlp_json;
 mod otlp_messages;
