@@ -3,6 +3,7 @@
 
 mod event;
 mod otlp;
+mod otlp_json;
 mod otlp_messages;
 //! The integration tests, in one binary: each module tests one room through its public face.
 
