@@ -62,7 +62,7 @@ pub(super) struct Class {
 impl Selection {
     pub fn new(definitions: &[EventDefinition], options: &Options) -> Self {
         let mut selection = Selection::default();
-        for (d, definition) in definitions.iter().enumerate() {
+        for definition in definitions {
             let first = selection.rules.len();
             if definition.is_judged() {
                 for (index, rule) in definition.rules.iter().enumerate() {
