@@ -2,3 +2,4 @@
 
 mod otlp;
 mod otlp_messages;
+mod recording;
