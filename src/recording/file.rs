@@ -25,6 +25,9 @@ pub(super) struct File {
     pub(super) content: Chunk,
     pub(super) framing: Framing,
     pub(super) form: Form,
+    pub(super) compression: Compression,
+    /// Whether offsets of the input are offsets behind gzip.
+    pub(super) gzip: bool,
     pub(super) head: Option<String>,
     /// True once a message carried one of our fields.
     pub(super) own: bool,
@@ -94,43 +97,29 @@ impl File {
         }
     }
 
-    pub(super) fn compression(&self) -> Compression {
-        match &self.input {
-            Input::Feed(feed) if feed.is_gzip() => Compression::Gzip,
-            Input::Feed(_) => Compression::None,
-            Input::Zstd(_) => Compression::Zstd,
-        }
-    }
-
     /// Reads more content. Damage of the layers below is noted here.
     pub(super) fn fill(&mut self) -> Result<(), Short> {
         if self.broken {
             return Err(Short::End);
         }
+        let place = |at| if self.gzip { Place::Content(at) } else { Place::Byte(at) };
         let (flaw, kind, place) = match &mut self.input {
             Input::Feed(feed) => match feed.fill(&mut self.content) {
                 Fed::More => return Ok(()),
                 Fed::End => return Err(Short::End),
-                Fed::Broken(flaw, kind) => {
-                    let read = self.content.offset() + self.content.len() as u64;
-                    (flaw, kind, if feed.is_gzip() { Place::Content(read) } else { Place::Byte(read) })
-                }
+                Fed::Broken(flaw, kind) => (flaw, kind, place(self.content.offset() + self.content.len() as u64)),
             },
-            Input::Zstd(chain) => {
-                let gzip = chain.is_gzip();
-                let place = |at| if gzip { Place::Content(at) } else { Place::Byte(at) };
-                match chain.fill(&mut self.content) {
-                    Step::More => return Ok(()),
-                    Step::End => return Err(Short::End),
-                    Step::Skipped { at } => {
-                        let place = place(at);
-                        self.note(place, Flaw::Frame, DamageKind::Damage);
-                        self.after_damage = true;
-                        return Err(Short::Skipped);
-                    }
-                    Step::Broken(flaw, kind, at) => (flaw, kind, place(at)),
+            Input::Zstd(chain) => match chain.fill(&mut self.content) {
+                Step::More => return Ok(()),
+                Step::End => return Err(Short::End),
+                Step::Skipped { at } => {
+                    let place = place(at);
+                    self.note(place, Flaw::Frame, DamageKind::Damage);
+                    self.after_damage = true;
+                    return Err(Short::Skipped);
                 }
-            }
+                Step::Broken(flaw, kind, at) => (flaw, kind, place(at)),
+            },
         };
         self.broken = true;
         self.note(place, flaw, kind);
@@ -151,7 +140,7 @@ impl File {
 
     /// The place of the content's first byte.
     fn place(&self) -> Place {
-        match self.compression() {
+        match self.compression {
             Compression::None => Place::Byte(self.content.offset()),
             Compression::Gzip | Compression::Zstd => Place::Content(self.content.offset()),
         }

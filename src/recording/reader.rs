@@ -140,7 +140,7 @@ impl Reader {
         self.files.iter().map(|Pending { file, .. }| FileInfo {
             name: &file.name,
             form: file.form,
-            compression: file.compression(),
+            compression: file.compression,
             head: file.head.as_deref(),
         })
     }

@@ -10,7 +10,7 @@ use super::fields::{Walk, walk};
 use super::file::{File, Framing, Input, PREFIX, Short, starts_json};
 use super::own::{self, LENGTH_LIMIT};
 use super::zstd_chain::{Inflater, MAGIC, ZstdChain, is_skippable};
-use super::{Form, MESSAGE_LIMIT};
+use super::{Compression, Form, MESSAGE_LIMIT};
 use crate::model::Batch;
 use crate::otlp::{self, Encoding};
 use memchr::memmem;
@@ -34,6 +34,7 @@ impl File {
             Ok(feed) => feed,
             Err(source) => return Err(OpenError::Io { file: name, source }),
         };
+        let gzip = feed.is_gzip();
         let mut file = File {
             index,
             name,
@@ -41,6 +42,8 @@ impl File {
             content: Chunk::new(),
             framing: Framing::Ended,
             form: Form::Empty,
+            compression: if gzip { Compression::Gzip } else { Compression::None },
+            gzip,
             head: None,
             own: false,
             at: None,
@@ -92,6 +95,7 @@ impl File {
         let content = std::mem::replace(&mut self.content, Chunk::new());
         if let Input::Feed(feed) = std::mem::replace(&mut self.input, Input::Feed(Feed::Ended)) {
             self.input = Input::Zstd(Box::new(ZstdChain::new(feed, content)));
+            self.compression = Compression::Zstd;
         }
     }
 
@@ -201,11 +205,11 @@ impl File {
             let line = &self.content.bytes()[start..end];
             let probed = probe(line);
             let begins_well = line.trim_ascii_start().starts_with(FIRST_KEY);
+            let cut_early = !complete && !line.is_empty() && FIRST_KEY.starts_with(line);
             match probed {
                 Ok(Probed::Metrics | Probed::Nothing) => return lines,
                 Ok(Probed::Other(found)) => return Err(Refused::Form(found)),
-                // A line that was cut off may end inside the first key.
-                Err(_) if begins_well || (!complete && FIRST_KEY.starts_with(line)) => return lines,
+                Err(_) if begins_well || cut_early => return lines,
                 Err(error) if attempt == 0 && complete && error.is_eof() && self.is_one_object()? => {
                     return Ok((Framing::Whole(Encoding::Json), Form::Single));
                 }
@@ -277,7 +281,7 @@ impl<'de> Visitor<'de> for Keys {
         let mut probed = Probed::Nothing;
         while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
             probed = match (key.as_str(), probed) {
-                ("resourceMetrics", _) | (_, Probed::Metrics) => Probed::Metrics,
+                ("resourceMetrics" | "resource_metrics", _) | (_, Probed::Metrics) => Probed::Metrics,
                 ("resourceSpans" | "resourceLogs" | "resourceProfiles", _) => Probed::Other(Found::OtherSignal),
                 (_, Probed::Other(found)) => Probed::Other(found),
                 (_, Probed::Nothing) => Probed::Other(Found::OtherJson),

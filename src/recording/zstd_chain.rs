@@ -76,10 +76,6 @@ impl ZstdChain {
         ZstdChain { feed, input, context, inside: false, ended: false, broken: None, wasted: 0 }
     }
 
-    pub(super) fn is_gzip(&self) -> bool {
-        self.feed.is_gzip()
-    }
-
     /// Appends content to `out`: one held frame, or a piece.
     pub(super) fn fill(&mut self, out: &mut Chunk) -> Step {
         if self.ended {
@@ -140,8 +136,9 @@ impl ZstdChain {
             match zstd_safe::find_frame_compressed_size(self.input.bytes()) {
                 Ok(compressed) => break compressed,
                 Err(code) if is_incomplete(code) && self.input.len() < longest => {
-                    let wanted = (2 * self.input.len()).min(longest);
-                    if let Err(frame) = self.need(wanted, true) {
+                    // The blocks are walked from the start each time: doubling keeps that linear.
+                    let (more, doubled) = (self.input.len() + 1, 2 * self.input.len());
+                    if let Err(frame) = self.need(more, true).and_then(|()| self.need(doubled.min(longest), false)) {
                         return frame;
                     }
                 }

@@ -7,3 +7,4 @@ mod otlp;
 mod otlp_json;
 mod otlp_messages;
 mod tidy;
+mod recording;
