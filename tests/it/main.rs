@@ -1,4 +1,4 @@
-//! The integration tests, in one binary: each module tests one room through its public face.
+//! The one binary of integration tests; each room has its own files, and `tidy` holds the rules of the house.
 
 mod cases;
 mod check;
@@ -7,3 +7,10 @@ mod oracle;
 mod oracle_engine;
 mod oracle_promises;
 mod oracle_worlds;
+mod corpus;
+mod event;
+mod otlp;
+mod otlp_json;
+mod otlp_messages;
+mod tidy;
+mod recording;
