@@ -2,15 +2,15 @@
 
 mod cases;
 mod check;
+mod corpus;
+mod event;
 mod generate;
 mod oracle;
 mod oracle_engine;
 mod oracle_promises;
 mod oracle_worlds;
-mod corpus;
-mod event;
 mod otlp;
 mod otlp_json;
 mod otlp_messages;
-mod tidy;
 mod recording;
+mod tidy;
