@@ -2,10 +2,12 @@
 
 mod cases;
 mod check;
+mod check_scenarios;
 mod corpus;
 mod event;
 mod generate;
 mod oracle;
+mod oracle_corners;
 mod oracle_engine;
 mod oracle_promises;
 mod oracle_worlds;

@@ -57,7 +57,11 @@ enum SlotKind {
     Future,
     /// Later than its arrival, but not too much.
     Ahead,
-    Other,
+    Summary,
+    /// A start time that makes no sense.
+    OddStart,
+    /// Nothing is exported for twenty minutes.
+    Silence,
 }
 
 pub fn resources() -> [Attributes; 5] {
@@ -117,7 +121,7 @@ fn slot() -> impl Strategy<Value = Slot> {
         5 => Just(Gap),
         2 => Just(Restart),
         1 => Just(NewStart),
-        1 => select(vec![NotFinite, Flagged, Missing, Malformed, NoTime, Future, Ahead, Other]),
+        1 => select(vec![NotFinite, Flagged, Missing, Malformed, NoTime, Future, Ahead, Summary, OddStart, OddStart, Silence]),
     ];
     let late = prop_oneof![20 => Just(0i64), 2 => 1..15i64, 1 => 15..200i64];
     (kind, -3..12i64, prop_oneof![3 => Just(0i64), 1 => -400..400i64], late, prop::bool::weighted(0.05))
@@ -196,8 +200,12 @@ impl Plan {
         let mut out = Vec::new();
         let (mut total, mut tally, mut start) = (0i64, Tally::default(), BASE + self.phase - 1);
         let mut previous = start;
+        let mut silent = 0;
         for (i, slot) in self.slots.iter().enumerate() {
-            let clean = BASE + self.phase + i as i64 * self.interval;
+            if slot.kind == SlotKind::Silence {
+                silent += 1_200 * S;
+            }
+            let clean = BASE + self.phase + i as i64 * self.interval + silent;
             let mut time = clean + slot.jitter * (self.interval / 1_600);
             let restarts = matches!(slot.kind, SlotKind::Restart | SlotKind::NewStart);
             if slot.kind == SlotKind::Restart {
@@ -214,6 +222,7 @@ impl Plan {
             }
             let start = match (delta, metric.kind) {
                 (_, Kind::Gauge) => 0,
+                _ if slot.kind == SlotKind::OddStart => time + (slot.amount - 3) * S,
                 (true, _) if restarts => time - 2_000_000,
                 (true, _) => previous,
                 (false, _) => start,
@@ -252,7 +261,7 @@ impl Plan {
         match slot.kind {
             SlotKind::Flagged => PointValue::Flagged,
             SlotKind::Missing if !histogram => PointValue::Missing,
-            SlotKind::Other => PointValue::Summary,
+            SlotKind::Summary => PointValue::Summary,
             SlotKind::NotFinite if !histogram => {
                 PointValue::Double([f64::NAN, f64::INFINITY, f64::NEG_INFINITY][i % 3])
             }

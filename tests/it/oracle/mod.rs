@@ -69,6 +69,10 @@ pub fn judge(definitions: &[Definition], options: &Options, arrivals: &[Arrival]
         seen.iter().map(|s| entity(&s.resource).to_json().to_string()).collect::<BTreeSet<_>>().len() as u64;
     let instants: Vec<i64> = arrivals.iter().filter_map(|arrival| arrival.at).collect();
     let span = instants.first().copied().zip(instants.iter().copied().max());
+    if arrivals.iter().flat_map(|arrival| &arrival.points).any(|point| point.time != 0) {
+        document.from = span.map(|(first, _)| first.div_euclid(1_000_000));
+        document.to = span.map(|(_, last)| last.div_euclid(1_000_000));
+    }
     for definition in definitions {
         let (summary, events) = judge_definition(definition, options, &seen, span);
         document.definitions.push(summary);
@@ -88,10 +92,6 @@ fn take_in(
     let mut now: Option<i64> = None;
     for arrival in arrivals {
         now = now.max(arrival.at);
-        if arrival.points.iter().any(|point| point.time != 0) {
-            document.from = document.from.or(now.map(|at| at.div_euclid(1_000_000)));
-            document.to = now.map(|at| at.div_euclid(1_000_000));
-        }
         for point in &arrival.points {
             document.points += 1;
             let time = match (options.timestamps, now) {

@@ -102,8 +102,8 @@ fn number_value(
     };
     let values = rolled_up(&stored, rule.rollup);
     match rule.aggregation.as_str() {
-        "sum" => Some(exact_sum(&values)),
-        "count" => Some(values.len() as f64),
+        "sum" => (!values.is_empty()).then(|| exact_sum(&values)),
+        "count" => (!values.is_empty()).then_some(values.len() as f64),
         "avg" => (!values.is_empty()).then(|| exact_sum(&values) / values.len() as f64),
         "min" => values.iter().copied().reduce(f64::min),
         "max" => values.iter().copied().reduce(f64::max),
