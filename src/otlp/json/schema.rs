@@ -60,36 +60,34 @@ pub(super) enum Label {
     Many,
 }
 
-/// A quoted name, arranged for a comparison of eight bytes at once.
+/// A name and its closing quote, arranged for a comparison of eight bytes at once.
 pub(super) struct Pattern {
-    head: u64,
-    mask: u64,
-    rest: &'static [u8],
+    words: [u64; 3],
+    masks: [u64; 3],
     len: usize,
 }
 
+/// Room for the longest name and its quote.
+pub(super) const PATTERN: usize = 24;
+
 impl Pattern {
-    const fn new(quoted: &'static str) -> Pattern {
+    const fn new(quoted: &str) -> Pattern {
         let bytes = quoted.as_bytes();
-        let (mut head, mut mask, mut i) = (0, 0, 0);
-        while i < bytes.len() && i < 8 {
-            head |= (bytes[i] as u64) << (8 * i);
-            mask |= 0xff << (8 * i);
+        let (mut words, mut masks, mut i) = ([0; 3], [0; 3], 0);
+        assert!(bytes.len() <= PATTERN);
+        while i < bytes.len() {
+            words[i / 8] |= (bytes[i] as u64) << (8 * (i % 8));
+            masks[i / 8] |= 0xff << (8 * (i % 8));
             i += 1;
         }
-        Pattern { head, mask, rest: bytes.split_at(i).1, len: bytes.len() }
+        Pattern { words, masks, len: bytes.len() }
     }
 
-    /// Length of what matched, when `b` begins with the name and its quote. `head` is the first eight bytes of `b`.
+    /// Length of what matched, when `text` begins with the name and its quote.
     #[inline(always)]
-    pub(super) fn matches(&self, head: u64, b: &[u8]) -> Option<usize> {
-        if head & self.mask != self.head {
-            return None;
-        }
-        match self.rest.is_empty() || b.get(8..self.len) == Some(self.rest) {
-            true => Some(self.len),
-            false => None,
-        }
+    pub(super) fn matches(&self, text: &[u64; 3]) -> Option<usize> {
+        let differs = |i: usize| text[i] & self.masks[i] != self.words[i];
+        if differs(0) || differs(1) || differs(2) { None } else { Some(self.len) }
     }
 }
 
