@@ -56,7 +56,6 @@ impl Transcriber<'_> {
             scan.peek();
             let at = scan.p;
             let known = self.key(&mut scan, message, next)?;
-            scan.expect(b':', "no colon after a key")?;
             match known {
                 None => scan.p = skip(scan.b, scan.p, depth)?,
                 Some((i, field)) => {
@@ -77,7 +76,8 @@ impl Transcriber<'_> {
         }
     }
 
-    /// Takes a key and gives its field and the field's index, if it has one. `next` is the index that is expected.
+    /// Takes a key and its colon and gives its field and the field's index, if it has one. `next` is the index that is
+    /// expected.
     #[inline(always)]
     fn key(
         &mut self,
@@ -90,12 +90,11 @@ impl Transcriber<'_> {
         {
             let (words, _) = text.as_chunks::<8>();
             let text = [0, 1, 2].map(|i| u64::from_le_bytes(words[i]));
-            let (before, from_next) = message.fields.split_at(next);
-            for (i, field) in (next..).zip(from_next).chain((0..).zip(before)) {
-                if let Some(length) = field.pattern.matches(&text) {
-                    scan.p += 1 + length;
-                    return Ok(Some((i, field)));
-                }
+            let expected =
+                message.fields.get(next).and_then(|field| Some((next, field, field.pattern.matches(&text)?)));
+            if let Some((i, field, length)) = expected.or_else(|| search(message.fields, next, &text)) {
+                scan.p += 1 + length;
+                return Ok(Some((i, field)));
             }
         }
         let (known, end) = self.unusual_key(scan.b, scan.p, message)?;
@@ -113,7 +112,9 @@ impl Transcriber<'_> {
         let mut scan = Scanner { b, p };
         let key = scan.string("something else where a key must be")?.text(&mut self.scratch)?;
         let is_it = |field: &Field| field.json.as_bytes() == key || field.proto.as_bytes() == key;
-        Ok((message.fields.iter().position(is_it), scan.p))
+        let known = message.fields.iter().position(is_it);
+        scan.expect(b':', "no colon after a key")?;
+        Ok((known, scan.p))
     }
 
     #[inline(always)]
@@ -144,7 +145,7 @@ impl Transcriber<'_> {
         let mut scan = Scanner { b, p };
         let start = self.open(field.tag, 1);
         loop {
-            self.number(&mut scan, field.kind)?;
+            self.number(&mut scan, None, field.kind)?;
             if !scan.more(b']')? {
                 self.close(start, 1);
                 return Ok(scan.p);
@@ -166,35 +167,44 @@ impl Transcriber<'_> {
             }
             Kind::String => {
                 let text = scan.string("something else where a string must be")?.text(&mut self.scratch)?;
-                self.out.push(field.tag);
-                put_varint(self.out, text.len() as u64);
+                match text.len() {
+                    n @ 0..0x80 => self.out.extend_from_slice(&[field.tag, n as u8]),
+                    n => {
+                        self.out.push(field.tag);
+                        put_varint(self.out, n as u64);
+                    }
+                }
                 self.out.extend_from_slice(text);
             }
             Kind::Base64 => scan.p = self.bytes(scan.b, scan.p, field.tag, base64)?,
             Kind::Hex => scan.p = self.bytes(scan.b, scan.p, field.tag, hex)?,
-            kind => {
-                self.out.push(field.tag);
-                self.number(scan, kind)?;
-            }
+            kind => self.number(scan, Some(field.tag), kind)?,
         }
         Ok(())
     }
 
-    /// A value of a type that may stand in a packed list, without its tag.
+    /// A value of a type that may stand in a packed list, where it has no tag.
     #[inline(always)]
-    fn number(&mut self, scan: &mut Scanner, kind: Kind) -> Result<(), DecodeError> {
+    fn number(&mut self, scan: &mut Scanner, tag: Option<u8>, kind: Kind) -> Result<(), DecodeError> {
         let word = match kind {
-            Kind::Fixed64 => integer(scan, |v| v.unsigned(u64::MAX))?,
-            Kind::Sfixed64 => integer(scan, |v| v.signed(i64::MAX))? as u64,
+            Kind::Fixed64 | Kind::Sfixed64 => {
+                let signed = matches!(kind, Kind::Sfixed64);
+                integer(scan, |v| if signed { v.signed(i64::MAX).map(|v| v as u64) } else { v.unsigned(u64::MAX) })?
+            }
             Kind::Double => scan.double()?.to_bits(),
             _ => {
                 let (value, end) = small_number(scan.b, scan.p, kind)?;
                 scan.p = end;
+                self.out.extend(tag);
                 put_varint(self.out, value);
                 return Ok(());
             }
         };
-        self.out.extend_from_slice(&word.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+        match tag {
+            Some(tag) => self.out.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]),
+            None => self.out.extend_from_slice(&[a, b, c, d, e, f, g, h]),
+        }
         Ok(())
     }
 
@@ -311,6 +321,14 @@ fn named(scan: &mut Scanner, names: &[(&str, i32)]) -> Result<i64, DecodeError> 
         Some((_, value)) => Ok(*value as i64),
         None => Err(error("an unknown name where one of an enum's must be", at)),
     }
+}
+
+/// The field whose pattern `text` begins with, looked for from `next` on and then from the first one.
+#[inline(never)]
+fn search(fields: &'static [Field], next: usize, text: &[u64; 3]) -> Option<(usize, &'static Field, usize)> {
+    let (before, from_next) = fields.split_at_checked(next)?;
+    let found = |(i, field): (usize, &'static Field)| Some((i, field, field.pattern.matches(text)?));
+    (next..).zip(from_next).chain((0..).zip(before)).find_map(found)
 }
 
 #[inline(always)]
