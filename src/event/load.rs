@@ -214,12 +214,12 @@ impl<'a> File<'a> {
             let object = Object { map, tree, path: String::new() };
             let mut own = Findings::default();
             let read = definition(&object, &self.text.text, &document.name, &self.source.path, &mut own);
-            loaded.definitions.extend(read);
-            for mut finding in own.list {
-                overrides::explain(&mut finding, &document.applied);
-                finding.path = in_file(document.index, &finding.path);
-                findings.push(finding);
+            for finding in &mut own.list {
+                overrides::explain(finding, &document.applied);
             }
+            let problem = own.first(Severity::Unjudgeable).map(|f| f.message.clone());
+            loaded.definitions.extend(read.map(|d| EventDefinition { problem, ..d }));
+            findings.extend(own.list.into_iter().map(|f| Finding { path: in_file(document.index, &f.path), ..f }));
         }
         loaded.problems.extend(locate(&self.source.path, &self.source.text, &self.text, findings));
         loaded.left_out.append(&mut self.left_out);

@@ -3,6 +3,7 @@
 //! Owns the format: definitions, metric ids, metric patterns, dynamic focus queries, `{{name}}` placeholders and
 //! `DEFINITION.FIELD=VALUE` overrides. Absent on purpose: files (the caller hands in text) and judging (the engine's).
 
+mod builtin;
 mod definition;
 mod findings;
 mod keys;
@@ -23,6 +24,7 @@ mod syntax;
 mod tag_filter;
 mod wildcard;
 
+pub use builtin::builtin;
 pub use definition::{
     Aggregation, CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule,
     RuleKind, Selector, Threshold, Written,

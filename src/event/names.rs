@@ -2,7 +2,7 @@
 //!
 //! Works on the text of paths, with both separators, so that names do not depend on the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a name is made from.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +41,19 @@ pub(super) fn unique(origins: &[Origin<'_>]) -> Vec<String> {
             break;
         }
     }
-    let mut names: Vec<String> = (0..forms.len()).map(|i| name(i, &level)).collect();
-    for group in groups(names.clone().into_iter()) {
-        for (n, i) in group.into_iter().enumerate().skip(1) {
-            names[i] = format!("{}#{}", names[i], n + 1);
-        }
-    }
-    names
+    let mut taken = BTreeSet::new();
+    (0..forms.len())
+        .map(|i| {
+            let plain = name(i, &level);
+            let mut chosen = plain.clone();
+            let mut n = 1;
+            while !taken.insert(chosen.clone()) {
+                n += 1;
+                chosen = format!("{plain}#{n}");
+            }
+            chosen
+        })
+        .collect()
 }
 
 /// The members of each name that several have.

@@ -207,11 +207,12 @@ impl<'a> Lexer<'a> {
         Err(syntax("nothing closes the quote", self.text, (start, start + 1)))
     }
 
-    /// `field: value` is read as `field:value`, unless an operator or parenthesis follows.
+    /// `field: value` is read as `field:value`, unless what follows is an operator, a parenthesis or a term of its own.
     fn skip_spaces_before_value(&mut self) {
         let rest = self.text[self.at..].trim_start();
         let word = rest.split(|c: char| c.is_whitespace() || c == '(' || c == ')').next().unwrap_or("");
-        if !matches!(word, "" | "AND" | "OR" | "NOT") {
+        let own_term = word.contains(':') && !word.starts_with('"');
+        if !own_term && !matches!(word, "" | "AND" | "OR" | "NOT") {
             self.skip_spaces();
         }
     }
@@ -295,7 +296,7 @@ fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), Query
     let regular = body.len() > 1 && body.starts_with('/') && body.ends_with('/');
     let what = if regular {
         "a regular expression"
-    } else if body.starts_with(['[', '{', '<', '>']) {
+    } else if body.starts_with(['[', '<', '>']) || (body.starts_with('{') && !body.starts_with("{{")) {
         "a range"
     } else if body.contains('"') {
         "a quote inside its value"

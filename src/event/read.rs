@@ -33,7 +33,8 @@ pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
     }
 }
 
-/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why.
+/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `problem` is
+/// left to the caller, who knows whether a value came from the file.
 pub(super) fn definition(
     object: &Object<'_>,
     source: &str,
@@ -66,7 +67,7 @@ pub(super) fn definition(
         expiration_ms: expiration.ok().flatten().unwrap_or(0),
         operator,
         rules,
-        problem: findings.first(Severity::Unjudgeable).map(|f| f.message.clone()),
+        problem: None,
     })
 }
 
