@@ -14,6 +14,7 @@ mod nearest;
 mod object;
 mod overrides;
 mod params;
+mod place;
 mod presence;
 mod problem;
 mod query;
@@ -32,6 +33,7 @@ pub use definition::{
 pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
 pub use metric_id::{MetricId, MetricIdError, MetricPattern};
 pub use params::{Placeholder, Substituted, substitute};
+pub use place::position_of;
 pub use problem::{Position, Problem, Severity};
 pub use query::{Query, QueryError};
 pub use tag_filter::TagFilter;

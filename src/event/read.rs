@@ -33,8 +33,8 @@ pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
     }
 }
 
-/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `problem` is
-/// left to the caller, who knows whether a value came from the file.
+/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `index`
+/// and `problem` are left to the caller, who knows where the object stood and which values came from elsewhere.
 pub(super) fn definition(
     object: &Object<'_>,
     source: &str,
@@ -58,6 +58,7 @@ pub(super) fn definition(
     Some(EventDefinition {
         name: name.to_string(),
         file: file.to_string(),
+        index: None,
         title: title.ok().flatten().unwrap_or(name).to_string(),
         description: description.ok().flatten().unwrap_or("").to_string(),
         entity_type: entity_type.ok().flatten().unwrap_or("").to_string(),

@@ -271,7 +271,8 @@ fn names(paths: &[(&str, &str)]) -> Vec<String> {
 fn names_are_as_long_as_they_must_be() {
     let event = r#"{"name":"n","entityType":"e","rules":[]}"#;
     let list = r#"[{"name":"n","entityType":"e","rules":[]},{"other":1},{"name":"n","entityType":"e","rules":[]}]"#;
-    let table: [(&[(&str, &str)], &[&str]); 8] = [
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: [Row; 8] = [
         (&[("a/events/x.json", event)], &["x < a/events/x.json"]),
         (
             &[("p/events/x.json", event), ("q\\events\\x.json", event), ("y.json", event)],
@@ -296,6 +297,14 @@ fn names_are_as_long_as_they_must_be() {
     for (paths, wanted) in table {
         assert_eq!(names(paths), wanted);
     }
+}
+
+#[test]
+fn definitions_of_a_list_know_their_place() {
+    let list = r#"[{"other":1},{"name":"n","entityType":"e","rules":[]}]"#;
+    let (definitions, problems) = parse("l.json", list);
+    assert_eq!((definitions[0].name.as_str(), definitions[0].index), ("l-1", Some(1)));
+    assert_eq!(problems[1].path, definitions[0].path_in_file("rules"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A text marks the expected places with `«` and `»`; the problems are compared with them in the order of the text.
 
-use foreshock::event::{Problem, Settings, Severity, Source, load, parse};
+use foreshock::event::{Problem, Settings, Severity, Source, load, parse, position_of};
 use std::collections::BTreeMap;
 
 /// The text without marks, and the marked byte ranges.
@@ -315,39 +315,57 @@ fn one_definition_in_error_leaves_the_others() {
     assert_eq!(paths, ["[0].name", "[0].rules", "[1].rules"]);
 }
 
-fn with_params(text: &str, params: &[(&str, &str)]) -> (String, Vec<(usize, usize)>, Vec<Problem>, Vec<String>) {
+/// Loads a marked text with parameters; gives the problems and the unused parameters.
+fn with_params(text: &str, params: &[(&str, &str)]) -> (Vec<Problem>, Vec<String>) {
     let (plain, ranges) = marked(text);
     let params: BTreeMap<String, String> = params.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let source = Source { path: "d.json".into(), text: plain.clone() };
     let loaded = load(&[source], &Settings { params, overrides: Vec::new() });
     at_marks(&plain, &ranges, &loaded.problems);
-    (plain, ranges, loaded.problems, loaded.unused_params)
+    (loaded.problems, loaded.unused_params)
 }
 
 #[test]
 fn placeholders_keep_places_in_the_text_as_written() {
     let text = threshold("\"conditionValue\": {{ limit }}, \"aggregation\": «\"av{{rest}}\"»");
-    let (.., problems, unused) = with_params(&text, &[("limit", "123456789"), ("rest", "erage"), ("other", "")]);
+    let (problems, unused) = with_params(&text, &[("limit", "123456789"), ("rest", "erage"), ("other", "")]);
     assert_eq!(problems[0].message, "`rules[0].aggregation` has the unknown aggregation `average`");
     assert_eq!(unused, ["other"]);
 
     let text = threshold("\"conditionValue\": «{{ limit }}»");
-    let (.., problems, _) = with_params(&text, &[]);
+    let (problems, _) = with_params(&text, &[]);
     assert_eq!((problems[0].severity, problems[0].code), (Severity::Error, "unset-parameter"));
     assert_eq!(problems[0].help.as_deref(), Some("set it with --param limit=VALUE"));
 
     let text = threshold("\"conditionValue\": «{{limit}}»");
-    let (.., problems, _) = with_params(&text, &[("limit", "1x")]);
+    let (problems, _) = with_params(&text, &[("limit", "1x")]);
     assert_eq!((problems[0].severity, problems[0].code), (Severity::Error, "not-json"));
     assert_eq!(problems[0].help.as_deref(), Some("the value of --param limit stands here"));
 
     let text = with_event("\"query\": \"entity.service.name:«{{service}}»\",");
-    let (.., problems, _) = with_params(&text, &[]);
+    let (problems, _) = with_params(&text, &[]);
     assert_eq!((problems[0].severity, problems[0].code), (Severity::Warning, "unset-parameter"));
 }
 
 #[test]
 fn parameters_of_files_that_are_left_out_are_unused() {
-    let (.., unused) = with_params("«{»\"title\": \"{{name}}\"}", &[("name", "x")]);
+    let (_, unused) = with_params("«{»\"title\": \"{{name}}\"}", &[("name", "x")]);
     assert_eq!(unused, ["name"]);
+}
+
+#[test]
+fn values_can_be_found_again() {
+    let text = "\u{feff}[1,\n {\"name\": \"ä\", \"rules\": [{\"window\": {{w}}, \"conditionValue\": «0.8»}]}]";
+    let (plain, ranges) = marked(text);
+    let params = BTreeMap::from([("w".to_string(), "300000".to_string())]);
+    let source = Source { path: "d.json".into(), text: plain.clone() };
+    let position = position_of(&source, &params, "[1].rules[0].conditionValue").unwrap();
+    assert_eq!(position.bytes, ranges[0]);
+    assert_eq!((position.line, position.column), line_and_column(&plain, ranges[0].0));
+    let window = position_of(&source, &params, "[1].rules[0].window").unwrap().bytes;
+    assert_eq!(&plain[window.0..window.1], "{{w}}");
+    for path in ["[2]", "[1].rules[1]", "[1].title", "[1].name.x", "[x]", "rules"] {
+        assert_eq!(position_of(&source, &params, path), None, "{path}");
+    }
+    assert_eq!(position_of(&source, &BTreeMap::new(), "[1].name"), None);
 }
