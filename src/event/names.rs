@@ -97,5 +97,9 @@ fn indexed(name: String, index: Option<usize>) -> String {
 }
 
 fn stem(file_name: &str) -> &str {
-    file_name.strip_suffix(".json").unwrap_or(file_name)
+    let split = file_name.len().saturating_sub(".json".len());
+    match (file_name.get(..split), file_name.get(split..)) {
+        (Some(stem), Some(extension)) if extension.eq_ignore_ascii_case(".json") => stem,
+        _ => file_name,
+    }
 }

@@ -123,8 +123,8 @@ fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
             return in_object(holder, &[keys], key).then(|| (Some(inner), key.to_string()));
         }
     }
-    let keys = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_keys);
-    in_object(rule, keys.as_ref().map_or(&[], |k| k.as_slice()), field).then(|| (None, field.to_string()))
+    let known = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_type);
+    in_object(rule, known.as_ref().map_or(&[], |(_, keys)| keys.as_slice()), field).then(|| (None, field.to_string()))
 }
 
 /// Whether a key can be set: the format knows it, or it is there with a scalar.

@@ -4,6 +4,7 @@ use foreshock::event::{
     Aggregation, CompareOp, EventDefinition, LogicalOperator, Presence, Problem, RuleKind, Selector, Settings,
     Severity, Source, Threshold, builtin, load, parse,
 };
+use foreshock::model::{Attributes, Value};
 use std::path::Path;
 
 /// Every `.json` file below a folder, by path.
@@ -220,14 +221,15 @@ fn presence_rules_have_their_defaults() {
     assert_eq!((offline_ms, close_after_ms, tag_filter.is_none()), (5 * minutes, 24 * 60 * minutes, true));
     let count = r#"{"ruleType":"entity_count","conditionOperator":">=","conditionValue":2}"#;
     assert!(matches!(presence(count), Presence::Count { condition } if condition.value == 2.0));
-    let matching = r#""matchingEntityType":"t","matchingEntityLabel":"Shop","matchingOperator":"startsWith""#;
+    let matching = r#""matchingEntityType":"OTel","matchingEntityLabel":"Shop","matchingOperator":"startsWith""#;
     let Presence::Verification { matching: entity, offline_ms } =
         presence(&format!(r#"{{"ruleType":"entity_verification",{matching}}}"#))
     else {
         panic!()
     };
     assert_eq!(offline_ms, 5 * minutes);
-    assert!(entity.matches_label("sHOP-1") && !entity.matches_label("a shop"));
+    let named = |name: &str| Attributes::new(vec![("service.name".into(), Value::String(name.into()))]);
+    assert!(entity.selects(&named("sHOP-1")) && !entity.selects(&named("a shop")));
     let rule = format!(
         r#"{{"ruleType":"entity_count_verification",{matching},"offlineDuration":1000,"conditionOperator":"<","conditionValue":1}}"#
     );
@@ -236,7 +238,6 @@ fn presence_rules_have_their_defaults() {
 
 #[test]
 fn tag_filters_select_resources() {
-    use foreshock::model::{Attributes, Value};
     let resource = Attributes::new(vec![("Stage".into(), Value::String("Prod-1".into()))]);
     let cases = [
         ("stage", "EQUALS", "prod-1", true),
@@ -272,7 +273,7 @@ fn names_are_as_long_as_they_must_be() {
     let event = r#"{"name":"n","entityType":"e","rules":[]}"#;
     let list = r#"[{"name":"n","entityType":"e","rules":[]},{"other":1},{"name":"n","entityType":"e","rules":[]}]"#;
     type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-    let table: [Row; 8] = [
+    let table: [Row; 9] = [
         (&[("a/events/x.json", event)], &["x < a/events/x.json"]),
         (
             &[("p/events/x.json", event), ("q\\events\\x.json", event), ("y.json", event)],
@@ -287,6 +288,7 @@ fn names_are_as_long_as_they_must_be() {
             &[("p/events/s/x.json", event), ("p/events/t/x.json", event)],
             &["p/s/x < p/events/s/x.json", "p/t/x < p/events/t/x.json"],
         ),
+        (&[("X.JSON", event), ("é", event)], &["X < X.JSON", "é < é"]),
         (&[("l.json", list)], &["l-0 < l.json", "l-2 < l.json"]),
         (&[("l.json", list), ("l-0.json", event)], &["l-0 < l.json", "l-0#2 < l-0.json", "l-2 < l.json"]),
         (
