@@ -4,7 +4,7 @@ use super::load::Source;
 
 macro_rules! python {
     ($name:literal) => {
-        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/python/events/", $name)))
+        ($name, include_str!(concat!("../../rules/python/events/", $name)))
     };
 }
 

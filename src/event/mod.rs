@@ -35,6 +35,6 @@ pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
 pub use metric_id::{MetricId, MetricIdError, MetricPattern};
 pub use params::{Placeholder, Substituted, substitute};
 pub use place::position_of;
-pub use problem::{Position, Problem, Severity};
+pub use problem::{CODES, Position, Problem, Severity};
 pub use query::{Query, QueryError};
 pub use tag_filter::TagFilter;

@@ -225,7 +225,9 @@ pub(super) fn condition(
 
 fn not_a_number(field: &Field<'_>, findings: &mut Findings) -> Reported {
     let message = format!("`{}` is not a number", field.path);
-    findings.add(Severity::Unjudgeable, "not-a-number", field.place(), message, None)
+    let quoted = field.json.as_str().filter(|text| text.parse::<f64>().is_ok_and(f64::is_finite));
+    let help = quoted.map(|text| format!("write {text} without quotes"));
+    findings.add(Severity::Unjudgeable, "not-a-number", field.place(), message, help)
 }
 
 fn compare_operator(

@@ -66,6 +66,9 @@ const QUERY: &[&str] = &[
 ];
 const ID: &[&str] = &["metrics.", "gauges.", "app/m", "{", "}", "a=", "\"", "\\", ",", "=", "/", "."];
 
+const OVERRIDE: &[&str] =
+    &["d-0", ".", "rules[", "0", "]", "window", "=", "1", "name", "query", "metricPattern", "\"x\"", "[", "{}"];
+
 /// One definition whose rule has the given keys and values, so that whole files are reached as well.
 fn wrapped(key: &str, value: &str) -> String {
     format!("[{{\"name\":\"n\",\"entityType\":\"e\",\"rules\":[{{\"ruleType\":\"threshold\",\"{key}\":{value}}}]}}]")
@@ -102,6 +105,24 @@ proptest! {
             _ => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
         }).collect();
         places_lie_inside(&wrapped("x", "1").replace("\"name\":\"n\"", &format!("\"query\":{ascii}")))?;
+    }
+
+    #[test]
+    fn any_override_is_read(text in nearly(OVERRIDE)) {
+        let sources = [Source { path: "d.json".into(), text: wrapped("window", "1") }];
+        let settings = Settings { overrides: vec![text], ..Settings::default() };
+        for problem in load(&sources, &settings).problems {
+            prop_assert!(!problem.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn names_are_unique(paths in prop::collection::vec("(/?[ab]/)?((events|[ab])/){0,3}[ab](-0)?(#2)?\\.json", 1..8), list in any::<bool>()) {
+        let event = "{\"name\":\"n\",\"entityType\":\"e\",\"rules\":[]}";
+        let text = if list { format!("[{event},{event}]") } else { event.to_string() };
+        let sources: Vec<Source> = paths.into_iter().map(|path| Source { path, text: text.clone() }).collect();
+        let loaded = load(&sources, &Settings::default());
+        prop_assert!(loaded.definitions.windows(2).all(|two| two[0].name < two[1].name));
     }
 
     #[test]

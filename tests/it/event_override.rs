@@ -1,6 +1,6 @@
 //! `DEFINITION[.rules[i]].FIELD=VALUE` overrides.
 
-use foreshock::event::{EventDefinition, Loaded, RuleKind, Settings, Severity, Source, load};
+use foreshock::event::{CODES, EventDefinition, Loaded, RuleKind, Settings, Severity, Source, load};
 
 fn threshold(value: &str) -> String {
     format!(
@@ -112,6 +112,7 @@ fn overrides_that_fit_nothing_say_what_would() {
     for (text, code, help) in table {
         let loaded = loaded(&[text]);
         let problem = &loaded.problems[0];
+        assert!(CODES.iter().any(|(known, _)| *known == code), "{code}");
         assert_eq!((problem.severity, problem.code, problem.file.as_str()), (Severity::Error, code, "--set"), "{text}");
         let said = problem.help.as_deref().unwrap_or("");
         if help.is_empty() {

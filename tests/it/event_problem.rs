@@ -2,7 +2,7 @@
 //!
 //! A text marks the expected places with `«` and `»`; the problems are compared with them in the order of the text.
 
-use foreshock::event::{Problem, Settings, Severity, Source, load, parse, position_of};
+use foreshock::event::{CODES, Problem, Settings, Severity, Source, load, parse, position_of};
 use std::collections::BTreeMap;
 
 /// The text without marks, and the marked byte ranges.
@@ -47,6 +47,7 @@ fn check(text: &str, wanted: &[&str]) -> Vec<Problem> {
     let found: Vec<String> =
         problems.iter().map(|p| format!("{:?} {} {}", p.severity, p.code, p.path).trim_end().to_string()).collect();
     assert_eq!(found, wanted, "{plain}");
+    assert!(problems.iter().all(|p| CODES.iter().any(|(code, _)| *code == p.code)), "{problems:?}");
     at_marks(&plain, &ranges, &problems);
     let worst = problems.iter().map(|p| p.severity).max();
     for definition in definitions {
