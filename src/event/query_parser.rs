@@ -231,28 +231,40 @@ fn term(word: &Word<'_>) -> Result<Term, QueryError> {
     let Some(colon) = word.colon else {
         return Err(bare_word(word.raw, whole));
     };
-    let field = fold(&word.raw[..colon]);
-    let written = word.raw[colon + 1..].trim_start();
-    let attribute = |key: &str, value| Term::Attribute { key: fold(key), value };
-    let kind: fn(Wildcard) -> Term = match field.as_str() {
-        "entity.type" | "entity.selftype" => Term::Type,
-        "entity.label" => Term::Label,
-        "entity.tag" => |value| match value.split_at('=') {
-            Some((key, value)) => Term::Tag { key, value: Some(value) },
-            None => Term::Tag { key: value, value: None },
-        },
+    let field = fold(&unescaped(&word.raw[..colon]));
+    let value = || value(word.raw, word.raw[colon + 1..].trim_start(), whole);
+    match field.as_str() {
+        "entity.type" | "entity.selftype" => Ok(Term::Type(value()?)),
+        "entity.label" => Ok(Term::Label(value()?)),
+        "entity.tag" => {
+            let tag = value()?;
+            Ok(match tag.split_at('=') {
+                Some((key, value)) => Term::Tag { key, value: Some(value) },
+                None => Term::Tag { key: tag, value: None },
+            })
+        }
         other => match attribute_key(other) {
-            Some(key) => return Ok(attribute(&key, value(word.raw, written, whole)?)),
-            None => return Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
+            Some(key) => Ok(Term::Attribute { key, value: value()? }),
+            None => Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
         },
-    };
-    Ok(kind(value(word.raw, written, whole)?))
+    }
 }
 
-/// The resource attribute a field stands for.
+/// A field's name with `\` taken off what it protects.
+fn unescaped(field: &str) -> String {
+    let mut chars = field.chars();
+    let mut name = String::new();
+    while let Some(c) = chars.next() {
+        name.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    name
+}
+
+/// The resource attribute a field in folded case stands for. Wildcards in a field's name are not answered: the attribute
+/// would be looked for under a name that has a star in it.
 fn attribute_key(field: &str) -> Option<String> {
     if let Some(key) = field.strip_prefix("otel.attribute.") {
-        return (!key.is_empty()).then(|| key.to_string());
+        return (!key.is_empty() && !key.contains(['*', '?'])).then(|| key.to_string());
     }
     if let Some(rest) = field.strip_prefix("entity.kubernetes.") {
         let object = rest.strip_suffix(".name").or_else(|| rest.strip_suffix(".label")).unwrap_or(rest);

@@ -155,7 +155,7 @@ proptest! {
         let mut at = 0;
         for p in &filled.placeholders {
             let between = filled.text[at..p.filled.0].to_string();
-            prop_assert_eq!(filled.origin((at, p.filled.0)).1, p.written.0);
+            prop_assert!(at == p.filled.0 || filled.origin((at, p.filled.0)).1 == p.written.0);
             rebuilt.push_str(&between);
             rebuilt.push_str(&text[p.written.0..p.written.1]);
             prop_assert_eq!(&filled.text[p.filled.0..p.filled.1], if p.set { &value } else { &text[p.written.0..p.written.1] });

@@ -116,8 +116,13 @@ fn case_is_folded_character_by_character() {
 
 #[test]
 fn values_that_are_no_text_compare_as_text() {
-    let resource = Attributes::new(vec![("port".into(), Value::Int(80)), ("ok".into(), Value::Bool(true))]);
-    for query in ["entity.tag:port=80", "otel.attribute.ok:TRUE", "otel.attribute.port:8?"] {
+    let resource = Attributes::new(vec![
+        ("port".into(), Value::Int(80)),
+        ("ok".into(), Value::Bool(true)),
+        ("a:b".into(), Value::Null),
+    ]);
+    for query in [r"otel.attribute.a\:b:NULL", "entity.tag:port=80", "otel.attribute.ok:TRUE", "otel.attribute.port:8?"]
+    {
         assert!(Query::parse(query).unwrap().selects(&resource), "{query}");
     }
 }
@@ -148,6 +153,7 @@ fn unanswerable_queries_name_the_term() {
         ("entity.tag:a)", ")", "nothing is open at `)`"),
         ("entity.kubernetes.pod.uid:a", "entity.kubernetes.pod.uid", "field `entity.kubernetes.pod.uid`"),
         ("otel.attribute.:a", "otel.attribute.", "field `otel.attribute.`"),
+        ("otel.attribute.k8s.*:a", "otel.attribute.k8s.*", "field `otel.attribute.k8s.*`"),
         ("-entity.tag:a", "-entity.tag", "field `-entity.tag`"),
     ];
     for (query, part, message) in table {
