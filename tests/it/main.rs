@@ -8,3 +8,8 @@ mod otlp_json;
 mod otlp_messages;
 mod recording;
 mod tidy;
+mod event_any_text;
+mod event_metric_id;
+mod event_override;
+mod event_problem;
+mod event_query;
