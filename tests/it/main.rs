@@ -1,5 +1,6 @@
 //! The integration tests, as one binary.
 
 mod otlp;
+mod otlp_json;
 mod otlp_messages;
 mod recording;
