@@ -4,3 +4,5 @@ mod otlp;
 mod otlp_json;
 mod otlp_messages;
 mod recording;
+mod recording_damage;
+mod recording_json;

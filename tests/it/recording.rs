@@ -388,7 +388,7 @@ fn slow_sources_and_large_bodies() {
             self.0.read(&mut buffer[..n])
         }
     }
-    let large = body(&vec![START; 60_000]);
+    let large = body(&vec![START; 20_000]);
     let arrivals = [(START, body(&[START])), (START, large), (START, body(&[START]))];
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let bytes = write(&arrivals, Format::Own, compression, 2);
