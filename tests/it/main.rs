@@ -4,5 +4,6 @@ mod otlp;
 mod otlp_json;
 mod otlp_messages;
 mod recording;
+mod recording_cut;
 mod recording_damage;
 mod recording_json;

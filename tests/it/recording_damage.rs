@@ -273,7 +273,7 @@ fn bombs_are_refused_at_the_limit() {
     let outcome = read(&prefixed(&frames));
     assert_eq!(outcome.arrivals.len(), 2);
     assert_eq!(outcome.damages[0].what, Flaw::LargeMessage);
-    let error = read_all(vec![gzip(&vec![b'a'; MESSAGE_LIMIT + 2])]).expect_err("no recording");
+    let error = read_all(vec![zstd(&vec![b'a'; MESSAGE_LIMIT + 2])]).expect_err("no recording");
     assert!(matches!(error, OpenError::Unrecognised { .. }));
     let too_large = vec![0; MESSAGE_LIMIT + 1];
     let mut writer = Writer::new(Vec::new(), Format::Own, Compression::Zstd).expect("a writer");
