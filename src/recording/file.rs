@@ -84,10 +84,13 @@ pub(super) enum Short {
 impl File {
     /// Reads the next arrival into `batch`.
     pub(super) fn next(&mut self, batch: &mut Batch) -> Option<Next> {
-        batch.clear();
+        // What the batch holds is left to `decode`, which uses its room again.
         loop {
             let next = match self.framing {
-                Framing::Ended => return None,
+                Framing::Ended => {
+                    batch.clear();
+                    return None;
+                }
                 Framing::Lines => self.line(batch),
                 Framing::Messages | Framing::ZstdMessages(_) => self.message(batch),
                 Framing::Whole(encoding) => self.whole(encoding, batch),
@@ -214,7 +217,9 @@ impl File {
         if !rest.is_empty() && !self.broken {
             let length = (end - PREFIX) as u32;
             // A message that was cut off is a good one as far as it goes; behind a wrong length there is anything.
-            let torn = rest.len() <= PREFIX || !matches!(self.framing, Framing::Messages) || walk(&rest[PREFIX..]).0 != Walk::Invalid;
+            let torn = rest.len() <= PREFIX
+                || !matches!(self.framing, Framing::Messages)
+                || walk(&rest[PREFIX..]).0 != Walk::Invalid;
             match torn {
                 true => self.note(self.place(), Flaw::Torn(Part::Message), DamageKind::TornTail),
                 false => self.note(self.place(), Flaw::Length(length), DamageKind::Damage),
@@ -268,7 +273,10 @@ impl File {
         let body = message.slice(prefix.len..);
         match (prefix.at, body.is_empty()) {
             (None, true) => Ok(None),
-            (Some(at), true) => Ok(Some(Next { at: self.advance(Some(at)), tick: true })),
+            (Some(at), true) => {
+                batch.clear();
+                Ok(Some(Next { at: self.advance(Some(at)), tick: true }))
+            }
             (Some(at), false) => {
                 otlp::decode(Encoding::Protobuf, body, batch).map_err(Flaw::Body)?;
                 Ok(Some(Next { at: self.advance(Some(at)), tick: false }))

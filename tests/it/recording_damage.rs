@@ -1,6 +1,8 @@
 //! Damaged recordings: it is always said, it costs no more than it must, and nothing else comes of it.
 
-use crate::recording::{Outcome, START, bodies, body, drain, gunzip, gzip, prefixed, read, read_all, source, write, zstd};
+use crate::recording::{
+    Outcome, START, bodies, body, drain, gunzip, gzip, prefixed, read, read_all, source, write, zstd,
+};
 use foreshock::model::SECOND;
 use foreshock::recording::{
     Compression, Damage, DamageKind, Flaw, Format, MESSAGE_LIMIT, OpenError, Place, Reader, Writer,
@@ -198,7 +200,8 @@ fn a_damaged_frame_of_a_foreign_chain_costs_what_lies_across_it() {
                 Err(error) => panic!("{error}"),
             };
             assert!(outcome.damage_count >= 1);
-            let first = arrivals.iter().zip(&outcome.arrivals).take_while(|((at, _), (a, _))| a.at == Some(*at)).count();
+            let first =
+                arrivals.iter().zip(&outcome.arrivals).take_while(|((at, _), (a, _))| a.at == Some(*at)).count();
             assert!(first * 1000 / 10 >= broken, "everything before the frame");
             // Length-prefixed messages are found again where a frame begins with one: at the latest, never.
             if format == Format::JsonLines {
@@ -248,7 +251,8 @@ fn an_error_of_the_source_is_said_and_the_rest_is_kept() {
     }
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let recording = write(&bodies(4), Format::Own, compression, 2);
-        let outcome = drain(Reader::open(vec![source("s", Fails(recording))]).expect("a recording")).expect("a recording");
+        let outcome =
+            drain(Reader::open(vec![source("s", Fails(recording))]).expect("a recording")).expect("a recording");
         assert_eq!(outcome.arrivals.len(), 4);
         assert_eq!(outcome.damages.len(), 1, "{compression:?} {:?}", said(&outcome));
         assert_eq!(outcome.damages[0].what, Flaw::Io(std::io::ErrorKind::TimedOut));
