@@ -13,3 +13,6 @@ mod event_metric_id;
 mod event_override;
 mod event_problem;
 mod event_query;
+mod recording_cut;
+mod recording_damage;
+mod recording_json;
