@@ -1,6 +1,7 @@
 //! Why a command stopped before its end: which file, where, and what to do.
 
 use super::exit::ExitStatus;
+use crate::recording::OpenError;
 
 use std::io;
 
@@ -57,6 +58,9 @@ pub enum CliError {
         /// What is wrong with it.
         message: String,
     },
+    /// A recording could not be opened.
+    #[error("cannot read the recording {0}")]
+    Recording(#[from] OpenError),
     /// Standard input was named more than once.
     #[error("`-` (standard input) can be read only once")]
     StdinTwice,
@@ -74,6 +78,7 @@ impl CliError {
             | CliError::NoDefinition { .. }
             | CliError::BrokenRules { .. }
             | CliError::Set { .. }
+            | CliError::Recording(_)
             | CliError::StdinTwice => ExitStatus::CouldNotRun,
         }
     }

@@ -8,6 +8,8 @@ mod definitions;
 mod events;
 mod losses;
 
+pub(super) use losses::explain;
+
 use super::Style;
 use super::quantity::count;
 use super::words::{Clock, counted, date_time, duration, paragraph};
