@@ -10,8 +10,11 @@
 
 mod attributes;
 mod histogram;
+mod to_json;
 mod walk;
 mod wire;
+
+pub use to_json::to_json;
 
 use crate::model::{Attributes, Batch, Histogram, MetricIdentity, MetricSpan};
 use bytes::Bytes;

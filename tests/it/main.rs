@@ -3,3 +3,4 @@
 mod event;
 mod otlp;
 mod otlp_messages;
+mod recording;
