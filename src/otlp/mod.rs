@@ -10,6 +10,7 @@
 
 mod attributes;
 mod histogram;
+mod json;
 mod to_json;
 mod walk;
 mod wire;
@@ -40,10 +41,16 @@ pub struct DecodeError {
 
 /// Decodes one body into `batch`, whose lists are emptied first and keep their room. After an error they are empty.
 pub fn decode(encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
+    let previous = std::mem::take(&mut batch.body);
     batch.clear();
     let result = match encoding {
         Encoding::Protobuf => walk::walk(body, batch),
-        Encoding::Json => Err(DecodeError { what: "JSON is not read", offset: 0 }),
+        Encoding::Json => {
+            // Nobody else looks at the previous transcription, as a rule: its room is there to be used again.
+            let mut transcription = if previous.is_unique() { Vec::from(previous) } else { Vec::new() };
+            transcription.clear();
+            json::transcribe(&body, &mut transcription).and_then(|()| walk::walk(Bytes::from(transcription), batch))
+        }
     };
     if result.is_err() {
         batch.clear();
@@ -71,6 +78,11 @@ pub fn metric(batch: &Batch, metric: &MetricSpan) -> MetricIdentity {
         temporality: metric.temporality,
         monotonic: metric.monotonic,
     }
+}
+
+/// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with rubbish.
+pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    json::transcribe(json, out)
 }
 
 /// Unit and description of a metric (the bytes of [`crate::model::MetricSpan::raw`]).

@@ -2,5 +2,6 @@
 
 mod event;
 mod otlp;
+mod otlp_json;
 mod otlp_messages;
 mod recording;
