@@ -4,7 +4,10 @@ use crate::event::Source;
 
 macro_rules! event {
     ($path:literal) => {
-        Source { path: concat!("builtin:", $path).to_string(), text: include_str!(concat!("../../rules/", $path)).to_string() }
+        Source {
+            path: concat!("builtin:", $path).to_string(),
+            text: include_str!(concat!("../../rules/", $path)).to_string(),
+        }
     };
 }
 

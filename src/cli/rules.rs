@@ -78,8 +78,7 @@ impl RulesArgs {
             }
         };
         let shown: Vec<Problem> = loaded.problems.iter().filter(|problem| is_shown(problem)).cloned().collect();
-        let text_of =
-            |file: &str| sources.iter().find(|source| source.path == file).map(|source| source.text.as_str());
+        let text_of = |file: &str| sources.iter().find(|source| source.path == file).map(|source| source.text.as_str());
         let style = terminal.message_style();
         let _ = render::problems(&mut io::stderr().lock(), &shown, text_of, terminal.detail, style);
         for name in &loaded.unused_params {

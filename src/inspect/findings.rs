@@ -63,6 +63,8 @@ pub struct Instance {
     pub interval: Option<Nanos>,
     /// Where exports are missing.
     pub gaps: Vec<Gap>,
+    /// Several processes export as this resource: start times of its series come back after they changed.
+    pub several_writers: bool,
 }
 
 /// Exports are missing between two that came.
@@ -101,6 +103,14 @@ pub struct Metric {
     pub negative_deltas: u64,
 }
 
+/// What the series of one resource add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    pub(super) points: u64,
+    pub(super) series: u64,
+    pub(super) several_writers: bool,
+}
+
 impl Inspection {
     /// What was found so far.
     pub fn finish(&self) -> Findings {
@@ -119,15 +129,16 @@ impl Inspection {
     }
 
     fn services(&self) -> Vec<Service> {
-        let mut held = vec![(0, 0); self.resources.len()];
+        let mut held = vec![Held::default(); self.resources.len()];
         for series in &self.series {
-            if let Some((points, count)) = held.get_mut(series.key.0) {
-                *points += series.points;
-                *count += 1;
+            if let Some(held) = held.get_mut(series.key.0) {
+                held.points += series.points;
+                held.series += 1;
+                held.several_writers |= series.start_returns > 0;
             }
         }
         let mut services: BTreeMap<_, (Service, Vec<Nanos>, BTreeSet<String>)> = BTreeMap::new();
-        for (resource, (points, series)) in self.resources.iter().zip(held) {
+        for (resource, held) in self.resources.iter().zip(held) {
             let (namespace, name) = (resource.text("service.namespace"), resource.text("service.name"));
             let (service, steps, sdks) = services.entry((namespace.clone(), name.clone())).or_insert_with(|| {
                 let service = Service { namespace, name, sdks: Vec::new(), interval: None, instances: Vec::new() };
@@ -139,7 +150,7 @@ impl Inspection {
             if !sdk.is_empty() {
                 sdks.insert(sdk.join(" "));
             }
-            service.instances.push(resource.instance(points, series));
+            service.instances.push(resource.instance(held));
         }
         let finished = services.into_values().map(|(mut service, steps, sdks)| {
             service.interval = lower_median(steps);

@@ -198,8 +198,7 @@ fn value(batch: &Batch, metric: &MetricSpan, point: &PointSpan) -> Result<Value,
         PointValue::Summary => Err(DropReason::Summary),
         PointValue::Histogram(span) => {
             let exponential = metric.kind == Kind::ExponentialHistogram;
-            let histogram =
-                otlp::histogram(batch.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
+            let histogram = otlp::histogram(batch.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
             let parts = [histogram.sum, histogram.min, histogram.max];
             if parts.iter().flatten().any(|part| !part.is_finite()) {
                 return Err(DropReason::NotFinite);

@@ -1,6 +1,6 @@
 //! What the exports of one resource give away: when they came, how often, and where some are missing.
 
-use super::findings::{Gap, Instance};
+use super::findings::{Gap, Held, Instance};
 use crate::model::{Attributes, Nanos, Value};
 
 #[derive(Debug)]
@@ -26,7 +26,6 @@ impl ResourceFacts {
         self.attributes.get(key).map(Value::to_text)
     }
 
-    /// The gaps between successive exports, in order of time.
     fn times(&self) -> Vec<Nanos> {
         let mut times = self.exports.clone();
         times.sort_unstable();
@@ -34,11 +33,12 @@ impl ResourceFacts {
         times
     }
 
+    /// The spans between successive exports, in order of time.
     pub(super) fn steps(&self) -> Vec<Nanos> {
         self.times().windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect()
     }
 
-    pub(super) fn instance(&self, points: u64, series: u64) -> Instance {
+    pub(super) fn instance(&self, held: Held) -> Instance {
         let times = self.times();
         let interval = lower_median(self.steps());
         // An export that is late by half an interval is late; one that is missing leaves a hole of two.
@@ -52,10 +52,11 @@ impl ResourceFacts {
             from: times.first().copied(),
             to: times.last().copied(),
             exports: times.len() as u64,
-            points,
-            series,
+            points: held.points,
+            series: held.series,
             interval,
             gaps: gaps.collect(),
+            several_writers: held.several_writers,
         }
     }
 }

@@ -198,7 +198,9 @@ impl File {
         if !rest.is_empty() && !self.broken {
             let length = (end - PREFIX) as u32;
             // A message that was cut off is a good one as far as it goes; behind a wrong length there is anything.
-            let torn = rest.len() <= PREFIX || !matches!(self.framing, Framing::Messages) || walk(&rest[PREFIX..]).0 == Walk::Cut;
+            let torn = rest.len() <= PREFIX
+                || !matches!(self.framing, Framing::Messages)
+                || walk(&rest[PREFIX..]).0 == Walk::Cut;
             match torn {
                 true => self.note(self.place(), Flaw::Torn(Part::Message), DamageKind::TornTail),
                 false => self.note(self.place(), Flaw::Length(length), DamageKind::Damage),

@@ -79,7 +79,9 @@ impl File {
         };
         // The first frame of a compressed recording may be the one that is damaged.
         let _ = self.look(DAMAGED_START);
-        if self.content.bytes().first_chunk::<4>() == Some(&MAGIC) || memmem::find(self.content.bytes(), &MAGIC).is_none() {
+        if self.content.bytes().first_chunk::<4>() == Some(&MAGIC)
+            || memmem::find(self.content.bytes(), &MAGIC).is_none()
+        {
             return Err(Refused::Form(refused));
         }
         self.inflate_zstd();

@@ -47,9 +47,16 @@ fn no_series_of_id(id: &MetricId, definition: &EventDefinition, replay: &Replay<
     if let Some((_, series)) = arrived().find(|(metric, _)| id.selects_metric(metric)) {
         let series = counted(series as u64, "series", "series");
         return if id.has_attributes() {
-            format!("{} arrived ({series}), but none has exactly these attributes; `foreshock inspect` lists them", id.path())
+            format!(
+                "{} arrived ({series}), but none has exactly these attributes; `foreshock inspect` lists them",
+                id.path()
+            )
         } else {
-            format!("{} arrived ({series}), but not from a resource the query selects: {}", id.path(), definition.query.text)
+            format!(
+                "{} arrived ({series}), but not from a resource the query selects: {}",
+                id.path(),
+                definition.query.text
+            )
         };
     }
     let same_path = |metric: &MetricIdentity| id.path() == metric.path() || id.path() == metric.name;
@@ -144,6 +151,9 @@ fn similar<'a>(name: &str, metrics: &'a [(std::sync::Arc<MetricIdentity>, usize)
         let longest = wanted.len().max(found.len()).max(1);
         (common * 1000 / longest, common)
     };
-    let best = metrics.iter().map(|(metric, _)| metric.as_ref()).max_by_key(|metric| (shared(metric), std::cmp::Reverse(metric.name.as_str())))?;
+    let best = metrics
+        .iter()
+        .map(|(metric, _)| metric.as_ref())
+        .max_by_key(|metric| (shared(metric), std::cmp::Reverse(metric.name.as_str())))?;
     (shared(best).0 >= 500).then_some(best)
 }

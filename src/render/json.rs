@@ -24,10 +24,13 @@ pub fn event(out: &mut impl Write, definitions: &[EventDefinition], event: &Even
 
 /// Writes the document of `replay --format json`: indented, one line's end behind it.
 pub fn document(out: &mut impl Write, definitions: &[EventDefinition], report: &Report) -> io::Result<()> {
-    
     let document = Document {
         schema_version: 1,
-        events: report.events.iter().filter_map(|event| Some(EventJson::new(definitions.get(event.definition)?, event))).collect(),
+        events: report
+            .events
+            .iter()
+            .filter_map(|event| Some(EventJson::new(definitions.get(event.definition)?, event)))
+            .collect(),
         definitions: definitions.iter().zip(&report.definitions).map(DefinitionJson::new).collect(),
         dropped: DropReason::ALL
             .into_iter()
@@ -102,9 +105,10 @@ impl<'a> EventJson<'a> {
                 (closed_at, "CLOSED", Some(end), Some(closed_at), Some(close_reason(reason)))
             }
         };
-        let peak = event.peak.as_ref().map(|peak| {
-            ObservationJson::new(peak.observation, peak.series.as_ref(), definition.rules.get(peak.rule))
-        });
+        let peak = event
+            .peak
+            .as_ref()
+            .map(|peak| ObservationJson::new(peak.observation, peak.series.as_ref(), definition.rules.get(peak.rule)));
         EventJson {
             id: &event.id,
             kind: if definition.triggering { "incident" } else { "issue" },
@@ -344,4 +348,3 @@ impl<'a> DefinitionJson<'a> {
         }
     }
 }
-

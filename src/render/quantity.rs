@@ -194,10 +194,7 @@ mod tests {
         let plain = Measure::plain();
         let texts = [0.0, 0.123456, 1.0, 11.46, 999.96, 1370.4, 12345.6, 4.2e-7, -0.0004, 1e18];
         let texts: Vec<String> = texts.iter().map(|value| plain.text(*value)).collect();
-        assert_eq!(
-            texts,
-            ["0", "0.123", "1", "11.5", "1000", "1370", "12,346", "4.20e-7", "-0.0004", "1.00e18"]
-        );
+        assert_eq!(texts, ["0", "0.123", "1", "11.5", "1000", "1370", "12,346", "4.20e-7", "-0.0004", "1.00e18"]);
     }
 
     #[test]

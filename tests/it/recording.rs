@@ -73,8 +73,7 @@ pub fn request(times: &[Nanos]) -> ExportMetricsServiceRequest {
         ..Default::default()
     };
     let gauge = Gauge { data_points: times.iter().map(point).collect() };
-    let metric =
-        Metric { name: "pool.used".to_string(), data: Some(metric::Data::Gauge(gauge)), ..Default::default() };
+    let metric = Metric { name: "pool.used".to_string(), data: Some(metric::Data::Gauge(gauge)), ..Default::default() };
     let scope = ScopeMetrics { metrics: vec![metric], ..Default::default() };
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics { scope_metrics: vec![scope], ..Default::default() }],

@@ -96,6 +96,7 @@ struct InstanceJson {
     points: u64,
     interval: Option<i64>,
     gaps: Vec<Span>,
+    several_writers: bool,
 }
 
 impl InstanceJson {
@@ -110,6 +111,7 @@ impl InstanceJson {
             points: instance.points,
             interval: ms(instance.interval),
             gaps: instance.gaps.iter().map(Span::new).collect(),
+            several_writers: instance.several_writers,
         }
     }
 }

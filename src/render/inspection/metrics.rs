@@ -13,7 +13,7 @@ use std::io::{self, Write};
 /// More values of an attribute than this are only counted in the brief text.
 const MOST_VALUES: usize = 6;
 /// Columns of the kind.
-const KIND: usize = 24;
+const KIND: usize = 22;
 
 /// Writes the metrics, grouped by scope.
 pub(super) fn write(out: &mut dyn Write, findings: &Findings, detail: Detail, style: Style) -> io::Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn write(out: &mut dyn Write, findings: &Findings, detail: Detail, st
     }
     writeln!(out)?;
     writeln!(out, "{}", style.strong("METRICS"))?;
-    let width = findings.metrics.iter().map(|metric| metric.identity.name.chars().count()).max().unwrap_or(0).min(46);
+    let width = findings.metrics.iter().map(|metric| metric.identity.name.chars().count()).max().unwrap_or(0).min(44);
     let mut scope = None;
     for metric in &findings.metrics {
         if scope != Some(&metric.identity.scope) {
@@ -97,7 +97,10 @@ fn below(metric: &Metric, detail: Detail) -> Vec<String> {
         lines.push(format!("falls {}{monotonic} (a counter reset, or no counter)", times(metric.resets)));
     }
     if metric.negative_deltas > 0 {
-        lines.push(format!("{} although it is declared monotonic", counted(metric.negative_deltas, "negative delta", "negative deltas")));
+        lines.push(format!(
+            "{} although it is declared monotonic",
+            counted(metric.negative_deltas, "negative delta", "negative deltas")
+        ));
     }
     if metric.several_writers > 0 {
         let series = counted(metric.several_writers, "series is", "series are");
@@ -105,7 +108,9 @@ fn below(metric: &Metric, detail: Detail) -> Vec<String> {
     } else if metric.start_changes > 0 {
         lines.push(format!("the start time changes {} (a restart)", times(metric.start_changes)));
     }
-    if detail == Detail::Full && let Some(known) = catalog::python().metric(&metric.identity.name) {
+    if detail == Detail::Full
+        && let Some(known) = catalog::python().metric(&metric.identity.name)
+    {
         lines.extend(known.traps.iter().map(|trap| format!("- {}", trap.text)));
     }
     lines

@@ -65,8 +65,9 @@ fn head(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -> io::Res
         }
         _ => "no point with a time".to_string(),
     };
+    writeln!(out, "{span}")?;
     let text = format!(
-        "{span}: {}, {} of {}, {}",
+        "{}, {} of {}, {}",
         counted(findings.bodies, "body", "bodies"),
         counted(findings.series, "series", "series"),
         counted(instances().count() as u64, "resource", "resources"),
@@ -119,18 +120,23 @@ impl Services<'_> {
             (Some(from), Some(to)) => format!("{} to {}", self.clock.time(from), self.clock.time(to)),
             _ => "no good point".to_string(),
         };
-        let mut parts = vec![
-            span,
-            counted(instance.exports, "export", "exports"),
-            counted(instance.series, "series", "series"),
-            counted(instance.points, "point", "points"),
-        ];
+        let mut parts =
+            vec![span, counted(instance.exports, "export", "exports"), counted(instance.series, "series", "series")];
+        if self.detail == Detail::Full {
+            parts.push(counted(instance.points, "point", "points"));
+        }
         if let Some(interval) = instance.interval.filter(|interval| usual.map(rounded) != Some(rounded(*interval))) {
             parts.push(format!("every {}", rounded(interval)));
         }
         let text = format!("{id}: {}", parts.join(", "));
         paragraph(self.out, "    ", 4, &text)?;
-        self.gaps(&instance.gaps)?;
+        if instance.several_writers {
+            let text = "several processes export as this one resource: its interval and gaps are a mixture; give each its \
+                        own service.instance.id";
+            paragraph(self.out, "      ", 6, text)?;
+        } else {
+            self.gaps(&instance.gaps)?;
+        }
         if self.detail == Detail::Full {
             paragraph(self.out, "      ", 6, &instance.resource.to_suffix())?;
         }
@@ -145,7 +151,12 @@ impl Services<'_> {
         longest.sort_by_key(|gap| gap.from);
         for gap in &longest {
             let length = duration(gap.to - gap.from);
-            writeln!(self.out, "      no export from {} to {} ({length})", self.clock.time(gap.from), self.clock.time(gap.to))?;
+            writeln!(
+                self.out,
+                "      no export from {} to {} ({length})",
+                self.clock.time(gap.from),
+                self.clock.time(gap.to)
+            )?;
         }
         if gaps.len() > longest.len() {
             let rest = (gaps.len() - longest.len()) as u64;
@@ -178,7 +189,11 @@ fn losses(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -> io::R
         writeln!(out)?;
         let text = format!(
             "{} older than one of the same series before; a rule whose window has passed drops them as too_late.",
-            if findings.out_of_order == 1 { "1 point is".to_string() } else { format!("{} points are", count(findings.out_of_order)) }
+            if findings.out_of_order == 1 {
+                "1 point is".to_string()
+            } else {
+                format!("{} points are", count(findings.out_of_order))
+            }
         );
         paragraph(out, "", 0, &text)?;
     }

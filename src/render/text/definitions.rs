@@ -212,10 +212,11 @@ impl Line<'_> {
 
     fn warming_up(&self) -> String {
         let rules = self.definition.rules.iter().zip(&self.report.rules);
-        let unjudged = rules.filter(|(_, report)| report.evaluations == 0).find_map(|(rule, report)| match &rule.kind {
-            RuleKind::Threshold(threshold) => Some((threshold, report)),
-            RuleKind::Presence(_) => None,
-        });
+        let unjudged =
+            rules.filter(|(_, report)| report.evaluations == 0).find_map(|(rule, report)| match &rule.kind {
+                RuleKind::Threshold(threshold) => Some((threshold, report)),
+                RuleKind::Presence(_) => None,
+            });
         match unjudged {
             Some((threshold, report)) => {
                 let window = span_ms(threshold.window_ms);
@@ -230,10 +231,15 @@ impl Line<'_> {
     }
 
     fn no_value(&self) -> String {
-        let what: BTreeSet<String> = self.definition.rules.iter().filter_map(|rule| match &rule.kind {
-            RuleKind::Threshold(threshold) => Some(aggregation(threshold.aggregation)),
-            RuleKind::Presence(_) => None,
-        }).collect();
+        let what: BTreeSet<String> = self
+            .definition
+            .rules
+            .iter()
+            .filter_map(|rule| match &rule.kind {
+                RuleKind::Threshold(threshold) => Some(aggregation(threshold.aggregation)),
+                RuleKind::Presence(_) => None,
+            })
+            .collect();
         let what: Vec<String> = what.into_iter().collect();
         format!(
             "windows were covered, but {} had no value (nothing new to aggregate, or a change in relation to 0)",
@@ -299,7 +305,10 @@ impl Line<'_> {
     }
 
     fn violating_series(&self) -> impl Iterator<Item = &crate::model::Attributes> {
-        self.events().flat_map(|event| &event.rules).flat_map(|rule| &rule.series).map(|series| series.attributes.as_ref())
+        self.events()
+            .flat_map(|event| &event.rules)
+            .flat_map(|rule| &rule.series)
+            .map(|series| series.attributes.as_ref())
     }
 }
 
