@@ -217,7 +217,7 @@ mod tests {
     fn margins_are_words() {
         let of = |condition, value| margin(Measure::plain(), condition, value);
         assert_eq!(of(greater(0.8), 0.984), "23 % over");
-        assert_eq!(of(greater(0.8), 0.62), "22 % below");
+        assert_eq!(of(greater(0.8), 0.63), "21 % below");
         assert_eq!(of(greater(0.8), 0.01), "99 % below");
         assert_eq!(of(greater(1000.0), 0.5), "over 99 % below");
         assert_eq!(of(greater(0.8), 18.4), "23 times the threshold");
