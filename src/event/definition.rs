@@ -1,8 +1,11 @@
 //! The typed form of one event definition.
 
+use super::query::{entity_labels, has_entity_type, is_entity_type};
 use super::tag_filter::TagFilter;
 use super::wildcard::fold;
 use super::{MetricId, MetricPattern, Query};
+use crate::model::Aggregation;
+use crate::model::Attributes;
 
 /// One event definition, ready to be judged or with the reason why it cannot be.
 #[derive(Clone, Debug)]
@@ -107,31 +110,6 @@ pub enum Selector {
     Id(MetricId),
     /// `metricPattern`.
     Pattern(MetricPattern),
-}
-
-/// How the points of a window become one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Aggregation {
-    /// Mean.
-    Avg,
-    /// Sum.
-    Sum,
-    /// Smallest.
-    Min,
-    /// Largest.
-    Max,
-    /// Increase per second.
-    Rate,
-    /// Increase.
-    Delta,
-    /// Number of points; of histograms the number of observations.
-    Count,
-    /// Last minus first.
-    AbsoluteDiff,
-    /// Last minus first, in relation to the size of the first.
-    RelativeDiff,
-    /// A percentile, as a fraction: 0.95 for `p95`.
-    Percentile(f64),
 }
 
 /// A comparison with a value.
@@ -249,9 +227,16 @@ pub struct EntityMatch {
 }
 
 impl EntityMatch {
-    /// Whether an entity's label matches, whatever its case.
-    pub fn matches_label(&self, label: &str) -> bool {
-        self.operator.matches(&fold(label), &fold(&self.label))
+    /// Whether a resource is meant: by its type, and by its label with or without the instance, whatever their case.
+    pub fn selects(&self, resource: &Attributes) -> bool {
+        let wanted = fold(&self.label);
+        has_entity_type(resource, &self.entity_type)
+            && entity_labels(resource).iter().any(|label| self.operator.matches(&fold(label), &wanted))
+    }
+
+    /// Whether resources of OTLP can have the type at all.
+    pub fn is_answerable(&self) -> bool {
+        is_entity_type(&self.entity_type)
     }
 }
 

@@ -23,9 +23,10 @@ mod syntax;
 mod tag_filter;
 mod wildcard;
 
+pub use crate::model::Aggregation;
 pub use definition::{
-    Aggregation, CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule,
-    RuleKind, Selector, Threshold, Written,
+    CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule, RuleKind,
+    Selector, Threshold, Written,
 };
 pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
 pub use metric_id::{MetricId, MetricIdError, MetricPattern};

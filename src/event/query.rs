@@ -130,9 +130,20 @@ fn entity_types(resource: &Attributes) -> impl Iterator<Item = &'static str> {
     ["openTelemetry", "otel"].into_iter().chain(runtime.flat_map(|(_, short, long)| [short, long]))
 }
 
+/// Whether entities of OTLP can have a type at all; case does not matter.
+pub(super) fn is_entity_type(name: &str) -> bool {
+    let known = RUNTIMES.iter().flat_map(|(_, short, long)| [*short, *long]).chain(["openTelemetry", "otel"]);
+    known.into_iter().any(|known| fold(known) == fold(name))
+}
+
+/// Whether a resource has an entity type; case does not matter.
+pub(super) fn has_entity_type(resource: &Attributes, name: &str) -> bool {
+    entity_types(resource).any(|own| fold(own) == fold(name))
+}
+
 /// The labels a resource answers to: `<service.name> (<service.instance.id>)` and the name alone, or the one of the
 /// two that is present.
-fn entity_labels(resource: &Attributes) -> Vec<String> {
+pub(super) fn entity_labels(resource: &Attributes) -> Vec<String> {
     let name = resource.get("service.name").map(Value::to_text);
     let instance = resource.get("service.instance.id").map(Value::to_text);
     match (name, instance) {

@@ -1,8 +1,6 @@
 //! The rules of a definition: one JSON object to one [`Rule`].
 
-use super::definition::{
-    Aggregation, CompareOp, Condition, MatchOperator, Rule, RuleKind, Selector, Threshold, Written,
-};
+use super::definition::{CompareOp, Condition, MatchOperator, Rule, RuleKind, Selector, Threshold, Written};
 use super::findings::{Findings, Reported};
 use super::keys::{self, PATTERN};
 use super::metric_id::{MetricId, MetricIdError, MetricPattern};
@@ -10,6 +8,7 @@ use super::nearest::did_you_mean;
 use super::object::{Field, Object};
 use super::presence::presence;
 use super::problem::Severity;
+use crate::model::Aggregation;
 use serde_json::Value as Json;
 
 /// Aggregations of the published format.

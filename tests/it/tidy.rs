@@ -1,0 +1,340 @@
+//! The rules of the house that a program can see: floors, openings, bans, sizes, and nothing lying about unused.
+//!
+//! Each test collects every offence before it fails, and each message says what to do. The checks read source as text;
+//! they are meant to catch a slip, not to withstand an attacker.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms of `src/` and their floors. A room may use rooms on lower floors only.
+const FLOORS: &[(&str, u8)] = &[
+    ("model", 0),
+    ("otlp", 1),
+    ("event", 1),
+    ("series", 1),
+    ("catalog", 1),
+    ("engine", 2),
+    ("check", 3),
+    ("lint", 3),
+    ("tune", 3),
+    ("inspect", 3),
+    ("render", 4),
+    ("recording", 5),
+    ("receive", 5),
+    ("sink", 5),
+    ("state", 5),
+    ("cli", 6),
+];
+
+/// Rooms below this floor know no clock, file, socket, environment, stdout, thread or async runtime.
+const WATERLINE: u8 = 5;
+
+const MAX_LINES: usize = 700;
+const MAX_MAIN_LINES: usize = 40;
+
+struct Source {
+    path: PathBuf,
+    text: String,
+    /// The text without comments.
+    code: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a folder of the repository, sorted; nothing when the folder is not there.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut open = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.expect("readable folder").path();
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+fn has_extension(path: &Path, wanted: &[&str]) -> bool {
+    path.extension().is_some_and(|e| wanted.iter().any(|w| e == *w))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", relative(path)))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let rust = files(folder).into_iter().filter(|p| has_extension(p, &["rs"]));
+    rust.map(|path| {
+        let text = read(&path);
+        let code = text.lines().map(without_comment).collect::<Vec<_>>().join("\n");
+        Source { path, text, code }
+    })
+    .collect()
+}
+
+/// A line up to its comment. `://` inside a text is no comment because no space stands before it.
+fn without_comment(line: &str) -> &str {
+    if line.trim_start().starts_with("//") {
+        return "";
+    }
+    line.find(" //").map_or(line, |at| &line[..at])
+}
+
+/// The code before the unit tests at the end of a file.
+fn before_tests(code: &str) -> &str {
+    code.find("#[cfg(test)]").map_or(code, |at| &code[..at])
+}
+
+fn room_of(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix(root().join("src")).ok()?;
+    let mut parts = inside.components();
+    let first = parts.next()?.as_os_str().to_string_lossy().into_owned();
+    parts.next().map(|_| first)
+}
+
+fn floor(room: &str) -> Option<u8> {
+    FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The names that follow each occurrence of `prefix` (such as `crate::`), groups in braces included.
+fn names_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].ends_with(is_word) {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
+        let word = |text: &'a str| text.split(|c| !is_word(c)).next().unwrap_or("");
+        let Some(group) = rest.strip_prefix('{') else {
+            names.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = Some(0);
+        for (i, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = Some(i + 1),
+                _ if c.is_whitespace() => {}
+                _ => {
+                    if let (Some(_), 0) = (start.take(), depth) {
+                        names.push(word(&group[i..]));
+                    }
+                }
+            }
+        }
+    }
+    names
+}
+
+fn contains_word(code: &str, word: &str) -> bool {
+    code.match_indices(word)
+        .any(|(at, _)| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word))
+}
+
+fn assert_none(offences: Vec<String>, advice: &str) {
+    assert!(offences.is_empty(), "{advice}\n  {}\n", offences.join("\n  "));
+}
+
+#[test]
+fn every_room_has_a_floor() {
+    let rooms = sources("src").into_iter().filter_map(|s| room_of(&s.path)).filter(|room| floor(room).is_none());
+    assert_none(rooms.collect(), "A new folder of src/ is a room: give it a floor in FLOORS and a line in src/lib.rs.");
+}
+
+#[test]
+fn imports_go_down_the_floors() {
+    let mut offences = Vec::new();
+    for source in sources("src") {
+        let Some((room, mine)) = room_of(&source.path).and_then(|r| floor(&r).map(|f| (r, f))) else { continue };
+        let mut used = names_after(&source.code, "crate::");
+        used.extend(names_after(before_tests(&source.code), "super::super::"));
+        if source.path.ends_with("mod.rs") {
+            used.extend(names_after(before_tests(&source.code), "super::"));
+        }
+        for name in used {
+            if name != room && floor(name).is_some_and(|theirs| theirs >= mine) {
+                offences.push(format!("{} uses {name}", relative(&source.path)));
+            }
+        }
+    }
+    offences.dedup();
+    assert_none(
+        offences,
+        "Imports go down only, and rooms of one floor do not see each other. Move the shared type to model, or let the \
+         room above pass the value in.",
+    );
+}
+
+#[test]
+fn every_file_says_what_it_owns() {
+    let mut offences = Vec::new();
+    for source in ["src", "tests", "benches"].into_iter().flat_map(sources) {
+        if !source.text.starts_with("//!") {
+            offences.push(relative(&source.path));
+        }
+    }
+    assert_none(offences, "Open the file with `//!`: what it owns, its invariant, what is absent on purpose.");
+}
+
+#[test]
+fn nothing_below_the_waterline_touches_the_world() {
+    const MODULES: &[&str] = &["fs", "net", "env", "time", "thread", "process"];
+    const WORDS: &[&str] = &["tokio", "println!", "eprintln!", "print!", "eprint!", "SystemTime", "Instant"];
+    let mut offences = Vec::new();
+    for source in sources("src") {
+        if room_of(&source.path).and_then(|room| floor(&room)).is_none_or(|floor| floor >= WATERLINE) {
+            continue;
+        }
+        let code = before_tests(&source.code);
+        let mut names = names_after(code, "std::");
+        // A span of time is no clock.
+        if names_after(code, "std::time::").iter().all(|name| *name == "Duration") && !code.contains("use std::time;") {
+            names.retain(|name| *name != "time");
+        }
+        for module in MODULES.iter().filter(|m| names.contains(m)) {
+            offences.push(format!("{}: std::{module}", relative(&source.path)));
+        }
+        let words = WORDS.iter().filter(|word| contains_word(code, word));
+        offences.extend(words.map(|word| format!("{}: {word}", relative(&source.path))));
+    }
+    assert_none(
+        offences,
+        "Below recording and cli nothing knows a clock, file, socket, environment, thread or stdout. Take the value as an \
+         argument, or write into an `impl Write`.",
+    );
+}
+
+#[test]
+fn nothing_is_unsafe_unfinished_or_switched_off() {
+    let mut offences = Vec::new();
+    let banned = [concat!("to", "do!"), concat!("unimple", "mented!"), concat!("#[ig", "nore")];
+    for source in ["src", "tests", "benches"].into_iter().flat_map(sources) {
+        for banned in banned.iter().filter(|b| source.code.contains(**b)) {
+            offences.push(format!("{}: {banned}", relative(&source.path)));
+        }
+        if relative(&source.path).starts_with("src/") && contains_word(&source.code, "unsafe") {
+            offences.push(format!("{}: unsafe", relative(&source.path)));
+        }
+    }
+    assert_none(offences, "Finish it or take it out; a test that cannot pass is a defect, not a test to be skipped.");
+}
+
+#[test]
+fn files_stay_small() {
+    let mut offences = Vec::new();
+    for source in sources("src") {
+        let limit = if source.path.ends_with("src/main.rs") { MAX_MAIN_LINES } else { MAX_LINES };
+        let lines = source.text.lines().count();
+        if lines > limit {
+            offences.push(format!("{}: {lines} lines, at most {limit}", relative(&source.path)));
+        }
+    }
+    assert_none(offences, "One noun a file: split it where a second noun begins.");
+}
+
+/// Every text of the repository that may name a fixture.
+fn readers_of_fixtures() -> String {
+    let mut all = String::new();
+    for folder in ["src", "tests", "benches", "docs", ".ci", "fixtures", "rules"] {
+        for path in files(folder) {
+            let readme = path.file_name().is_some_and(|n| n == "README.md");
+            if (folder == "fixtures" && !readme)
+                || !(has_extension(&path, &["rs", "md", "yaml", "yml"]) || folder == ".ci")
+            {
+                continue;
+            }
+            all.push_str(&read(&path));
+        }
+    }
+    all + &read(&root().join("README.md"))
+}
+
+#[test]
+fn every_fixture_is_used() {
+    let readers = readers_of_fixtures();
+    let mut offences = Vec::new();
+    for path in files("fixtures") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let inside = relative(&path).trim_start_matches("fixtures/").to_string();
+        let mut folders = Path::new(&inside).ancestors().skip(1).filter(|f| !f.as_os_str().is_empty());
+        let walked = folders.any(|folder| {
+            let folder = folder.to_string_lossy();
+            readers.contains(&format!("{folder}\"")) || readers.contains(&format!("{folder}/\""))
+        });
+        if name != "README.md" && !walked && !readers.contains(name.as_ref()) {
+            offences.push(relative(&path));
+        }
+    }
+    assert_none(offences, "No test and no README names the file or walks its folder: use it or delete it.");
+}
+
+#[test]
+fn every_shipped_rule_has_a_scenario() {
+    let mut scenarios = String::new();
+    for folder in ["src", "tests", "rules", "fixtures"] {
+        for path in files(folder).iter().filter(|p| has_extension(p, &["yaml", "yml"])) {
+            scenarios.push_str(&read(path));
+        }
+    }
+    let rules = files("rules").into_iter().filter(|p| {
+        has_extension(p, &["json"]) && p.parent().and_then(Path::file_name).is_some_and(|folder| folder == "events")
+    });
+    let names = rules.map(|p| p.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    assert_none(
+        names.filter(|name| !scenarios.contains(name.as_str())).collect(),
+        "Write a scenario (a .yaml file below tests/) in which the definition fires, and one in which it stays quiet.",
+    );
+}
+
+#[test]
+fn the_changelog_knows_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changelog = read(&root().join("CHANGELOG.md"));
+    assert!(
+        changelog.contains(&format!("## [{version}]")),
+        "CHANGELOG.md has no section `## [{version}]`, the version of Cargo.toml: add it."
+    );
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut offences = Vec::new();
+    let mut documents = files("docs");
+    documents.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    for path in documents.iter().filter(|p| has_extension(p, &["md"])) {
+        let text = read(path);
+        for (at, _) in text.match_indices("](") {
+            let target = text[at + 2..].split([')', '#', ' ']).next().unwrap_or("");
+            let local = !target.is_empty() && !target.contains("://");
+            if local && !path.parent().unwrap_or(Path::new("")).join(target).exists() {
+                offences.push(format!("{}: {target}", relative(path)));
+            }
+        }
+    }
+    assert_none(offences, "The linked file is not there: correct the link.");
+}
+
+#[test]
+fn the_checks_above_see_what_they_look_for() {
+    assert_eq!(names_after("use crate::{model::{A, B}, event, otlp::decode};", "crate::"), ["model", "event", "otlp"]);
+    assert_eq!(names_after("let x = crate::series::new(); subcrate::x", "crate::"), ["series"]);
+    assert_eq!(names_after("use std::{fmt, fs::File,\n    io};", "std::"), ["fmt", "fs", "io"]);
+    assert_eq!(without_comment("a(); // crate::cli"), "a();");
+    assert_eq!(without_comment("let u = \"https://x\";"), "let u = \"https://x\";");
+    assert!(contains_word("use tokio::x", "tokio") && !contains_word("use tokios::x", "tokio"));
+    assert_eq!(floor("engine"), Some(2));
+}
