@@ -139,6 +139,9 @@ pub struct Trap {
     /// Only rules with this aggregation.
     #[serde(default)]
     pub aggregation: Option<String>,
+    /// Only when this metric arrives as well.
+    #[serde(default)]
+    pub beside: Option<String>,
     /// True for what is good to know but seldom decides.
     #[serde(default)]
     pub verbose: bool,
@@ -298,6 +301,7 @@ mod tests {
                 assert!(other.from > metric.from, "{name}: {} is not newer", other.name);
             }
             for trap in &metric.traps {
+                assert!(trap.beside.as_deref().is_none_or(|other| catalog.metric(other).is_some()), "{name}: beside");
                 let text = &trap.text;
                 assert!(text.ends_with('.') && text.len() < 330, "{name}: `{text}` is no short sentence");
                 assert!(trap.from.is_none_or(|from| trap.to.is_none_or(|to| from <= to)), "{name}: `{text}`");

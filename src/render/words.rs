@@ -123,19 +123,35 @@ pub(super) fn paragraph(out: &mut dyn Write, lead: &str, lead_width: usize, text
     Ok(())
 }
 
-/// Breaks a text at spaces; a word longer than a line stands alone on its line.
+/// Breaks a text at spaces, but not between a number and its unit; a word longer than a line stands alone on its line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match words.last_mut() {
+            Some(last) if is_unit(word) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_string()),
+        }
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ') {
+    for word in words {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     lines.push(line);
     lines
+}
+
+fn is_unit(word: &str) -> bool {
+    const UNITS: [&str; 13] = ["%", "B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "s"];
+    let word = word.trim_end_matches([',', ';', '.', ':', ')']);
+    UNITS.contains(&word.strip_suffix("/s").unwrap_or(word))
 }

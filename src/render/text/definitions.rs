@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Columns of the verdict.
-const VERDICT: usize = 14;
+const VERDICT: usize = 16;
 /// The longest name that still has its own column.
 const LONGEST_NAME: usize = 32;
 
@@ -54,12 +54,13 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
     write_remarks(out, remarks, style)
 }
 
-fn write_remarks(out: &mut dyn Write, remarks: Vec<Remark>, style: Style) -> io::Result<()> {
+fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) -> io::Result<()> {
     if remarks.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
     writeln!(out, "{}", style.strong("WORTH KNOWING"))?;
+    remarks.sort_by_key(|remark| remark.rank);
     let mut last = String::new();
     for remark in remarks {
         if remark.about != last {
@@ -72,8 +73,9 @@ fn write_remarks(out: &mut dyn Write, remarks: Vec<Remark>, style: Style) -> io:
 }
 
 /// Something about a metric that the reader of a verdict should know.
-#[derive(PartialEq)]
 struct Remark {
+    /// What fired comes first, then what could not be judged.
+    rank: u8,
     about: String,
     text: String,
 }
@@ -176,7 +178,7 @@ impl Line<'_> {
     fn whose(&self, series: &SeriesLabel) -> String {
         let mut text = String::new();
         if self.report.matched_entities > 1 {
-            text += &format!(" on {}", series.entity.label);
+            text += &format!(" on {}", shortened(&series.entity.label));
         }
         if self.report.matched_series > self.report.matched_entities && !series.attributes.is_empty() {
             text += &format!(" {}", series.attributes.to_suffix());
@@ -293,15 +295,29 @@ impl Line<'_> {
                 };
                 let shown = misled
                     && trap.concerns(release)
+                    && trap.beside.as_deref().is_none_or(|other| self.has_arrived(other))
                     && trap.aggregation.as_deref().is_none_or(|wanted| wanted == aggregation)
                     && (!trap.verbose || self.replay.detail == Detail::Full)
                     && (trap.attributes.is_empty() || self.violating_series().any(|s| trap.concerns_series(s)));
-                let remark = Remark { about: known.name.clone(), text: trap.text.clone() };
-                if shown && !remarks.contains(&remark) {
-                    remarks.push(remark);
+                if shown && remarks.iter().all(|remark| remark.text != trap.text) {
+                    let about = format!("{} ({})", self.definition.name, known.name);
+                    remarks.push(Remark { rank: self.rank(), about, text: trap.text.clone() });
                 }
             }
         }
+    }
+
+    fn rank(&self) -> u8 {
+        match self.report.verdict {
+            Verdict::Fired => 0,
+            Verdict::Inconclusive(_) => 1,
+            Verdict::Quiet => 2,
+            Verdict::Disabled => 3,
+        }
+    }
+
+    fn has_arrived(&self, name: &str) -> bool {
+        self.replay.report.metrics.iter().any(|(metric, _)| metric.name == name)
     }
 
     fn violating_series(&self) -> impl Iterator<Item = &crate::model::Attributes> {
@@ -310,6 +326,15 @@ impl Line<'_> {
             .flat_map(|rule| &rule.series)
             .map(|series| series.attributes.as_ref())
     }
+}
+
+/// A label with a long instance id (a UUID) cut to its first eight characters; the events name it in full.
+fn shortened(label: &str) -> String {
+    let cut = || {
+        let (name, id) = label.strip_suffix(')')?.rsplit_once(" (")?;
+        (id.chars().count() > 12).then(|| format!("{name} ({}…)", id.chars().take(8).collect::<String>()))
+    };
+    cut().unwrap_or_else(|| label.to_string())
 }
 
 /// How a series is named below the definitions.

@@ -6,18 +6,18 @@ use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedR
 use crate::event::{EventDefinition, Presence, Rule, RuleKind, Threshold};
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use crate::render::Style;
-use crate::render::quantity::{Measure, margin};
-use crate::render::words::{Clock, aggregation, counted, duration, paragraph, span_ms};
+use crate::render::quantity::{Measure, margin_and_threshold};
+use crate::render::words::{Clock, WIDTH, aggregation, counted, duration, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
 const MOST_EVENTS: usize = 60;
 /// More violating series of a rule than this are only counted in the brief text.
 const MOST_SERIES: usize = 3;
-/// Columns of the bar that shows when an event was open.
-const BAR: usize = 60;
+/// Columns of the severity.
+const SEVERITY: usize = 12;
 /// Columns in front of what is said about an event.
-const INDENT: usize = 12;
+const INDENT: usize = 4;
 
 /// Writes the events, grouped by entity; entities in the order of their first event.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
@@ -34,12 +34,19 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
         }
         writeln!(out)?;
         writeln!(out, "{}", style.strong(&entity_name(entity)))?;
-        for event in group.iter().take(limit - written) {
+        for (i, event) in group.iter().take(limit - written).enumerate() {
+            if i > 0 {
+                writeln!(out)?;
+            }
             if let Some(definition) = replay.definitions.get(event.definition) {
                 Story { replay, definition, event, clock, style }.write(out)?;
             }
             written += 1;
         }
+    }
+    if events.iter().any(|event| matches!(event.state, EventState::Closed { closed_at, end, .. } if closed_at > end)) {
+        writeln!(out)?;
+        writeln!(out, "{}", style.dim("(█ violated   ░ in the grace period)"))?;
     }
     if written < events.len() {
         writeln!(out)?;
@@ -91,7 +98,7 @@ impl Story<'_> {
             5..=9 => self.style.warning(&severity),
             _ => self.style.strong(&severity),
         };
-        let lead = format!("  {painted}{:pad$}", "", pad = INDENT.saturating_sub(2 + severity.len()).max(1));
+        let lead = format!("  {painted}{:pad$}", "", pad = SEVERITY.saturating_sub(2 + severity.len()).max(1));
         let title = format!("{}  {}", self.style.strong(&self.definition.title), self.definition.name);
         writeln!(out, "{lead}{title}")?;
         self.bar(out)?;
@@ -110,24 +117,37 @@ impl Story<'_> {
         if to <= from {
             return Ok(());
         }
+        let (first, last) = (self.clock.time(from), self.clock.time(to));
+        let width = WIDTH - INDENT - first.len() - last.len() - 2;
+        let bar: String = self.cells((from, to), width).into_iter().collect();
+        let bar = if self.event.severity >= 10 { self.style.critical(&bar) } else { self.style.warning(&bar) };
+        writeln!(out, "{:INDENT$}{first} {bar} {last}", "")
+    }
+
+    fn cells(&self, (from, to): (Nanos, Nanos), width: usize) -> Vec<char> {
         let column = |at: Nanos| {
             let share = (at - from).clamp(0, to - from) as f64 / (to - from) as f64;
-            ((share * BAR as f64) as usize).min(BAR - 1)
+            ((share * width as f64) as usize).min(width - 1)
         };
-        let (start, last) = (column(self.event.start), column(self.event.last_violation));
-        let end = match self.event.state {
-            EventState::Open => BAR - 1,
-            EventState::Closed { closed_at, .. } => column(closed_at),
+        let start = column(self.event.start);
+        let (violated, end) = match self.event.state {
+            EventState::Open if self.quiet_at_the_end(to) => (column(self.event.last_violation), width - 1),
+            EventState::Open => (width - 1, width - 1),
+            EventState::Closed { closed_at, .. } => (column(self.event.last_violation), column(closed_at)),
         };
         let cell = |i| match i {
             i if i < start => '·',
-            i if i <= last => '█',
+            i if i <= violated => '█',
             i if i <= end => '░',
             _ => '·',
         };
-        let bar: String = (0..BAR).map(cell).collect();
-        let bar = if self.event.severity >= 10 { self.style.critical(&bar) } else { self.style.warning(&bar) };
-        writeln!(out, "{:INDENT$}{} {bar} {}", "", self.clock.time(from), self.clock.time(to))
+        (0..width).map(cell).collect()
+    }
+
+    /// Whether the event is open, but was not violated at the last instant that was judged.
+    fn quiet_at_the_end(&self, to: Nanos) -> bool {
+        let report = self.replay.report.definitions.get(self.event.definition);
+        report.is_some_and(|report| self.event.last_violation.saturating_add(report.step) <= to)
     }
 
     fn opened(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -151,7 +171,8 @@ impl Story<'_> {
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
         let worst = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
         series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
-        let mut sentences: Vec<String> = series.iter().take(limit).map(|s| violation(threshold, s)).collect();
+        let mut sentences: Vec<String> =
+            series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
         if series.len() > limit {
             let rest = (series.len() - limit) as u64;
             sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
@@ -172,7 +193,7 @@ impl Story<'_> {
                     }
                     _ => String::new(),
                 };
-                let far = margin(measure, threshold.condition, value);
+                let far = margin_and_threshold(measure, threshold.condition, value);
                 format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
             }
             Some(RuleKind::Presence(_)) | None => Measure::plain().text(value),
@@ -188,13 +209,17 @@ impl Story<'_> {
         let (word, at, text) = match self.event.state {
             EventState::Open => {
                 let end = self.replay.report.coverage.to.unwrap_or(self.event.last_violation);
-                let still = if self.event.last_violation + self.grace() > end && self.event.last_violation < end {
-                    format!(", last violated {}", self.clock.time(self.event.last_violation))
+                let still = if self.quiet_at_the_end(end) {
+                    let grace = span_ms(self.definition.expiration_ms);
+                    format!(
+                        "; last violated {}, within the grace period of {grace}",
+                        self.clock.time(self.event.last_violation)
+                    )
                 } else {
                     String::new()
                 };
                 let held = duration((end - self.event.start).max(0));
-                ("end", end, format!("still open when the recording ends, after {held}{still}"))
+                ("open", end, format!("still open when the recording ends, after {held}{still}"))
             }
             EventState::Closed { end, closed_at, reason } => {
                 let held = duration(end - self.event.start);
@@ -208,15 +233,11 @@ impl Story<'_> {
                 } else {
                     "; closed at once".to_string()
                 };
-                ("end", end, format!("{what}{grace}"))
+                ("ended", end, format!("{what}{grace}"))
             }
         };
         let lead = self.lead(word, at);
         paragraph(out, &lead, lead.chars().count(), &text)
-    }
-
-    fn grace(&self) -> Nanos {
-        self.definition.expiration_ms.saturating_mul(1_000_000)
     }
 
     fn lead(&self, word: &str, at: Nanos) -> String {
@@ -234,19 +255,24 @@ pub(super) fn severity(severity: i64) -> String {
     }
 }
 
-fn violation(threshold: &Threshold, series: &ViolatingSeries) -> String {
+/// How far the series is over its threshold, and below it which value of which series that is.
+fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
     let measure = measure(threshold, Some(&series.metric));
     let condition = threshold.condition;
-    format!(
-        "{} of {} over {}: {} {} {}, {}",
-        aggregation(threshold.aggregation),
-        short_series(&series.metric, &series.attributes),
-        span_ms(threshold.window_ms),
-        measure.beside(series.value, condition.value),
-        condition.operator.as_str(),
-        measure.exact(condition.value),
-        margin(measure, condition, series.value),
-    )
+    let points = match detail {
+        Detail::Brief => String::new(),
+        Detail::Full => format!(" ({})", counted(series.points as u64, "point", "points")),
+    };
+    let value = measure.beside(series.value, condition.value);
+    [
+        format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
+        format!(
+            "{} over {} of {}{points}",
+            aggregation(threshold.aggregation),
+            span_ms(threshold.window_ms),
+            short_series(&series.metric, &series.attributes),
+        ),
+    ]
 }
 
 /// The measure of a rule's values on a metric.
