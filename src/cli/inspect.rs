@@ -34,6 +34,9 @@ enum Format {
 /// Runs the command. No point, or damage, is exit code 4: nothing was found out.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    if let Some(output) = &args.output {
+        args.recordings.keep_apart(output)?;
+    }
     let mut output = Output::open(args.output.as_deref())?;
     let mut inspection = Inspection::default();
     while let Some(arrival) = recordings.next() {
@@ -53,10 +56,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
                 detail: terminal.detail,
             };
             let style = terminal.answer_style(args.output.as_deref());
-            output.write(|out| render::inspection::text(out, &inspected, style))?;
+            output.write_with(|out| render::inspection::text(out, &inspected, style))?;
         }
         Format::Json => {
-            output.write(|out| render::inspection::json(out, &findings))?;
+            output.write_with(|out| render::inspection::json(out, &findings))?;
             damage.iter().for_each(|sentence| terminal.warn(sentence));
         }
     }

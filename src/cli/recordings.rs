@@ -21,6 +21,18 @@ pub(super) struct RecordingsArgs {
     files: Vec<PathBuf>,
 }
 
+impl RecordingsArgs {
+    /// Refuses an output that is one of the recordings, before it is emptied.
+    pub(super) fn keep_apart(&self, output: &Path) -> Result<(), CliError> {
+        let Ok(target) = output.canonicalize() else { return Ok(()) };
+        let is_same = |file: &PathBuf| !is_stdin(file) && file.canonicalize().is_ok_and(|file| file == target);
+        if target.is_file() && self.files.iter().any(is_same) {
+            return Err(CliError::SameFile { path: output.display().to_string() });
+        }
+        Ok(())
+    }
+}
+
 /// Opened recordings.
 pub(super) struct Recordings {
     reader: Reader,
@@ -50,6 +62,11 @@ impl Recordings {
         };
         self.progress.set_position(self.reader.bytes_read());
         Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
+    }
+
+    /// The head of the first recording that has one.
+    pub(super) fn head(&self) -> Option<String> {
+        self.reader.head().map(str::to_string)
     }
 
     /// What is wrong, one sentence each.

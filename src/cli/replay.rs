@@ -95,10 +95,13 @@ impl Gate {
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let definitions = args.rules.load(terminal)?;
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    if let Some(output) = &args.output {
+        args.recordings.keep_apart(output)?;
+    }
     let mut output = Output::open(args.output.as_deref())?;
     let mut engine = Engine::new(definitions, args.judging.resolve());
     let clients = judge(&mut engine, &mut recordings, |engine, transitions| match args.format {
-        Format::Jsonl => output.write(|out| {
+        Format::Jsonl => output.write_with(|out| {
             for transition in transitions.drain(..) {
                 render::json::event(out, engine.definitions(), &transition.event)?;
                 out.write_all(b"\n")?;
@@ -123,9 +126,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
                 detail: terminal.detail,
             };
             let style = terminal.answer_style(args.output.as_deref());
-            output.write(|out| render::text::replay(out, &replay, style))?;
+            output.write_with(|out| render::text::replay(out, &replay, style))?;
         }
-        Format::Json => output.write(|out| render::json::document(out, engine.definitions(), &report))?,
+        Format::Json => output.write_with(|out| render::json::document(out, engine.definitions(), &report))?,
         Format::Jsonl => {}
     }
     if args.format != Format::Text {
