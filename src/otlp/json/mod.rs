@@ -9,6 +9,9 @@
 
 mod scan;
 mod schema;
+mod write;
+
+pub use write::to_json;
 
 use super::DecodeError;
 use super::wire::{MAX_DEPTH, error};
