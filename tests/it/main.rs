@@ -1,6 +1,8 @@
 //! The one binary of integration tests; each room has its own files, and `tidy` holds the rules of the house.
 
 mod check;
+mod cli;
+mod cli_support;
 mod corpus;
 mod event;
 mod otlp;

@@ -175,13 +175,7 @@ fn write_value(b: &[u8], p: &mut usize, kind: Kind, depth: u32, out: &mut Vec<u8
     Ok(())
 }
 
-fn nested(
-    b: &[u8],
-    start: usize,
-    inner: &'static Message,
-    depth: u32,
-    out: &mut Vec<u8>,
-) -> Result<(), DecodeError> {
+fn nested(b: &[u8], start: usize, inner: &'static Message, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     if depth >= MAX_DEPTH {
         return Err(error("messages nested too deeply", start));
     }
