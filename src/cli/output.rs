@@ -59,7 +59,7 @@ impl Terminal {
 
     /// Whether a progress bar makes sense.
     pub(super) fn shows_progress(self) -> bool {
-        !self.quiet && io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+        !self.quiet && io::stderr().is_terminal()
     }
 
     /// Prints why the command stops.

@@ -69,25 +69,32 @@ enum FailOn {
 }
 
 impl Gate {
-    /// The status a report deserves. A failed gate wins; damage and `--strict` stand whatever `--allow-no-data` says,
-    /// because that option is about inputs that are complete and hold nothing to judge.
-    fn status(&self, report: &Report, damaged: bool) -> ExitStatus {
-        let limit = match self.fail_on {
-            FailOn::Never => i64::MAX,
-            FailOn::Warning => 5,
-            FailOn::Critical => 10,
+    /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
+    /// `--allow-no-data` says, because that option is about inputs that are complete and hold nothing to judge.
+    fn status(&self, report: &Report, damaged: bool) -> (ExitStatus, &'static str) {
+        let (limit, failed) = match self.fail_on {
+            FailOn::Never => (i64::MAX, ""),
+            FailOn::Warning => (5, "an event at or above --fail-on warning"),
+            FailOn::Critical => (10, "an event at or above --fail-on critical"),
         };
         if self.fail_on != FailOn::Never && report.events.iter().any(|event| event.severity >= limit) {
-            return ExitStatus::Failed;
+            return (ExitStatus::Failed, failed);
         }
         let has = |wanted: fn(&Verdict) -> bool| report.definitions.iter().any(|d| wanted(&d.verdict));
-        let judged = has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet));
-        let inconclusive = has(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
-        let no_data = report.counts.points == 0 || !judged;
-        if damaged || (self.strict && inconclusive) || (no_data && !self.allow_no_data) {
-            return ExitStatus::Inconclusive;
-        }
-        ExitStatus::Passed
+        let why = if damaged {
+            "a recording is damaged"
+        } else if self.strict && has(|verdict| matches!(verdict, Verdict::Inconclusive(_))) {
+            "a definition is inconclusive, and --strict was given"
+        } else if self.allow_no_data {
+            return (ExitStatus::Passed, "");
+        } else if report.counts.points == 0 {
+            "no point arrived (--allow-no-data makes this a pass)"
+        } else if !has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)) {
+            "no definition could be judged (--allow-no-data makes this a pass)"
+        } else {
+            return (ExitStatus::Passed, "");
+        };
+        (ExitStatus::Inconclusive, why)
     }
 }
 
@@ -137,7 +144,11 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
             terminal.note(&render::text::verdict(&report));
         }
     }
-    Ok(args.gate.status(&report, recordings.is_damaged()))
+    let (status, why) = args.gate.status(&report, recordings.is_damaged());
+    if status != ExitStatus::Passed {
+        terminal.note(&format!("exit code {}: {why}", status.code()));
+    }
+    Ok(status)
 }
 
 /// Feeds the engine. `emit` gets what each arrival brought about.

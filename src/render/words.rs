@@ -1,6 +1,6 @@
 //! The words and forms that several outputs share: names of aggregations, instants, durations, entities, wrapped lines.
 
-use crate::event::{Aggregation, MatchOperator};
+use crate::event::{Aggregation, MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
 use chrono::DateTime;
 use std::io::{self, Write};
@@ -86,6 +86,9 @@ fn utc(at: Nanos, format: &str) -> String {
 /// A span of time: `4m 39s`; below ten seconds with tenths, below a second in milliseconds.
 pub(super) fn duration(span: Nanos) -> String {
     let span = span.saturating_abs();
+    if span == 0 {
+        return "0s".to_string();
+    }
     if span < SECOND {
         return format!("{}ms", span / MS);
     }
@@ -105,6 +108,28 @@ pub(super) fn span_ms(ms: i64) -> String {
         return format!("{}s", span / SECOND);
     }
     duration(span)
+}
+
+/// What a presence rule means, as the subject of a sentence: `entity with the label "till"`.
+pub(super) fn meant(presence: &Presence) -> String {
+    match presence {
+        Presence::Verification { matching, .. } | Presence::CountVerification { matching, .. } => {
+            let label = match matching.operator {
+                MatchOperator::Is => format!("the label \"{}\"", matching.label),
+                MatchOperator::Contains => format!("a label that contains \"{}\"", matching.label),
+                MatchOperator::StartsWith => format!("a label that starts with \"{}\"", matching.label),
+                MatchOperator::EndsWith => format!("a label that ends with \"{}\"", matching.label),
+                MatchOperator::Any => "any label".to_string(),
+            };
+            format!("entity of the type {} with {label}", matching.entity_type)
+        }
+        Presence::Availability { tag_filter: Some(filter), .. } => {
+            format!("entity with the tag {} {} {}", filter.key, filter.operator, filter.value)
+        }
+        Presence::Count { .. } | Presence::Availability { tag_filter: None, .. } | Presence::Offline => {
+            "entity".to_string()
+        }
+    }
 }
 
 /// `1 event`, `2 events`.

@@ -9,4 +9,5 @@ mod otlp;
 mod otlp_json;
 mod otlp_messages;
 mod recording;
+mod render;
 mod tidy;

@@ -1,7 +1,7 @@
 //! One line per definition: fired, quiet or inconclusive, why, and how near it came; then what is worth knowing about the
 //! metrics behind it.
 
-use super::events::{measure, severity, short_series};
+use super::events::{measure, presence_seen, severity, short_series};
 use super::{Detail, Replay, release};
 use crate::catalog::{self, Misleads};
 use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
@@ -10,7 +10,7 @@ use crate::model::MetricIdentity;
 use crate::render::Style;
 use crate::render::hint;
 use crate::render::quantity::{Measure, count, margin, percent};
-use crate::render::words::{Clock, aggregation, counted, duration, paragraph, span_ms};
+use crate::render::words::{Clock, aggregation, counted, duration, meant, paragraph, span_ms};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -119,6 +119,8 @@ impl Line<'_> {
         }
         if let Some((threshold, nearest)) = self.nearest() {
             text += &format!("; worst {}", self.distance(threshold, nearest));
+        } else if let Some(seen) = self.nearest_presence() {
+            text += &format!("; worst {seen}");
         }
         text
     }
@@ -148,7 +150,22 @@ impl Line<'_> {
                     format!("nearest {far}")
                 }
             }
-            None => "never violated".to_string(),
+            None => match self.nearest_presence() {
+                Some(seen) => format!("nearest {seen}"),
+                None => "never violated".to_string(),
+            },
+        }
+    }
+
+    /// What a presence rule saw when it was nearest: `1 entity present … at 06:00:00`.
+    fn nearest_presence(&self) -> Option<String> {
+        let nearest = self.report.nearest.as_ref()?;
+        match &self.definition.rules.get(nearest.rule)?.kind {
+            RuleKind::Presence(presence) => {
+                let seen = presence_seen(presence, nearest.observation.value);
+                Some(format!("at {}: {seen}", self.clock.time(nearest.observation.at)))
+            }
+            RuleKind::Threshold(_) => None,
         }
     }
 
@@ -204,7 +221,9 @@ impl Line<'_> {
         let missing = rules.filter(|(_, (_, report))| report.matched_series == 0).map(|(i, (rule, _))| {
             let text = match &rule.kind {
                 RuleKind::Threshold(threshold) => hint::no_series(threshold, self.definition, self.replay),
-                RuleKind::Presence(_) => "no entity was seen".to_string(),
+                RuleKind::Presence(presence) => {
+                    format!("no {} was seen, so none can be missed", meant(presence))
+                }
             };
             if self.definition.rules.len() > 1 { format!("rule {i}: {text}") } else { text }
         });

@@ -3,11 +3,11 @@
 use super::{Detail, Replay};
 use crate::catalog;
 use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
-use crate::event::{EventDefinition, Presence, Rule, RuleKind, Threshold};
-use crate::model::{Attributes, MetricIdentity, Nanos};
+use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
+use crate::model::{Attributes, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
-use crate::render::words::{Clock, WIDTH, aggregation, counted, duration, paragraph, span_ms};
+use crate::render::words::{Clock, WIDTH, aggregation, counted, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -77,7 +77,7 @@ fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
         Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
         Some(entity) => entity.label.clone(),
-        None => "no single entity".to_string(),
+        None => "about no single entity".to_string(),
     }
 }
 
@@ -165,7 +165,7 @@ impl Story<'_> {
     fn violations(&self, rule: &Rule, violated: &ViolatedRule) -> Vec<String> {
         let threshold = match &rule.kind {
             RuleKind::Threshold(threshold) => threshold,
-            RuleKind::Presence(presence) => return vec![absence(presence, violated.observed)],
+            RuleKind::Presence(presence) => return absence(presence, violated.observed),
         };
         let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
@@ -196,7 +196,8 @@ impl Story<'_> {
                 let far = margin_and_threshold(measure, threshold.condition, value);
                 format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
             }
-            Some(RuleKind::Presence(_)) | None => Measure::plain().text(value),
+            Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
+            None => Measure::plain().text(value),
         };
         paragraph(out, &lead, lead.chars().count(), &text)
     }
@@ -286,19 +287,27 @@ pub(super) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> 
     if attributes.is_empty() { metric.name.clone() } else { format!("{}{}", metric.name, attributes.to_suffix()) }
 }
 
-fn absence(presence: &Presence, observed: Option<f64>) -> String {
-    let counted = observed.map(|n| Measure::plain().text(n));
+/// What a presence rule saw. It compares a number of entities, or the seconds since the newest point of one.
+pub(super) fn presence_seen(presence: &Presence, observed: f64) -> String {
+    let number = counted(observed as u64, "entity", "entities");
     match presence {
-        Presence::Count { condition } | Presence::CountVerification { condition, .. } => format!(
-            "{} entities present, which is {} {}",
-            counted.unwrap_or_else(|| "no".into()),
-            condition.operator.as_str(),
-            Measure::plain().exact(condition.value)
-        ),
-        Presence::Verification { matching, offline_ms } => {
-            format!("no entity with the label `{}` for {}", matching.label, span_ms(*offline_ms))
+        Presence::Count { condition } | Presence::CountVerification { condition, .. } => {
+            let limit = Measure::plain().exact(condition.value);
+            format!("{number} present, {} {limit} violates", condition.operator.as_str())
         }
-        Presence::Availability { offline_ms, .. } => format!("no point for {}", span_ms(*offline_ms)),
-        Presence::Offline => "no point any more".to_string(),
+        Presence::Verification { matching, .. } if matching.operator == MatchOperator::Is => {
+            format!("{number} present")
+        }
+        Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => {
+            format!("no point for {}", duration((observed * SECOND as f64) as Nanos))
+        }
     }
+}
+
+fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
+    let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
+    if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
+        sentences.push(format!("meant: {}", meant(presence)));
+    }
+    sentences
 }
