@@ -119,8 +119,18 @@ impl Story<'_> {
         }
         let (first, last) = (self.clock.time(from), self.clock.time(to));
         let width = WIDTH - INDENT - first.len() - last.len() - 2;
-        let bar: String = self.cells((from, to), width).into_iter().collect();
-        let bar = if self.event.severity >= 10 { self.style.critical(&bar) } else { self.style.warning(&bar) };
+        let cells = self.cells((from, to), width);
+        let is_open = |cell: &char| *cell != '·';
+        let begin = cells.iter().position(is_open).unwrap_or(width);
+        let end = cells.iter().rposition(is_open).map_or(begin, |last| last + 1);
+        let text = |cells: &[char]| cells.iter().collect::<String>();
+        let (before, rest) = cells.split_at(begin);
+        let (open, after) = rest.split_at(end - begin);
+        let open = match self.event.severity {
+            10.. => self.style.critical(&text(open)),
+            _ => self.style.warning(&text(open)),
+        };
+        let bar = format!("{}{open}{}", self.style.dim(&text(before)), self.style.dim(&text(after)));
         writeln!(out, "{:INDENT$}{first} {bar} {last}", "")
     }
 
