@@ -11,3 +11,6 @@ mod otlp_messages;
 mod recording;
 mod render;
 mod tidy;
+mod recording_cut;
+mod recording_damage;
+mod recording_json;

@@ -59,7 +59,7 @@ fn collect(b: &[u8], start: usize, message: &'static Message, depth: u32) -> Res
         let at = p;
         let tag = varint(b, &mut p)?;
         let Some(index) = message.fields.iter().position(|field| u64::from(field.tag >> 3) == tag >> 3) else {
-            skip(b, &mut p, (at, tag), &[], depth)?;
+            p = skip(b, p, (at, tag), &[], depth)?;
             continue;
         };
         let field = &message.fields[index];
