@@ -13,6 +13,7 @@
 //! | 1 | [`catalog`] | what is known of the clients' metrics |
 //! | 2 | [`engine`] | the grid, matching, events opened and closed |
 //! | 3 | [`check`] | scenarios: a small text that says what goes in and what must come out |
+//! | 3 | [`inspect`] | what is in a recording, without any rule |
 //! | 4 | [`render`] | every output shape |
 //! | 5 | [`recording`] | recordings: our own form and the Collector's |
 //! | 6 | [`cli`] | one file per subcommand |
@@ -25,6 +26,7 @@ pub mod check;
 pub mod cli;
 pub mod engine;
 pub mod event;
+pub mod inspect;
 pub mod model;
 pub mod otlp;
 pub mod recording;

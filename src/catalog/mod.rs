@@ -1,1 +1,275 @@
-//! (in work)
+//! What is known of the metrics that OpenTelemetry clients send: names, kinds, units, the releases that send them, what
+//! replaced what, and the traps in their values.
+//!
+//! The facts are data (`rules/catalog/*.json`, embedded); this room reads them once and answers questions. Keys it does not
+//! know are ignored, so that a newer file still loads. Absent on purpose: any influence on a verdict. The catalog explains;
+//! rules are judged on what arrived.
+
+use crate::model::{Attributes, Kind};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+const PYTHON: &str = include_str!("../../rules/catalog/python.json");
+
+/// The embedded catalog of the Python client.
+pub fn python() -> &'static Catalog {
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    CATALOG.get_or_init(|| Catalog::parse(PYTHON).unwrap_or_default())
+}
+
+/// The metrics of one client library.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Catalog {
+    /// Name of the library that sends the metrics.
+    pub client: String,
+    /// The instrumentation scope they arrive with.
+    pub scope: String,
+    /// The newest release the catalog knows.
+    pub newest: Release,
+    /// The metrics.
+    pub metrics: Vec<KnownMetric>,
+}
+
+/// One metric as the client sends it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownMetric {
+    /// Name on the wire.
+    pub name: String,
+    /// Data kind on the wire.
+    pub kind: KnownKind,
+    /// Whether the client declares the sum monotonic (which it may not be: see the traps).
+    #[serde(default)]
+    pub monotonic: bool,
+    /// Unit on the wire, in the newest release.
+    #[serde(default)]
+    pub unit: String,
+    /// What the values are, whatever the unit says.
+    #[serde(default)]
+    pub quantity: Quantity,
+    /// Attribute keys with their values; no values where they depend on the machine.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// First release that sends it by default; `None`: every release known.
+    #[serde(default)]
+    pub from: Option<Release>,
+    /// Last release that sends it by default; `None`: the newest still does.
+    #[serde(default)]
+    pub to: Option<Release>,
+    /// The name it got when it was renamed.
+    #[serde(default)]
+    pub renamed_to: Option<String>,
+    /// Metrics that say the same, newer and better, beside it.
+    #[serde(default)]
+    pub successors: Vec<String>,
+    /// Names of the same metric on other interpreters.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What its values do that one would not expect.
+    #[serde(default)]
+    pub traps: Vec<Trap>,
+}
+
+/// The kinds a catalog knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KnownKind {
+    /// A gauge.
+    Gauge,
+    /// A sum.
+    Sum,
+    /// A histogram.
+    Histogram,
+}
+
+impl KnownKind {
+    /// The kind of the data model.
+    pub fn kind(self) -> Kind {
+        match self {
+            KnownKind::Gauge => Kind::Gauge,
+            KnownKind::Sum => Kind::Sum,
+            KnownKind::Histogram => Kind::Histogram,
+        }
+    }
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Quantity {
+    /// A number without a unit.
+    #[default]
+    Number,
+    /// A part of a whole.
+    Ratio,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+}
+
+impl Quantity {
+    /// What a unit on the wire says, in the spellings clients use.
+    pub fn of_unit(unit: &str) -> Self {
+        match unit {
+            "By" | "bytes" | "byte" => Quantity::Bytes,
+            "s" | "seconds" => Quantity::Seconds,
+            _ => Quantity::Number,
+        }
+    }
+}
+
+/// Something about a metric's values that misleads a rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trap {
+    /// Which verdict it can make wrong.
+    pub misleads: Misleads,
+    /// First release with the trap; `None`: the first.
+    #[serde(default)]
+    pub from: Option<Release>,
+    /// Last release with the trap; `None`: the newest.
+    #[serde(default)]
+    pub to: Option<Release>,
+    /// Only series with these attributes.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// Only rules with this aggregation.
+    #[serde(default)]
+    pub aggregation: Option<String>,
+    /// True for what is good to know but seldom decides.
+    #[serde(default)]
+    pub verbose: bool,
+    /// What happens and what to do about it.
+    pub text: String,
+}
+
+/// Which verdict a trap can make wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Misleads {
+    /// Events without a cause.
+    Fired,
+    /// Silence in spite of a cause.
+    Quiet,
+    /// Nothing to judge.
+    Inconclusive,
+    /// Events as well as silence.
+    Both,
+}
+
+impl Trap {
+    /// Whether a client of this release has the trap. Of an unknown release it is not known, so every trap may be there.
+    pub fn concerns(&self, release: Option<Release>) -> bool {
+        let Some(release) = release else { return true };
+        self.from.is_none_or(|from| from <= release) && self.to.is_none_or(|to| release <= to)
+    }
+
+    /// Whether a series with these attributes has the trap.
+    pub fn concerns_series(&self, attributes: &Attributes) -> bool {
+        self.attributes.iter().all(|(key, value)| attributes.get(key).is_some_and(|found| found.to_text() == *value))
+    }
+}
+
+/// A release of the client, as far as the catalog tells them apart: `0.NNbX` is release NN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Release(u32);
+
+impl Release {
+    /// Reads `0.48b0`; `None` for a version of another shape.
+    pub fn parse(version: &str) -> Option<Self> {
+        let (number, _) = version.strip_prefix("0.")?.split_once('b')?;
+        Some(Release(number.parse().ok()?))
+    }
+}
+
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "0.{}b0", self.0)
+    }
+}
+
+/// A version that is not of the form `0.NNbX`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{version}` is no release of the form 0.NNb0")]
+pub struct NoRelease {
+    /// The version as written.
+    pub version: String,
+}
+
+impl TryFrom<String> for Release {
+    type Error = NoRelease;
+
+    fn try_from(version: String) -> Result<Self, NoRelease> {
+        Release::parse(&version).ok_or(NoRelease { version })
+    }
+}
+
+impl Catalog {
+    /// Reads a catalog file.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The metric of this name.
+    pub fn metric(&self, name: &str) -> Option<&KnownMetric> {
+        self.metrics.iter().find(|metric| metric.name == name || metric.aliases.iter().any(|alias| alias == name))
+    }
+
+    /// The metric a metric id's path (`[<scope>/]<name>`) ends with.
+    pub fn metric_of_path(&self, path: &str) -> Option<&KnownMetric> {
+        self.metric(path.strip_prefix(&self.scope).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path))
+    }
+
+    /// Other names under which the same thing may arrive, with the release that brought the change; the closest first.
+    pub fn other_names<'a>(&'a self, name: &'a str) -> Vec<OtherName<'a>> {
+        let mut others = Vec::new();
+        let Some(known) = self.metric(name) else { return others };
+        if known.name != name {
+            others.push(OtherName { name: &known.name, relation: Relation::OtherInterpreter, release: None });
+        }
+        others.extend(known.aliases.iter().filter(|alias| *alias != name).map(|alias| OtherName {
+            name: alias,
+            relation: Relation::OtherInterpreter,
+            release: None,
+        }));
+        for metric in &self.metrics {
+            if metric.renamed_to.as_deref() == Some(&known.name) {
+                others.push(OtherName { name: &metric.name, relation: Relation::Older, release: known.from });
+            }
+            if metric.successors.contains(&known.name) {
+                others.push(OtherName { name: &metric.name, relation: Relation::Older, release: known.from });
+            }
+            let renamed = known.renamed_to.as_deref() == Some(&metric.name);
+            if renamed || known.successors.contains(&metric.name) {
+                others.push(OtherName { name: &metric.name, relation: Relation::Newer, release: metric.from });
+            }
+        }
+        others
+    }
+}
+
+/// Another name of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherName<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// How it relates to the name asked for.
+    pub relation: Relation,
+    /// The release that brought the newer of the two names.
+    pub release: Option<Release>,
+}
+
+/// How two names of one thing relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// The other name is newer.
+    Newer,
+    /// The other name is older.
+    Older,
+    /// Another interpreter uses the other name.
+    OtherInterpreter,
+}

@@ -1,1 +1,95 @@
-//! (in work)
+//! The command line: arguments as typed, resolved into the small structs that the rooms below take, and the exit code.
+//!
+//! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
+//! stderr. Absent on purpose: `exit()`, a config file, environment variables of our own.
+
+mod builtin;
+mod completions;
+mod convert;
+mod error;
+mod exit;
+mod inspect;
+mod judging;
+mod output;
+mod recordings;
+mod replay;
+mod rules;
+
+pub use error::CliError;
+pub use exit::ExitStatus;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use output::{ColorWhen, Terminal};
+use std::ffi::OsString;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Shows what alert rules will do before they are deployed: judges recorded OpenTelemetry metrics with Instana event
+/// definitions.
+#[derive(Debug, Parser)]
+#[command(name = "foreshock", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Colours the output; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorWhen,
+    /// Says more: every series, every rule, every remark
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Prints no progress and no warnings
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judges recordings with event definitions: which events there would have been, and why
+    Replay(replay::Args),
+    /// Shows what is in recordings: services, metrics, intervals, gaps, resets
+    Inspect(inspect::Args),
+    /// Cuts recordings and converts between their forms
+    Convert(convert::Args),
+    /// Prints a completion script for a shell
+    Completions(completions::Args),
+    /// Prints the manual page
+    Man,
+}
+
+/// Runs a command; `arguments` begins with the name of the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistakes. When they cannot be printed, nobody is there to be told.
+            let _ = error.print();
+            return if error.use_stderr() { ExitStatus::CouldNotRun } else { ExitStatus::Passed };
+        }
+    };
+    let terminal = Terminal::new(cli.color, cli.verbose, cli.quiet);
+    let result = match cli.command {
+        Command::Replay(args) => replay::run(args, &terminal),
+        Command::Inspect(args) => inspect::run(args, &terminal),
+        Command::Convert(args) => convert::run(args, &terminal),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man => completions::man(Cli::command()),
+    };
+    result.unwrap_or_else(|error| {
+        if error.status() != ExitStatus::Passed {
+            terminal.error(&error);
+        }
+        error.status()
+    })
+}
+
+/// Runs `command` and turns a panic into the status that says so.
+pub fn guarded(command: impl FnOnce() -> ExitStatus) -> ExitStatus {
+    catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        let _ = writeln!(
+            std::io::stderr(),
+            "this is a defect of foreshock {}: please report the lines above, and what was run, if you can",
+            env!("CARGO_PKG_VERSION")
+        );
+        ExitStatus::Defect
+    })
+}

@@ -1,9 +1,19 @@
 //! The engine: arrivals in, transitions of events out.
 //!
 //! One [`Engine::step`] serves every command. It never reads a clock: the grid of judged instants is computed from the
-//! arrivals' own `at`. Everything it says is data ([`Event`], [`Report`]); `render` gives it a shape.
+//! arrivals' own `at`. Everything it says is data ([`Event`], [`Report`]); `render` gives it a shape. It cannot fail: what is
+//! wrong with a definition or a point is counted and told in the report.
+//!
+//! Reading order: `intake` (a body's points are checked, recognised and kept), `selection` (which rules look at which
+//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `summary`.
 
+mod intake;
+mod judge;
+mod life;
+mod presence;
 mod report;
+mod selection;
+mod summary;
 
 pub use report::{
     CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
@@ -12,6 +22,10 @@ pub use report::{
 
 use crate::event::EventDefinition;
 use crate::model::{Batch, Nanos};
+use crate::series::SeriesStore;
+use intake::Intake;
+use judge::Judge;
+use selection::Selection;
 
 /// Choices the semantics leave open; the default of each is documented in `docs/semantics.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,12 +96,22 @@ pub struct Input<'a> {
 /// Judges arrivals with event definitions.
 pub struct Engine {
     definitions: Vec<EventDefinition>,
+    options: Options,
+    selection: Selection,
+    store: SeriesStore,
+    intake: Intake,
+    judge: Judge,
+    /// The engine's time: the latest `at` so far.
+    at: Option<Nanos>,
 }
 
 impl Engine {
     /// An engine for these definitions (in the order outputs shall have).
-    pub fn new(definitions: Vec<EventDefinition>, _options: Options) -> Self {
-        Engine { definitions }
+    pub fn new(definitions: Vec<EventDefinition>, options: Options) -> Self {
+        let selection = Selection::new(&definitions, &options);
+        let judge = Judge::new(&definitions, &selection);
+        let store = SeriesStore::new(options.max_points_per_series);
+        Engine { definitions, options, selection, store, intake: Intake::default(), judge, at: None }
     }
 
     /// The definitions it judges with.
@@ -96,13 +120,21 @@ impl Engine {
     }
 
     /// Judges every instant before the input, then takes the input in.
-    pub fn step(&mut self, _input: Input<'_>, _emit: &mut dyn FnMut(Transition)) {}
+    pub fn step(&mut self, input: Input<'_>, emit: &mut dyn FnMut(Transition)) {
+        if let Some(given) = input.at {
+            let at = self.at.map_or(given, |previous| previous.max(given));
+            self.judge_until(at, emit);
+            self.at = Some(at);
+        }
+        if let Some(batch) = input.batch {
+            self.take_in(batch);
+        }
+    }
 
     /// Judges the instants up to the last `at`: the input has ended.
-    pub fn finish(&mut self, _emit: &mut dyn FnMut(Transition)) {}
-
-    /// What was judged so far: the content of `replay`'s document.
-    pub fn report(&self) -> Report {
-        Report::default()
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Transition)) {
+        if let Some(at) = self.at {
+            self.judge_until(at + 1, emit);
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! The typed form of one event definition.
 
+use super::query::{entity_labels, has_entity_type, is_entity_type};
+use super::tag_filter::TagFilter;
+use super::wildcard::fold;
 use super::{MetricId, MetricPattern, Query};
+use crate::model::Aggregation;
+use crate::model::Attributes;
 
 /// One event definition, ready to be judged or with the reason why it cannot be.
 #[derive(Clone, Debug)]
@@ -56,6 +61,22 @@ pub struct Rule {
     pub severity: i64,
     /// What the rule judges.
     pub kind: RuleKind,
+    /// How the rule was spelled.
+    pub written: Written,
+}
+
+/// The spellings of a rule that documents repeat as they stand in the definition (after overrides). Each is `None` when
+/// the rule has no such key. The metric's name stands in [`MetricId::text`], the window in [`Threshold::window_ms`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    /// `aggregation`.
+    pub aggregation: Option<String>,
+    /// `conditionOperator`; `==` stays `==`.
+    pub operator: Option<String>,
+    /// `conditionValue`; an integer stays an integer.
+    pub value: Option<serde_json::Number>,
+    /// The `metricPattern` object with the keys it was written with.
+    pub pattern: Option<serde_json::Value>,
 }
 
 /// What a rule judges.
@@ -89,31 +110,6 @@ pub enum Selector {
     Id(MetricId),
     /// `metricPattern`.
     Pattern(MetricPattern),
-}
-
-/// How the points of a window become one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Aggregation {
-    /// Mean.
-    Avg,
-    /// Sum.
-    Sum,
-    /// Smallest.
-    Min,
-    /// Largest.
-    Max,
-    /// Increase per second.
-    Rate,
-    /// Increase.
-    Delta,
-    /// Number of points; of histograms the number of observations.
-    Count,
-    /// Last minus first.
-    AbsoluteDiff,
-    /// Last minus first, in relation to the size of the first.
-    RelativeDiff,
-    /// A percentile, as a fraction: 0.95 for `p95`.
-    Percentile(f64),
 }
 
 /// A comparison with a value.
@@ -230,6 +226,20 @@ pub struct EntityMatch {
     pub operator: MatchOperator,
 }
 
+impl EntityMatch {
+    /// Whether a resource is meant: by its type, and by its label with or without the instance, whatever their case.
+    pub fn selects(&self, resource: &Attributes) -> bool {
+        let wanted = fold(&self.label);
+        has_entity_type(resource, &self.entity_type)
+            && entity_labels(resource).iter().any(|label| self.operator.matches(&fold(label), &wanted))
+    }
+
+    /// Whether resources of OTLP can have the type at all.
+    pub fn is_answerable(&self) -> bool {
+        is_entity_type(&self.entity_type)
+    }
+}
+
 /// How a text is compared with a placeholder or label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchOperator {
@@ -256,15 +266,4 @@ impl MatchOperator {
             MatchOperator::Any => true,
         }
     }
-}
-
-/// The `tagFilter` of a host availability rule.
-#[derive(Clone, Debug)]
-pub struct TagFilter {
-    /// The tag's key.
-    pub key: String,
-    /// The operator as written (`EQUALS`, `NOT_EQUAL`, `CONTAINS`, …).
-    pub operator: String,
-    /// The value to compare with.
-    pub value: String,
 }

@@ -4,14 +4,33 @@
 //! `DEFINITION.FIELD=VALUE` overrides. Absent on purpose: files (the caller hands in text) and judging (the engine's).
 
 mod definition;
+mod findings;
+mod keys;
+mod load;
 mod metric_id;
+mod names;
+mod nearest;
+mod object;
+mod overrides;
+mod params;
+mod presence;
 mod problem;
 mod query;
+mod query_parser;
+mod read;
+mod rule;
+mod syntax;
+mod tag_filter;
+mod wildcard;
 
+pub use crate::model::Aggregation;
 pub use definition::{
-    Aggregation, CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule,
-    RuleKind, Selector, TagFilter, Threshold,
+    CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule, RuleKind,
+    Selector, Threshold, Written,
 };
-pub use metric_id::{MetricId, MetricPattern};
+pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
+pub use metric_id::{MetricId, MetricIdError, MetricPattern};
+pub use params::{Placeholder, Substituted, substitute};
 pub use problem::{Position, Problem, Severity};
-pub use query::Query;
+pub use query::{Query, QueryError};
+pub use tag_filter::TagFilter;

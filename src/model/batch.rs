@@ -3,7 +3,7 @@
 //! Nothing is owned but the body: names and attributes stay the bytes that arrived, so that decoding allocates nothing
 //! once the lists have grown, and a series is recognised by comparing bytes. What the bytes mean is `otlp`'s to say.
 
-use super::{Kind, Nanos, Temporality};
+use super::{Kind, MINUTE, Nanos, Temporality};
 use bytes::Bytes;
 
 /// A range of bytes of a [`Batch`]'s body.
@@ -21,7 +21,8 @@ pub struct Span {
 /// lists nest without pointers: resource i owns the metrics from `resources[i-1].metrics_end` on, and so on.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The protobuf bytes all spans point into (for JSON: their transcription).
+    /// The protobuf bytes all spans point into: the body as it arrived, for JSON its transcription, and for a body whose
+    /// parts lay apart a longer encoding of the same message.
     pub body: Bytes,
     /// One per `ResourceMetrics`.
     pub resources: Vec<ResourceSpan>,
@@ -92,6 +93,27 @@ impl Batch {
     #[inline]
     pub fn bytes(&self, span: Span) -> &[u8] {
         &self.body[span.start as usize..span.end as usize]
+    }
+
+    /// The instant a body without one of its own arrived, as its points tell: the newest of their times that is not later
+    /// than the lower median of them + 5 min, so that a few clocks far ahead do not move it. Points without a time do not
+    /// count; `None` when no other is there. `scratch` keeps its room from call to call.
+    pub fn data_time(&self, scratch: &mut Vec<Nanos>) -> Option<Nanos> {
+        const AHEAD: Nanos = 5 * MINUTE;
+        let times = || self.points.iter().map(|point| point.time).filter(|&time| time != 0);
+        let (oldest, newest) = times().fold((Nanos::MAX, 0), |(low, high), time| (low.min(time), high.max(time)));
+        if newest == 0 {
+            return None;
+        }
+        // The median is not older than the oldest, so the newest is within its reach: nothing needs to be sorted.
+        if newest <= oldest.saturating_add(AHEAD) {
+            return Some(newest);
+        }
+        scratch.clear();
+        scratch.extend(times());
+        let middle = (scratch.len() - 1) / 2;
+        let limit = scratch.select_nth_unstable(middle).1.saturating_add(AHEAD);
+        scratch.iter().copied().filter(|&time| time <= limit).max()
     }
 
     /// Empties the lists and keeps their room for the next body.

@@ -3,12 +3,14 @@
 //! Owns the data types and nothing else: no parsing, no arithmetic over windows, no rules. A type lands here when two
 //! rooms that may not see each other have to pass it on.
 
+mod aggregation;
 mod attributes;
 mod batch;
 mod histogram;
 mod metric;
 mod time;
 
+pub use aggregation::Aggregation;
 pub use attributes::{Attributes, Value};
 pub use batch::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
 pub use histogram::{Buckets, ExponentialBuckets, Histogram};

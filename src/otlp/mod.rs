@@ -3,6 +3,19 @@
 //! `decode` walks the bytes of an `ExportMetricsServiceRequest` without copying; JSON is first transcribed to protobuf, so
 //! that everything behind it knows one encoding. What the ranges of a [`Batch`] mean is asked for afterwards, and only
 //! when something is seen for the first time: `resource`, `metric`, `attributes`, `histogram`.
+//!
+//! Whatever a protobuf runtime decodes is decoded to the same content. More is accepted in two cases only: text that is
+//! not UTF-8, and rubbish inside parts that are not looked at until a series is first seen, or never. Logs and traces are
+//! absent on purpose.
+
+mod attributes;
+mod histogram;
+mod json;
+mod to_json;
+mod walk;
+mod wire;
+
+pub use to_json::to_json;
 
 use crate::model::{Attributes, Batch, Histogram, MetricIdentity, MetricSpan};
 use bytes::Bytes;
@@ -22,23 +35,37 @@ pub enum Encoding {
 pub struct DecodeError {
     /// What is wrong.
     pub what: &'static str,
-    /// Where, in the bytes as they arrived.
+    /// Where, in the bytes as they were given.
     pub offset: usize,
 }
 
-/// Decodes one body into `batch`, whose lists are emptied first and keep their room.
-pub fn decode(_encoding: Encoding, _body: Bytes, _batch: &mut Batch) -> Result<(), DecodeError> {
-    Ok(())
+/// Decodes one body into `batch`, whose lists are emptied first and keep their room. After an error they are empty.
+pub fn decode(encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
+    let previous = std::mem::take(&mut batch.body);
+    batch.clear();
+    let result = match encoding {
+        Encoding::Protobuf => walk::walk(body, batch),
+        Encoding::Json => {
+            // Nobody else looks at the previous transcription, as a rule: its room is there to be used again.
+            let mut transcription = if previous.is_unique() { Vec::from(previous) } else { Vec::new() };
+            transcription.clear();
+            json::transcribe(&body, &mut transcription).and_then(|()| walk::walk(Bytes::from(transcription), batch))
+        }
+    };
+    if result.is_err() {
+        batch.clear();
+    }
+    result
 }
 
 /// The attributes of a `Resource` message (the bytes of [`crate::model::ResourceSpan::raw`]).
-pub fn resource(_raw: &[u8]) -> Result<Attributes, DecodeError> {
-    Ok(Attributes::default())
+pub fn resource(raw: &[u8]) -> Result<Attributes, DecodeError> {
+    attributes::read_resource(raw)
 }
 
 /// The attributes of a data point (the bytes of [`crate::model::PointSpan::attributes`]).
-pub fn attributes(_raw: &[u8]) -> Result<Attributes, DecodeError> {
-    Ok(Attributes::default())
+pub fn attributes(raw: &[u8]) -> Result<Attributes, DecodeError> {
+    attributes::read_attributes(raw)
 }
 
 /// The identity a metric gives to its series. Text that is not UTF-8 is read with replacement characters.
@@ -53,7 +80,17 @@ pub fn metric(batch: &Batch, metric: &MetricSpan) -> MetricIdentity {
     }
 }
 
-/// A histogram point (the bytes of [`crate::model::PointValue::Histogram`]).
-pub fn histogram(_raw: &[u8], _exponential: bool) -> Result<Histogram, DecodeError> {
-    Err(DecodeError { what: "", offset: 0 })
+/// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with rubbish.
+pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    json::transcribe(json, out)
+}
+
+/// Unit and description of a metric (the bytes of [`crate::model::MetricSpan::raw`]).
+pub fn metric_text(raw: &[u8]) -> (String, String) {
+    attributes::read_metric_text(raw)
+}
+
+/// A histogram point (the bytes of [`crate::model::PointValue::Histogram`]); never fails on what `decode` gave.
+pub fn histogram(raw: &[u8], exponential: bool) -> Result<Histogram, DecodeError> {
+    histogram::read(raw, exponential)
 }

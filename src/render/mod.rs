@@ -1,1 +1,17 @@
-//! (in work)
+//! Every shape an answer can have: one event, the document and the lines of `replay`, the text a person reads, the
+//! findings of `inspect`.
+//!
+//! Owns wording, units and layout. Its functions turn data into bytes on an `impl Write` and decide nothing: a verdict, an
+//! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
+//! colour, and times are the recording's own).
+
+mod hint;
+pub mod json;
+mod problems;
+mod quantity;
+mod style;
+pub mod text;
+mod words;
+
+pub use problems::problems;
+pub use style::Style;

@@ -1,1 +1,432 @@
-//! (in work)
+//! Series: who is who, the points kept of each, and what a window over them says.
+//!
+//! Owns identity, resets and temporality, retention, and the aggregates. Absent on purpose: the wire (the engine hands in
+//! identities when bytes are new), rules, and the decision whether a point is wanted.
+//!
+//! A report of a resource is recognised by comparing its bytes, one after the other, with what stood at that place in the
+//! resource's last report ([`Report`]). Only bytes that differ are looked up, and only bytes never seen are read.
+
+mod block;
+mod histogram;
+mod intern;
+mod merge;
+mod number;
+mod sum;
+mod window;
+
+pub use block::NumberKind;
+pub use intern::MetricBytes;
+pub use number::{BlockFrames, Judgement, Outcome, Request};
+pub use sum::sum;
+
+use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
+use block::{Block, Refused};
+use foldhash::fast::RandomState;
+use histogram::{HistogramPoint, HistogramSeries};
+use intern::{Identities, Meaning, Vocabulary};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Number of a resource, in the order of first arrival.
+pub type ResourceId = u32;
+/// Number of a series, in the order of first arrival.
+pub type SeriesId = u32;
+/// Number of a pair of metric identity and attribute set.
+pub type KeyId = u32;
+
+/// The plan of series that no rule selects: nothing of them is stored.
+pub const UNSELECTED: u32 = u32::MAX;
+
+/// Where the points of a series are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Column { block: u32, column: u32 },
+    Histogram(u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Series {
+    key: KeyId,
+    resource: ResourceId,
+    plan: u32,
+    place: Place,
+}
+
+#[derive(Debug, Default)]
+struct Resource {
+    layout: Vec<LayoutEntry>,
+    block: Option<u32>,
+    blocks: Vec<u32>,
+    histograms: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LayoutEntry {
+    word: u32,
+    series: SeriesId,
+}
+
+/// The reading of one report of a resource: a place in what the resource sent last time.
+#[derive(Debug)]
+pub struct Report {
+    resource: ResourceId,
+    layout: Vec<LayoutEntry>,
+    at: usize,
+    metric: u32,
+}
+
+/// What a data point's bytes say about its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A known series, with its plan.
+    Known(SeriesId, u32),
+    /// A series seen for the first time.
+    New(KeyId),
+    /// Attributes that cannot be read.
+    Unreadable,
+}
+
+/// Why a point was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// The series has a point of that time.
+    Duplicate,
+    /// The series has as many points as are kept.
+    TooDense,
+}
+
+/// All series and their kept points.
+#[derive(Debug, Default)]
+pub struct SeriesStore {
+    words: Vocabulary,
+    identities: Identities,
+    resources: Vec<Resource>,
+    series: Vec<Series>,
+    by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
+    blocks: Vec<Block>,
+    histograms: Vec<HistogramSeries>,
+    limit: usize,
+}
+
+impl SeriesStore {
+    /// An empty store that keeps at most `limit` points of a series.
+    pub fn new(limit: usize) -> Self {
+        SeriesStore { limit, ..SeriesStore::default() }
+    }
+
+    /// A new resource.
+    pub fn add_resource(&mut self) -> ResourceId {
+        self.resources.push(Resource::default());
+        self.resources.len() as u32 - 1
+    }
+
+    /// Starts to read a report of a resource. Hand it back with [`SeriesStore::end_report`].
+    #[inline]
+    pub fn begin_report(&mut self, resource: ResourceId) -> Report {
+        let layout = std::mem::take(&mut self.resources[resource as usize].layout);
+        Report { resource, layout, at: 0, metric: u32::MAX }
+    }
+
+    /// Ends the reading of a report.
+    #[inline]
+    pub fn end_report(&mut self, report: Report) {
+        self.resources[report.resource as usize].layout = report.layout;
+    }
+
+    /// Turns to the next metric of a report. `identity` is asked only for bytes never seen.
+    #[inline]
+    pub fn metric(&mut self, report: &mut Report, bytes: &MetricBytes<'_>, identity: impl FnOnce() -> MetricIdentity) {
+        if let Some(entry) = report.layout.get(report.at)
+            && self.words.is_metric(entry.word, bytes)
+        {
+            report.at += 1;
+            report.metric = entry.word;
+            return;
+        }
+        let word = match self.words.find_metric(bytes) {
+            Some(word) => word,
+            None => {
+                let metric = self.identities.metrics.number(identity());
+                self.words.add_metric(bytes, metric)
+            }
+        };
+        report.learn(LayoutEntry { word, series: SeriesId::MAX });
+        report.metric = word;
+    }
+
+    /// Finds the series of the next data point of a report. `parse` is asked only for bytes never seen.
+    #[inline]
+    pub fn point(&mut self, report: &mut Report, bytes: &[u8], parse: impl FnOnce() -> Option<Attributes>) -> Found {
+        if let Some(entry) = report.layout.get(report.at)
+            && self.words.is_attributes(entry.word, bytes)
+        {
+            report.at += 1;
+            return self.found(entry.series);
+        }
+        self.other_point(report, bytes, parse)
+    }
+
+    #[inline]
+    fn found(&self, series: SeriesId) -> Found {
+        match self.series.get(series as usize) {
+            Some(known) => Found::Known(series, known.plan),
+            None => Found::Unreadable,
+        }
+    }
+
+    #[inline(never)]
+    fn other_point(&mut self, report: &mut Report, bytes: &[u8], parse: impl FnOnce() -> Option<Attributes>) -> Found {
+        let word = match self.words.find_attributes(bytes) {
+            Some(word) => word,
+            None => {
+                let attributes = parse().map(|attributes| self.identities.attributes.number(attributes));
+                self.words.add_attributes(bytes, attributes)
+            }
+        };
+        let (Meaning::Metric { metric, .. }, Meaning::Attributes(Some(attributes))) =
+            (self.words.meaning(report.metric), self.words.meaning(word))
+        else {
+            report.learn(LayoutEntry { word, series: SeriesId::MAX });
+            return Found::Unreadable;
+        };
+        let key = self.identities.key(metric, attributes);
+        match self.by_key.get(&(report.resource, key)) {
+            Some(&series) => {
+                report.learn(LayoutEntry { word, series });
+                self.found(series)
+            }
+            None => {
+                // The caller adds the series next; its number is known.
+                report.learn(LayoutEntry { word, series: self.series.len() as u32 });
+                Found::New(key)
+            }
+        }
+    }
+
+    /// Adds the series that [`SeriesStore::point`] has just called new. `longest` is the longest window of a rule on it.
+    pub fn add_series(&mut self, report: &Report, key: KeyId, plan: u32, longest: Nanos) -> SeriesId {
+        let id = self.series.len() as u32;
+        let resource = report.resource;
+        let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan, longest) };
+        self.series.push(Series { key, resource, plan, place });
+        self.by_key.insert((resource, key), id);
+        id
+    }
+
+    fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32, longest: Nanos) -> Place {
+        let metric = self.identities.metric_of(key);
+        let of = &mut self.resources[resource as usize];
+        if metric.kind.is_histogram() {
+            let place = self.histograms.len() as u32;
+            self.histograms.push(HistogramSeries::new(id, plan, metric.temporality, longest));
+            of.histograms.push(place);
+            return Place::Histogram(place);
+        }
+        let kind = match (metric.kind, metric.temporality, metric.monotonic) {
+            (Kind::Sum, Temporality::Delta, monotonic) => NumberKind::Delta { monotonic },
+            (Kind::Sum, Temporality::Cumulative, true) => NumberKind::Counter,
+            _ => NumberKind::Level,
+        };
+        let block = *of.block.get_or_insert_with(|| {
+            self.blocks.push(Block::default());
+            of.blocks.push(self.blocks.len() as u32 - 1);
+            self.blocks.len() as u32 - 1
+        });
+        let of = &mut self.blocks[block as usize];
+        of.longest = of.longest.max(longest);
+        let column = of.add_column(id, plan, kind) as u32;
+        Place::Column { block, column }
+    }
+
+    /// Keeps a point of a gauge or sum.
+    #[inline]
+    pub fn insert_number(
+        &mut self,
+        series: SeriesId,
+        time: Nanos,
+        start: Nanos,
+        value: f64,
+        at: Nanos,
+    ) -> Result<(), NotKept> {
+        let Place::Column { block: b, column } = self.series[series as usize].place else { return Ok(()) };
+        let block = &mut self.blocks[b as usize];
+        let rows = block.len();
+        let row = block.row(time, at);
+        let put = block.put(row, column as usize, value, start, self.limit);
+        if rows != block.len() && rows % 16 == 0 {
+            self.split_laggards(b);
+        }
+        put.map_err(|refused| match refused {
+            Refused::Duplicate => NotKept::Duplicate,
+            Refused::TooDense => NotKept::TooDense,
+        })
+    }
+
+    /// Gives series that do not report with the others of their block blocks of their own.
+    #[inline(never)]
+    fn split_laggards(&mut self, block: u32) {
+        let laggards = self.blocks[block as usize].laggards();
+        if laggards.is_empty() {
+            return;
+        }
+        let old = std::mem::take(&mut self.blocks[block as usize]);
+        let stay: Vec<usize> = (0..old.columns.len()).filter(|c| !laggards.contains(c)).collect();
+        let mut parts = vec![(block, old.extract(&stay))];
+        for laggard in laggards {
+            parts.push((self.blocks.len() as u32, old.extract(&[laggard])));
+            let resource = self.series[old.columns[laggard].series as usize].resource;
+            self.resources[resource as usize].blocks.push(self.blocks.len() as u32);
+            self.blocks.push(Block::default());
+        }
+        for (block, part) in parts {
+            for (column, of) in part.columns.iter().enumerate() {
+                self.series[of.series as usize].place = Place::Column { block, column: column as u32 };
+            }
+            self.blocks[block as usize] = part;
+        }
+    }
+
+    /// Keeps a point of a histogram.
+    pub fn insert_histogram(
+        &mut self,
+        series: SeriesId,
+        time: Nanos,
+        start: Nanos,
+        histogram: Histogram,
+        at: Nanos,
+    ) -> Result<(), NotKept> {
+        let Place::Histogram(place) = self.series[series as usize].place else { return Ok(()) };
+        let kept = &mut self.histograms[place as usize];
+        if kept.has(time) {
+            return Err(NotKept::Duplicate);
+        }
+        if kept.points.len() > self.limit {
+            return Err(NotKept::TooDense);
+        }
+        kept.put(HistogramPoint { time, start, histogram }, at);
+        Ok(())
+    }
+
+    /// Judges every stored series of a resource: `requests(plan)` are the requests to answer, `emit` gets each answer with the
+    /// series, its plan and the number of the request.
+    #[inline]
+    pub fn judge_resource<'r>(
+        &self,
+        resource: ResourceId,
+        at: Nanos,
+        min_coverage: f64,
+        frames: &mut BlockFrames,
+        requests: impl Fn(u32) -> &'r [PlannedRequest],
+        mut emit: impl FnMut(SeriesId, &'r PlannedRequest, Judgement),
+    ) {
+        let of = &self.resources[resource as usize];
+        for &block in &of.blocks {
+            let block = &self.blocks[block as usize];
+            frames.begin(block, at);
+            for (column, c) in block.columns.iter().enumerate() {
+                for planned in requests(c.plan) {
+                    emit(c.series, planned, frames.judge(block, column, &planned.request, min_coverage));
+                }
+            }
+        }
+        for &histogram in &of.histograms {
+            let series = &self.histograms[histogram as usize];
+            for planned in requests(series.plan) {
+                emit(series.series, planned, series.judge(at, &planned.request, min_coverage));
+            }
+        }
+    }
+
+    /// Judges several series of one metric as one.
+    pub fn judge_merged(&self, members: &[SeriesId], at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+        let places = members.iter().map(|&m| self.series[m as usize].place);
+        let mut numbers = Vec::new();
+        let mut histograms = Vec::new();
+        for place in places {
+            match place {
+                Place::Nowhere => {}
+                Place::Column { block, column } => numbers.push((&self.blocks[block as usize], column as usize)),
+                Place::Histogram(place) => histograms.push(&self.histograms[place as usize]),
+            }
+        }
+        if histograms.is_empty() {
+            let gauge = self.metric_of(members[0]).kind == Kind::Gauge;
+            merge::judge_numbers(&numbers, gauge, at, request, min_coverage)
+        } else {
+            merge::judge_histograms(&histograms, at, request, min_coverage)
+        }
+    }
+
+    /// Number of series.
+    pub fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
+    /// All series in the order of first arrival.
+    pub fn series_ids(&self) -> impl Iterator<Item = SeriesId> {
+        0..self.series.len() as u32
+    }
+
+    /// The metric of a pair.
+    pub fn key_metric(&self, key: KeyId) -> &Arc<MetricIdentity> {
+        self.identities.metric_of(key)
+    }
+
+    /// The attributes of a pair.
+    pub fn key_attributes(&self, key: KeyId) -> &Arc<Attributes> {
+        self.identities.attributes_of(key)
+    }
+
+    /// The metric of a series.
+    pub fn metric_of(&self, series: SeriesId) -> &Arc<MetricIdentity> {
+        self.identities.metric_of(self.series[series as usize].key)
+    }
+
+    /// The data-point attributes of a series.
+    pub fn attributes_of(&self, series: SeriesId) -> &Arc<Attributes> {
+        self.identities.attributes_of(self.series[series as usize].key)
+    }
+
+    /// The resource of a series.
+    pub fn resource_of(&self, series: SeriesId) -> ResourceId {
+        self.series[series as usize].resource
+    }
+
+    /// The plan of a series.
+    pub fn plan_of(&self, series: SeriesId) -> u32 {
+        self.series[series as usize].plan
+    }
+
+    /// Whether several processes write a series: its start times go back and forth.
+    pub fn has_several_writers(&self, series: SeriesId) -> bool {
+        match self.series[series as usize].place {
+            Place::Nowhere => false,
+            Place::Column { block, column } => self.blocks[block as usize].columns[column as usize].several_writers,
+            Place::Histogram(place) => self.histograms[place as usize].several_writers,
+        }
+    }
+}
+
+impl Report {
+    /// The resource that is read.
+    pub fn resource(&self) -> ResourceId {
+        self.resource
+    }
+
+    /// Replaces what is remembered from here on: bytes differ, so all behind them may stand elsewhere now.
+    fn learn(&mut self, entry: LayoutEntry) {
+        self.layout.truncate(self.at);
+        self.layout.push(entry);
+        self.at += 1;
+    }
+}
+
+/// A request with the rule it is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlannedRequest {
+    /// Number of the rule among all rules.
+    pub rule: u32,
+    /// What to compute.
+    pub request: Request,
+}

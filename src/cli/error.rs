@@ -1,0 +1,80 @@
+//! Why a command stopped before its end: which file, where, and what to do.
+
+use super::exit::ExitStatus;
+
+use std::io;
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The answer could not be written.
+    #[error("cannot write to {to}: {source}")]
+    Output {
+        /// A file, or standard output.
+        to: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file or folder with rules could not be read.
+    #[error("cannot read the rules {path}: {source}")]
+    Rules {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Folders are nested too deeply.
+    #[error("the folder {path} is nested more than {limit} levels deep; does a link lead back into it?")]
+    TooDeep {
+        /// The folder.
+        path: String,
+        /// How many levels are followed.
+        limit: usize,
+    },
+    /// A name of built-in rules that does not exist.
+    #[error("there are no built-in rules `{name}`; there is `builtin:python`")]
+    NoBuiltin {
+        /// The name as typed.
+        name: String,
+    },
+    /// No event definition was found.
+    #[error("no event definition in {places}; name a package folder, a folder of events, or a file")]
+    NoDefinition {
+        /// Where it was looked for.
+        places: String,
+    },
+    /// The rules have errors, which are printed already.
+    #[error("{count} in the rules: nothing was judged")]
+    BrokenRules {
+        /// How many, with the noun.
+        count: String,
+    },
+    /// An override that cannot be applied.
+    #[error("--set {text}: {message}")]
+    Set {
+        /// The override as typed.
+        text: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Standard input was named more than once.
+    #[error("`-` (standard input) can be read only once")]
+    StdinTwice,
+}
+
+impl CliError {
+    /// The status to end with.
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            CliError::Output { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Passed,
+            CliError::Output { .. }
+            | CliError::Rules { .. }
+            | CliError::TooDeep { .. }
+            | CliError::NoBuiltin { .. }
+            | CliError::NoDefinition { .. }
+            | CliError::BrokenRules { .. }
+            | CliError::Set { .. }
+            | CliError::StdinTwice => ExitStatus::CouldNotRun,
+        }
+    }
+}

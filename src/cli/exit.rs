@@ -1,0 +1,37 @@
+//! How a command ends.
+
+use std::process::ExitCode;
+
+/// What the exit code of the program says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Everything was done, and no gate failed. A reader that closed the pipe early is this, too.
+    Passed,
+    /// The gate failed: there were events at or above `--fail-on`.
+    Failed,
+    /// Nothing was judged, because the command could not run: wrong usage, wrong rules, an unreadable file.
+    CouldNotRun,
+    /// What was judged proves nothing: no point arrived, no definition could be judged, or the input was damaged.
+    Inconclusive,
+    /// A defect of this program.
+    Defect,
+}
+
+impl ExitStatus {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            ExitStatus::Passed => 0,
+            ExitStatus::Failed => 1,
+            ExitStatus::CouldNotRun => 2,
+            ExitStatus::Inconclusive => 4,
+            ExitStatus::Defect => 70,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        ExitCode::from(status.code())
+    }
+}

@@ -1,0 +1,98 @@
+//! The options that say how to judge: how they are typed, and the engine's options they become.
+
+use crate::engine::{Counters, Options, SeriesMode, Timestamps};
+use crate::model::Nanos;
+use clap::ValueEnum;
+
+/// Options of every command that judges.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Judging")]
+pub(super) struct JudgingArgs {
+    /// Judges every so often instead of the definitions' own step (`10s`, `1m`)
+    #[arg(long, value_name = "DURATION", value_parser = step)]
+    step: Option<Nanos>,
+    /// Which time a point has
+    #[arg(long, value_name = "WHICH", default_value = "event")]
+    timestamps: TimestampsArg,
+    /// Whether a metric id without attributes means each series on its own, or their merge per entity
+    #[arg(long, value_name = "HOW", default_value = "each")]
+    series: SeriesArg,
+    /// Whether cumulative counters are judged as sent, or by their increase
+    #[arg(long, value_name = "HOW", default_value = "raw")]
+    counters: CountersArg,
+    /// How much of a window points must cover, as a fraction
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.9, value_parser = fraction)]
+    min_coverage: f64,
+    /// Points kept of one series
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = points)]
+    max_points_per_series: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TimestampsArg {
+    /// Its own
+    Event,
+    /// The instant of its arrival, as Instana does on ingestion
+    Arrival,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SeriesArg {
+    /// Each series on its own
+    Each,
+    /// One merged series per entity
+    Merge,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CountersArg {
+    /// As sent
+    Raw,
+    /// The increase since the previous point
+    Increase,
+}
+
+impl JudgingArgs {
+    /// The engine's options.
+    pub(super) fn resolve(&self) -> Options {
+        Options {
+            step: self.step,
+            timestamps: match self.timestamps {
+                TimestampsArg::Event => Timestamps::Event,
+                TimestampsArg::Arrival => Timestamps::Arrival,
+            },
+            series: match self.series {
+                SeriesArg::Each => SeriesMode::Each,
+                SeriesArg::Merge => SeriesMode::Merge,
+            },
+            counters: match self.counters {
+                CountersArg::Raw => Counters::Raw,
+                CountersArg::Increase => Counters::Increase,
+            },
+            min_coverage: self.min_coverage,
+            max_points_per_series: self.max_points_per_series,
+        }
+    }
+}
+
+fn step(text: &str) -> Result<Nanos, String> {
+    let step = humantime::parse_duration(text).map_err(|error| format!("{error}; write 10s, 5m or 1h"))?;
+    match Nanos::try_from(step.as_nanos()) {
+        Ok(step) if (1_000_000..=86_400_000_000_000).contains(&step) => Ok(step),
+        _ => Err("a step lies between 1ms and 1day".into()),
+    }
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("a fraction above 0, at most 1".into()),
+    }
+}
+
+fn points(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(n) if (16..=1 << 24).contains(&n) => Ok(n),
+        _ => Err("a number from 16 to 16777216".into()),
+    }
+}

@@ -1,0 +1,112 @@
+//! Where answers and messages go: standard output or a file through one buffer, messages to standard error.
+//!
+//! A pipe whose reader left is an error here like any other; `CliError::status` makes it a success. Messages that cannot be
+//! written to standard error are lost on purpose: there is no better place to say so.
+
+use super::error::CliError;
+use crate::render::Style;
+use crate::render::text::Detail;
+use clap::ValueEnum;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// When the output is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How to talk to the one who typed the command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terminal {
+    color: ColorWhen,
+    pub(super) detail: Detail,
+    pub(super) quiet: bool,
+}
+
+impl Terminal {
+    pub(super) fn new(color: ColorWhen, verbose: bool, quiet: bool) -> Self {
+        Terminal { color, detail: if verbose { Detail::Full } else { Detail::Brief }, quiet }
+    }
+
+    fn style(self, choice: anstream::ColorChoice) -> Style {
+        let colored = match self.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => choice != anstream::ColorChoice::Never,
+        };
+        if colored { Style::colored() } else { Style::plain() }
+    }
+
+    /// The style of messages on standard error.
+    pub(super) fn message_style(self) -> Style {
+        self.style(anstream::AutoStream::choice(&io::stderr()))
+    }
+
+    /// The style of an answer: standard output is looked at, a file gets colours only when they are asked for.
+    pub(super) fn answer_style(self, to: Option<&Path>) -> Style {
+        match to {
+            Some(path) if path.as_os_str() != "-" => self.style(anstream::ColorChoice::Never),
+            _ => self.style(anstream::AutoStream::choice(&io::stdout())),
+        }
+    }
+
+    /// Whether a progress bar makes sense.
+    pub(super) fn shows_progress(self) -> bool {
+        !self.quiet && io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    }
+
+    /// Prints why the command stops.
+    pub(super) fn error(self, error: &CliError) {
+        let _ = writeln!(io::stderr(), "{} {error}", self.message_style().error_word());
+    }
+
+    /// Prints something worth knowing that is no part of the answer.
+    pub(super) fn warn(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{} {text}", self.message_style().warning_word());
+        }
+    }
+
+    /// Prints a line about the run, for whoever looks.
+    pub(super) fn note(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Where an answer is written.
+pub(super) struct Output {
+    to: String,
+    inner: BufWriter<Box<dyn Write>>,
+}
+
+impl Output {
+    /// Standard output, or a file that is made or emptied.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, CliError> {
+        match path {
+            Some(path) if path.as_os_str() != "-" => {
+                let to = path.display().to_string();
+                let file = File::create(path).map_err(|source| CliError::Output { to: to.clone(), source })?;
+                Ok(Output { to, inner: BufWriter::new(Box::new(file)) })
+            }
+            _ => Ok(Output { to: "standard output".into(), inner: BufWriter::new(Box::new(io::stdout().lock())) }),
+        }
+    }
+
+    /// Writes with `write`, and flushes.
+    pub(super) fn write(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        let result = write(&mut self.inner).and_then(|()| self.inner.flush());
+        result.map_err(|source| CliError::Output { to: self.to.clone(), source })
+    }
+}

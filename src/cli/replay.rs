@@ -1,0 +1,160 @@
+//! `foreshock replay`: recordings in, events and verdicts out.
+
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::judging::JudgingArgs;
+use super::output::{Output, Terminal};
+use super::recordings::{Recordings, RecordingsArgs};
+use super::rules::RulesArgs;
+use crate::engine::{Engine, Report, Transition, Verdict};
+use crate::inspect::Clients;
+use crate::render;
+use crate::render::text::{Detail, Replay};
+use clap::ValueEnum;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    recordings: RecordingsArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    #[command(flatten)]
+    gate: Gate,
+    /// Shape of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    format: Format,
+    /// Writes the answer to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A text to read
+    Text,
+    /// One document: events, definitions, counts
+    Json,
+    /// A line for each event that opens or closes, as it happens
+    Jsonl,
+}
+
+/// What makes the command fail.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Exit code")]
+struct Gate {
+    /// Exit code 1 when there is an event at or above this severity
+    #[arg(long, value_name = "SEVERITY", default_value = "never")]
+    fail_on: FailOn,
+    /// Exit code 4 when any definition is inconclusive
+    #[arg(long)]
+    strict: bool,
+    /// Exit code 0 although no point arrived or no definition could be judged
+    #[arg(long)]
+    allow_no_data: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Events never fail the command
+    Never,
+    /// Events of severity 5 and above
+    Warning,
+    /// Events of severity 10 and above
+    Critical,
+}
+
+impl Gate {
+    /// The status a report deserves. A failed gate wins; damage and `--strict` stand whatever `--allow-no-data` says,
+    /// because that option is about inputs that are complete and hold nothing to judge.
+    fn status(&self, report: &Report, damaged: bool) -> ExitStatus {
+        let limit = match self.fail_on {
+            FailOn::Never => i64::MAX,
+            FailOn::Warning => 5,
+            FailOn::Critical => 10,
+        };
+        if self.fail_on != FailOn::Never && report.events.iter().any(|event| event.severity >= limit) {
+            return ExitStatus::Failed;
+        }
+        let has = |wanted: fn(&Verdict) -> bool| report.definitions.iter().any(|d| wanted(&d.verdict));
+        let judged = has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet));
+        let inconclusive = has(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
+        let no_data = report.counts.points == 0 || !judged;
+        if damaged || (self.strict && inconclusive) || (no_data && !self.allow_no_data) {
+            return ExitStatus::Inconclusive;
+        }
+        ExitStatus::Passed
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let definitions = args.rules.load(terminal)?;
+    let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    let mut output = Output::open(args.output.as_deref())?;
+    let mut engine = Engine::new(definitions, args.judging.resolve());
+    let clients = judge(&mut engine, &mut recordings, |engine, transitions| match args.format {
+        Format::Jsonl => output.write(|out| {
+            for transition in transitions.drain(..) {
+                render::json::event(out, engine.definitions(), &transition.event)?;
+                out.write_all(b"\n")?;
+            }
+            Ok(())
+        }),
+        Format::Text | Format::Json => {
+            transitions.clear();
+            Ok(())
+        }
+    })?;
+    let report = engine.report();
+    let damage: Vec<String> = recordings.damage();
+    match args.format {
+        Format::Text => {
+            let replay = Replay {
+                definitions: engine.definitions(),
+                report: &report,
+                sources: recordings.names(),
+                damage: &damage,
+                clients: &clients.finish(),
+                detail: terminal.detail,
+            };
+            let style = terminal.answer_style(args.output.as_deref());
+            output.write(|out| render::text::replay(out, &replay, style))?;
+        }
+        Format::Json => output.write(|out| render::json::document(out, engine.definitions(), &report))?,
+        Format::Jsonl => {}
+    }
+    if args.format != Format::Text {
+        damage.iter().for_each(|sentence| terminal.warn(sentence));
+        if terminal.detail == Detail::Full || args.format == Format::Jsonl {
+            terminal.note(&render::text::verdict(&report));
+        }
+    }
+    Ok(args.gate.status(&report, recordings.is_damaged()))
+}
+
+/// Feeds the engine. `emit` gets what each arrival brought about.
+fn judge(
+    engine: &mut Engine,
+    recordings: &mut Recordings,
+    mut emit: impl FnMut(&Engine, &mut Vec<Transition>) -> Result<(), CliError>,
+) -> Result<Clients, CliError> {
+    let mut clients = Clients::default();
+    let mut transitions = Vec::new();
+    while let Some(arrival) = recordings.next() {
+        if let Some(batch) = arrival.batch {
+            clients.add(batch);
+        }
+        engine.step(arrival, &mut |transition| transitions.push(transition));
+        if !transitions.is_empty() {
+            emit(engine, &mut transitions)?;
+        }
+    }
+    engine.finish(&mut |transition| transitions.push(transition));
+    emit(engine, &mut transitions)?;
+    Ok(clients)
+}

@@ -1,0 +1,128 @@
+//! Which rules are meant: paths and built-in packages, read into definitions, with every mistake shown.
+//!
+//! A folder is read recursively in the order of its names; of a folder with an `events` folder only that. Nothing is judged
+//! when a rule has an error.
+
+use super::builtin;
+use super::error::CliError;
+use super::output::Terminal;
+use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, load};
+use crate::render;
+use crate::render::text::Detail;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Folders are followed this deep.
+const DEEPEST: usize = 16;
+
+/// Options of every command that takes rules.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rules")]
+pub(super) struct RulesArgs {
+    /// A package folder, a folder of events, one event, a JSON array as exported, or builtin:python; repeatable
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Value of a {{name}} placeholder in the rules; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = param)]
+    param: Vec<(String, String)>,
+    /// Changes a field for this run, as in high-cpu-utilization.conditionValue=0.9; repeatable
+    #[arg(long, value_name = "DEFINITION.FIELD=VALUE")]
+    set: Vec<String>,
+}
+
+impl RulesArgs {
+    /// Loads the rules and prints what is wrong with them.
+    pub(super) fn load(&self, terminal: &Terminal) -> Result<Vec<EventDefinition>, CliError> {
+        let sources = self.sources()?;
+        let params: BTreeMap<String, String> = self.param.iter().cloned().collect();
+        let settings = Settings { params, overrides: self.set.clone() };
+        let loaded = load(&sources, &settings);
+        self.report(&loaded, &sources, terminal);
+        let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        if errors > 0 {
+            let count = if errors == 1 { "1 error".to_string() } else { format!("{errors} errors") };
+            return Err(CliError::BrokenRules { count });
+        }
+        if loaded.definitions.is_empty() {
+            let places: Vec<String> = self.rules.iter().map(|path| path.display().to_string()).collect();
+            return Err(CliError::NoDefinition { places: places.join(", ") });
+        }
+        Ok(loaded.definitions)
+    }
+
+    fn sources(&self) -> Result<Vec<Source>, CliError> {
+        if self.rules.is_empty() {
+            return Ok(builtin::python());
+        }
+        let mut sources = Vec::new();
+        for path in &self.rules {
+            match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
+                Some("python") => sources.extend(builtin::python()),
+                Some(name) => return Err(CliError::NoBuiltin { name: name.to_string() }),
+                None => collect(path, 0, &mut sources)?,
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Prints the problems. What the published format says of the built-in rules nobody can change here, so their warnings
+    /// are only printed when everything is asked for.
+    fn report(&self, loaded: &Loaded, sources: &[Source], terminal: &Terminal) {
+        let is_shown = |problem: &Problem| match problem.severity {
+            Severity::Error => true,
+            Severity::Unjudgeable => !terminal.quiet,
+            Severity::Warning => {
+                !terminal.quiet && (terminal.detail == Detail::Full || !problem.file.starts_with("builtin:"))
+            }
+        };
+        let shown: Vec<Problem> = loaded.problems.iter().filter(|problem| is_shown(problem)).cloned().collect();
+        let text_of = |file: &str| sources.iter().find(|source| source.path == file).map(|source| source.text.as_str());
+        let style = terminal.message_style();
+        let _ = render::problems(&mut io::stderr().lock(), &shown, text_of, terminal.detail, style);
+        for name in &loaded.unused_params {
+            terminal.warn(&format!("--param {name}: no rule has a placeholder {{{{{name}}}}}"));
+        }
+    }
+}
+
+/// Reads a file, or the files of a folder in the order of their names.
+fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), CliError> {
+    let failed = |source: io::Error| CliError::Rules { path: path.display().to_string(), source };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_dir() {
+        let bytes = fs::read(path).map_err(failed)?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            failed(io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text; save it as UTF-8"))
+        })?;
+        sources.push(Source { path: path.display().to_string(), text });
+        return Ok(());
+    }
+    if depth > DEEPEST {
+        return Err(CliError::TooDeep { path: path.display().to_string(), limit: DEEPEST });
+    }
+    let events = path.join("events");
+    if events.is_dir() {
+        return collect(&events, depth + 1, sources);
+    }
+    let mut entries: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        entries.push(entry.map_err(failed)?.path());
+    }
+    entries.sort();
+    for entry in entries {
+        let is_json = entry.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        if is_json || entry.is_dir() {
+            collect(&entry, depth + 1, sources)?;
+        }
+    }
+    Ok(())
+}
+
+fn param(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_string(), value.to_string())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}

@@ -1,0 +1,378 @@
+//! A body's points: checked, recognised, kept.
+//!
+//! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
+//! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
+
+use super::presence::means;
+use super::report::{Counts, Coverage, DropReason, EntityLabel};
+use super::selection::What;
+use super::{Engine, SeriesMode, Timestamps};
+use crate::model::{
+    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue,
+    Span, Value,
+};
+use crate::otlp;
+use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// A point may be this much later than its arrival.
+const FUTURE: Nanos = 5 * MINUTE;
+
+/// What is known of resources and entities, and what came in.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    pub counts: Counts,
+    pub coverage: Coverage,
+    /// Whether a body had a point with a time.
+    pub any_time: bool,
+    by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
+    by_identity: HashMap<u64, Vec<ResourceId>, RandomState>,
+    hasher: RandomState,
+    pub resources: Vec<Resource>,
+    pub entities: Vec<Entity>,
+    entity_by_identity: HashMap<u64, Vec<u32>, RandomState>,
+    pub matched_series: Vec<u64>,
+    pub matched_by_rule: Vec<u64>,
+    pub negative_deltas: Vec<Arc<MetricIdentity>>,
+    negative_seen: HashSet<SeriesId, RandomState>,
+}
+
+/// One resource.
+#[derive(Debug)]
+pub(super) struct Resource {
+    raw: Arc<[u8]>,
+    pub entity: u32,
+    pub class: u32,
+}
+
+/// One entity: the resource that is judged.
+#[derive(Debug)]
+pub(super) struct Entity {
+    pub label: Arc<EntityLabel>,
+    pub resources: Vec<ResourceId>,
+    /// The judged definitions that select one of its resources, in order.
+    pub definitions: Vec<usize>,
+    /// Time of its newest point that passed the checks up to `future`.
+    pub newest: Nanos,
+    /// The presence rules that mean it.
+    pub meant_by: Vec<usize>,
+    /// With merged series: the series of a rule that are read as one.
+    pub groups: Vec<Group>,
+}
+
+/// Series of one metric that a rule reads as one.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub rule: u32,
+    pub members: Vec<SeriesId>,
+}
+
+/// A value that passed the checks.
+enum Checked {
+    Number(f64),
+    Histogram(Histogram),
+}
+
+impl Engine {
+    /// Takes in a body at the engine's time.
+    pub(super) fn take_in(&mut self, batch: &Batch) {
+        self.intake.counts.points += batch.points.len() as u64;
+        if let Some(at) = self.at {
+            self.intake.coverage.from.get_or_insert(at);
+            self.judge.start(at, &self.selection);
+        }
+        self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
+        let (mut metric, mut point) = (0, 0);
+        for resource in &batch.resources {
+            let mut reading: Option<(Report, Nanos)> = None;
+            for m in &batch.metrics[metric..resource.metrics_end as usize] {
+                self.take_metric(batch, resource.raw, m, &batch.points[point..m.points_end as usize], &mut reading);
+                point = m.points_end as usize;
+            }
+            metric = resource.metrics_end as usize;
+            if let Some((report, newest)) = reading {
+                let entity = self.intake.resources[report.resource() as usize].entity;
+                self.store.end_report(report);
+                let of = &mut self.intake.entities[entity as usize];
+                of.newest = of.newest.max(newest);
+                self.judge.wake(entity);
+            }
+        }
+    }
+
+    /// Takes in the points of one metric. `reading` is the report of the resource, begun by its first good point, and the
+    /// newest time in it.
+    #[inline]
+    fn take_metric(
+        &mut self,
+        batch: &Batch,
+        raw: Span,
+        metric: &MetricSpan,
+        points: &[PointSpan],
+        reading: &mut Option<(Report, Nanos)>,
+    ) {
+        let at = self.at;
+        let limit = at.map_or(Nanos::MIN, |at| at.saturating_add(FUTURE));
+        let arrival = self.options.timestamps == Timestamps::Arrival;
+        let mut begun = false;
+        for p in points {
+            let time = if arrival { at.unwrap_or(0) } else { p.time };
+            let value = match p.value {
+                PointValue::Number(v) if v.is_finite() => Checked::Number(v),
+                _ => match check_value(batch, p, metric.kind) {
+                    Ok(value) => value,
+                    Err(reason) => {
+                        self.drop_point(reason);
+                        continue;
+                    }
+                },
+            };
+            if time == 0 {
+                self.drop_point(DropReason::NoTime);
+                continue;
+            }
+            if time > limit {
+                self.drop_point(DropReason::Future);
+                continue;
+            }
+            if reading.is_none() {
+                match self.resource(batch.bytes(raw)) {
+                    Some(resource) => *reading = Some((self.store.begin_report(resource), Nanos::MIN)),
+                    None => {
+                        self.drop_point(DropReason::Malformed);
+                        continue;
+                    }
+                }
+            }
+            let Some((report, newest)) = reading else { continue };
+            if !begun {
+                begun = true;
+                self.store.metric(report, &metric_bytes(batch, metric), || otlp::metric(batch, metric));
+            }
+            let bytes = batch.bytes(p.attributes);
+            let (series, plan) = match self.store.point(report, bytes, || otlp::attributes(bytes).ok()) {
+                Found::Known(series, plan) => (series, plan),
+                Found::New(key) => self.new_series(report, key),
+                Found::Unreadable => {
+                    self.drop_point(DropReason::Malformed);
+                    continue;
+                }
+            };
+            *newest = (*newest).max(time);
+            if plan == UNSELECTED {
+                continue;
+            }
+            self.keep(series, plan, time, p.start, value);
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, series: SeriesId, plan: u32, time: Nanos, start: Nanos, value: Checked) {
+        let Some(at) = self.at else { return };
+        if time <= at - self.selection.plans[plan as usize].longest {
+            return self.drop_point(DropReason::TooLate);
+        }
+        let kept = match value {
+            Checked::Number(value) => {
+                if value < 0.0 {
+                    self.note_negative(series);
+                }
+                self.store.insert_number(series, time, start, value, at)
+            }
+            Checked::Histogram(histogram) => self.store.insert_histogram(series, time, start, histogram, at),
+        };
+        match kept {
+            Ok(()) => {}
+            Err(NotKept::Duplicate) => self.drop_point(DropReason::Duplicate),
+            Err(NotKept::TooDense) => self.drop_point(DropReason::TooDense),
+        }
+    }
+
+    fn drop_point(&mut self, reason: DropReason) {
+        self.intake.counts.dropped[reason as usize] += 1;
+    }
+
+    /// Names the metric of a monotonic delta sum that sends a negative value, once a series.
+    #[cold]
+    fn note_negative(&mut self, series: SeriesId) {
+        let metric = self.store.metric_of(series);
+        let monotonic_delta = metric.monotonic && metric.temporality == crate::model::Temporality::Delta;
+        if monotonic_delta && self.intake.negative_seen.insert(series) {
+            let named = &mut self.intake.negative_deltas;
+            if !named.iter().any(|m| Arc::ptr_eq(m, metric)) {
+                named.push(metric.clone());
+            }
+        }
+    }
+
+    /// The number of a resource; `None` when its bytes cannot be read.
+    #[inline]
+    fn resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
+        match self.intake.by_raw.get(raw) {
+            Some(&resource) => Some(resource),
+            None => self.new_bytes_of_a_resource(raw),
+        }
+    }
+
+    /// Bytes never seen: a new resource, or a known one whose attributes came in another order.
+    #[cold]
+    fn new_bytes_of_a_resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
+        let attributes = otlp::resource(raw).ok()?;
+        let hash = self.intake.hasher.hash_one(&attributes);
+        let candidates = self.intake.by_identity.get(&hash).map_or(&[][..], Vec::as_slice);
+        let same = |r: &&ResourceId| {
+            otlp::resource(&self.intake.resources[**r as usize].raw).is_ok_and(|known| known == attributes)
+        };
+        let resource = match candidates.iter().find(same) {
+            Some(&resource) => resource,
+            None => {
+                let resource = self.store.add_resource();
+                let entity = self.entity(&attributes);
+                let class = self.selection.class(&self.definitions, &attributes);
+                let of = &mut self.intake.entities[entity as usize];
+                of.resources.push(resource);
+                of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
+                of.definitions.sort_unstable();
+                of.definitions.dedup();
+                for &d in &self.selection.classes[class as usize].definitions {
+                    let rules = self.selection.rules_of[d].clone();
+                    of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
+                        What::Presence { presence, .. } => means(presence, &attributes),
+                        What::Threshold { .. } => false,
+                    }));
+                }
+                self.intake.resources.push(Resource { raw: raw.into(), entity, class });
+                self.intake.by_identity.entry(hash).or_default().push(resource);
+                resource
+            }
+        };
+        self.intake.by_raw.insert(self.intake.resources[resource as usize].raw_or(raw), resource);
+        Some(resource)
+    }
+
+    fn entity(&mut self, resource: &Attributes) -> u32 {
+        let label = entity_label(resource);
+        let hash = self.intake.hasher.hash_one(&label.resource);
+        let known = self.intake.entity_by_identity.entry(hash).or_default();
+        if let Some(&entity) =
+            known.iter().find(|&&e| self.intake.entities[e as usize].label.resource == label.resource)
+        {
+            return entity;
+        }
+        let entity = self.intake.entities.len() as u32;
+        known.push(entity);
+        self.intake.entities.push(Entity {
+            label: Arc::new(label),
+            resources: Vec::new(),
+            definitions: Vec::new(),
+            newest: Nanos::MIN,
+            meant_by: Vec::new(),
+            groups: Vec::new(),
+        });
+        self.intake.counts.entities += 1;
+        self.judge.add_entity(self.selection.rules.len());
+        entity
+    }
+
+    #[cold]
+    fn new_series(&mut self, report: &Report, key: u32) -> (SeriesId, u32) {
+        let class = self.intake.resources[report.resource() as usize].class;
+        let (metric, attributes) = (self.store.key_metric(key).clone(), self.store.key_attributes(key).clone());
+        let plan = self.selection.plan(&self.definitions, class, key, &metric, &attributes);
+        let longest = plan.map_or(0, |plan| self.selection.plans[plan as usize].longest);
+        let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED), longest);
+        self.intake.counts.series += 1;
+        let Some(plan) = plan else { return (series, UNSELECTED) };
+        self.intake.matched_series.resize(self.definitions.len(), 0);
+        self.intake.matched_by_rule.resize(self.selection.rules.len(), 0);
+        let of = &self.selection.plans[plan as usize];
+        for &d in &of.definitions {
+            self.intake.matched_series[d] += 1;
+        }
+        for planned in &of.requests {
+            self.intake.matched_by_rule[planned.rule as usize] += 1;
+        }
+        if self.options.series == SeriesMode::Merge {
+            let entity = self.intake.resources[report.resource() as usize].entity;
+            let same = |a: &MetricIdentity| {
+                (&a.scope, &a.name, a.kind, a.monotonic) == (&metric.scope, &metric.name, metric.kind, metric.monotonic)
+            };
+            let store = &self.store;
+            let groups = &mut self.intake.entities[entity as usize].groups;
+            for planned in &of.requests {
+                let found = groups.iter_mut().find(|g| g.rule == planned.rule && same(store.metric_of(g.members[0])));
+                match found {
+                    Some(group) => group.members.push(series),
+                    None => groups.push(Group { rule: planned.rule, members: vec![series] }),
+                }
+            }
+        }
+        (series, plan)
+    }
+}
+
+impl Resource {
+    /// The kept bytes when they are the same, so that they are not kept twice.
+    fn raw_or(&self, raw: &[u8]) -> Arc<[u8]> {
+        if *self.raw == *raw { self.raw.clone() } else { raw.into() }
+    }
+}
+
+#[inline]
+fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
+    MetricBytes {
+        scope: batch.bytes(metric.scope),
+        name: batch.bytes(metric.name),
+        kind: metric.kind,
+        temporality: metric.temporality,
+        monotonic: metric.monotonic,
+    }
+}
+
+/// The checks on the value alone.
+#[cold]
+fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<Checked, DropReason> {
+    match point.value {
+        PointValue::None => Err(DropReason::NoRecordedValue),
+        PointValue::Summary => Err(DropReason::Summary),
+        PointValue::Number(v) if v.is_finite() => Ok(Checked::Number(v)),
+        PointValue::Number(_) => Err(DropReason::NotFinite),
+        PointValue::Histogram(raw) => {
+            let Ok(histogram) = otlp::histogram(batch.bytes(raw), kind == Kind::ExponentialHistogram) else {
+                return Err(DropReason::Malformed);
+            };
+            let Histogram { sum, min, max, .. } = &histogram;
+            if [sum, min, max].into_iter().flatten().any(|v| !v.is_finite()) {
+                return Err(DropReason::NotFinite);
+            }
+            match &histogram.buckets {
+                Buckets::Explicit { bounds, counts } if !counts.is_empty() && counts.len() != bounds.len() + 1 => {
+                    Err(DropReason::Malformed)
+                }
+                _ => Ok(Checked::Histogram(histogram)),
+            }
+        }
+    }
+}
+
+/// The identity of the entity that a resource belongs to, and how people call it.
+fn entity_label(resource: &Attributes) -> EntityLabel {
+    let text = |key: &str| resource.get(key).map(Value::to_text);
+    let (name, instance) = (text("service.name"), text("service.instance.id"));
+    let label = match (&name, &instance) {
+        (Some(name), Some(instance)) => format!("{name} ({instance})"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => resource.to_suffix(),
+    };
+    let identity = if name.is_some() && instance.is_some() {
+        let keys = ["service.namespace", "service.name", "service.instance.id"];
+        let pairs = keys.iter().filter_map(|&key| Some((key.to_string(), resource.get(key)?.clone())));
+        Attributes::new(pairs.collect())
+    } else {
+        resource.clone()
+    };
+    EntityLabel { resource: identity, label }
+}

@@ -1,0 +1,497 @@
+//! The grid, and what an instant says of an entity.
+//!
+//! An entity is evaluated when a point of it came or when its last evaluation has run out: each window says until when the
+//! same points give the same answer. Between two evaluations the answer stands and is only applied, so what is computed
+//! depends on the points, not on how often one looks.
+
+use super::life::{OpenEvent, State, Worst, combine};
+use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
+use super::selection::{Selection, What};
+use super::{Engine, SeriesMode, presence};
+use crate::event::{EventDefinition, LogicalOperator};
+use crate::model::{Attributes, Nanos};
+use crate::series::{BlockFrames, Judgement, Outcome, SeriesId};
+use std::sync::Arc;
+
+/// The state of the grid, of every entity, and of every event.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    /// Next instant of every step that occurs.
+    grid: Vec<(Nanos, Nanos)>,
+    started: bool,
+    /// The newest judged instant.
+    last: Nanos,
+    due: Vec<bool>,
+    /// When an entity must be looked at next; `Nanos::MIN` after a point came.
+    wake: Vec<Nanos>,
+    entities: Vec<EntityState>,
+    /// Per rule what was judged.
+    pub totals: Vec<RuleTotals>,
+    /// Per definition the nearest evaluation.
+    pub nearest: Vec<Option<NearestSeen>>,
+    /// Per definition the number of violating (entity, instant).
+    pub violating: Vec<u64>,
+    pub closed: Vec<Event>,
+    pub(super) global: Vec<presence::GlobalState>,
+    frames: BlockFrames,
+    attributes_of_none: Arc<Attributes>,
+}
+
+/// What is known of one entity.
+#[derive(Debug, Default)]
+struct EntityState {
+    /// The cached answers hold until here (exclusive).
+    valid_until: Nanos,
+    rules: Vec<RuleAnswer>,
+    open: Vec<(usize, Box<OpenEvent>)>,
+}
+
+/// What the last evaluation said of a rule on an entity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RuleAnswer {
+    pub evaluations: u32,
+    pub warming_up: u32,
+    pub best_covered: Nanos,
+    pub margin: f64,
+    pub value: f64,
+    pub series: u32,
+    pub points: u32,
+}
+
+impl RuleAnswer {
+    pub const EMPTY: RuleAnswer = RuleAnswer {
+        evaluations: 0,
+        warming_up: 0,
+        best_covered: 0,
+        margin: f64::INFINITY,
+        value: 0.0,
+        series: NO_SERIES,
+        points: 0,
+    };
+}
+
+/// The series of an answer that is not about one.
+pub(super) const NO_SERIES: u32 = u32::MAX;
+
+/// What was judged of a rule so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RuleTotals {
+    pub evaluations: u64,
+    pub warming_up: u64,
+    pub best_covered: Nanos,
+}
+
+/// The nearest evaluation of a definition so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NearestSeen {
+    pub margin: f64,
+    pub at: Nanos,
+    pub rule: u32,
+    pub entity: u32,
+    pub value: f64,
+    pub series: u32,
+    pub points: u32,
+}
+
+impl Judge {
+    pub fn new(definitions: &[EventDefinition], selection: &Selection) -> Self {
+        Judge {
+            totals: vec![RuleTotals::default(); selection.rules.len()],
+            nearest: vec![None; definitions.len()],
+            violating: vec![0; definitions.len()],
+            global: presence::global_states(definitions, selection),
+            ..Judge::default()
+        }
+    }
+
+    /// The first body has come: the grid begins with the first multiples of the steps from here on.
+    pub fn start(&mut self, at: Nanos, selection: &Selection) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        let mut steps: Vec<Nanos> = (0..selection.steps.len())
+            .filter(|&d| !selection.rules_of[d].is_empty())
+            .map(|d| selection.steps[d])
+            .collect();
+        steps.sort_unstable();
+        steps.dedup();
+        self.grid = steps.into_iter().map(|step| (step, multiple_from(at, step))).collect();
+    }
+
+    pub fn add_entity(&mut self, rules: usize) {
+        self.wake.push(Nanos::MIN);
+        self.entities.push(EntityState { rules: vec![RuleAnswer::EMPTY; rules], ..EntityState::default() });
+    }
+
+    /// A point of the entity came.
+    #[inline]
+    pub fn wake(&mut self, entity: u32) {
+        self.wake[entity as usize] = Nanos::MIN;
+        self.entities[entity as usize].valid_until = Nanos::MIN;
+    }
+
+    pub fn last_judged(&self) -> Nanos {
+        self.last
+    }
+
+    pub fn open_events(&self) -> impl Iterator<Item = &Event> {
+        let of_entities = self.entities.iter().flat_map(|e| e.open.iter().map(|(_, open)| &open.event));
+        of_entities.chain(self.global.iter().filter_map(|g| g.open.as_ref().map(|open| &open.event)))
+    }
+}
+
+/// The first multiple of `step` that is not before `at`.
+fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
+    at.div_euclid(step).saturating_add(Nanos::from(at.rem_euclid(step) != 0)).saturating_mul(step)
+}
+
+impl Engine {
+    /// Judges every instant before `until` that was not judged yet.
+    pub(super) fn judge_until(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
+        while let Some(at) = self.judge.grid.iter().map(|&(_, next)| next).min()
+            && at < until
+        {
+            let mut due = std::mem::take(&mut self.judge.due);
+            due.clear();
+            due.extend(self.selection.steps.iter().map(|step| at % step == 0));
+            self.judge_instant(at, &due, emit);
+            self.judge.due = due;
+            self.judge.last = at;
+            for (step, next) in &mut self.judge.grid {
+                if *next == at {
+                    *next = at.saturating_add(*step);
+                }
+            }
+            self.skip_silence(until);
+        }
+    }
+
+    /// Jumps over the instants at which nothing can change.
+    fn skip_silence(&mut self, until: Nanos) {
+        let wake = self.judge.wake.iter().copied().min().unwrap_or(Nanos::MAX).min(until);
+        let Some(next) = self.judge.grid.iter().map(|&(_, next)| next).min() else { return };
+        if wake <= next {
+            return;
+        }
+        let wake = wake.min(self.global_wake());
+        for i in 0..self.judge.grid.len() {
+            let (step, next) = self.judge.grid[i];
+            let target = multiple_from(wake, step).max(next);
+            if target > next {
+                self.pass_global(step, next, target);
+                self.judge.grid[i].1 = target;
+            }
+        }
+    }
+
+    fn judge_instant(&mut self, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
+        for entity in 0..self.judge.wake.len() {
+            if self.judge.wake[entity] > at {
+                continue;
+            }
+            if self.judge.entities[entity].valid_until <= at {
+                self.evaluate(entity, at);
+            }
+            self.apply(entity, at, due, emit);
+        }
+        self.judge_global(at, due, emit);
+    }
+
+    /// Asks every rule on an entity for its answer at an instant, and notes until when the answers hold.
+    fn evaluate(&mut self, entity: usize, at: Nanos) {
+        let Engine { selection, store, intake, judge, options, .. } = self;
+        let of = &intake.entities[entity];
+        let Judge { entities, frames, .. } = judge;
+        let state = &mut entities[entity];
+        state.rules.fill(RuleAnswer::EMPTY);
+        let mut valid_until = Nanos::MAX;
+        if options.series == SeriesMode::Merge {
+            for group in &of.groups {
+                let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
+                let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
+                valid_until = valid_until.min(judgement.valid_until);
+                note(&mut state.rules, selection, group.rule, group.members[0], &judgement);
+            }
+        } else {
+            let plans = &selection.plans;
+            for &resource in &of.resources {
+                store.judge_resource(
+                    resource,
+                    at,
+                    options.min_coverage,
+                    frames,
+                    |plan| &plans[plan as usize].requests,
+                    |series, planned, judgement| {
+                        valid_until = valid_until.min(judgement.valid_until);
+                        note(&mut state.rules, selection, planned.rule, series, &judgement);
+                    },
+                );
+            }
+        }
+        state.valid_until = valid_until;
+    }
+
+    /// Applies the answers of an entity's rules to the due definitions at an instant.
+    fn apply(&mut self, entity: usize, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
+        let mut busy = false;
+        for i in 0..self.intake.entities[entity].definitions.len() {
+            let d = self.intake.entities[entity].definitions[i];
+            if due[d] && !self.judge.global.iter().any(|g| g.definition == d) {
+                busy |= self.apply_presence(entity, d, at);
+                self.apply_definition(entity, d, at, emit);
+            }
+        }
+        let state = &self.judge.entities[entity];
+        busy |= state.rules.iter().any(|answer| answer.evaluations + answer.warming_up > 0);
+        self.judge.wake[entity] = if busy {
+            at + 1
+        } else {
+            let closing = state.open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
+            closing.min().unwrap_or(Nanos::MAX).min(state.valid_until).max(at + 1)
+        };
+    }
+
+    fn apply_definition(&mut self, entity: usize, d: usize, at: Nanos, emit: &mut dyn FnMut(Transition)) {
+        let Engine { selection, judge, definitions, .. } = self;
+        let Judge { entities, totals, nearest, violating, .. } = judge;
+        let state = &entities[entity];
+        let rules = selection.rules_of[d].clone();
+        let mut worst: Option<Worst> = None;
+        let mut severity = i64::MIN;
+        for number in rules.clone() {
+            let answer = &state.rules[number];
+            let total = &mut totals[number];
+            total.evaluations += u64::from(answer.evaluations);
+            total.warming_up += u64::from(answer.warming_up);
+            total.best_covered = total.best_covered.max(answer.best_covered);
+            if answer.evaluations == 0 {
+                continue;
+            }
+            if nearest[d].is_none_or(|n| {
+                answer.margin < n.margin
+                    || (answer.margin == n.margin && at == n.at && (number as u32, answer.series) < (n.rule, n.series))
+            }) {
+                nearest[d] = Some(NearestSeen {
+                    margin: answer.margin,
+                    at,
+                    rule: number as u32,
+                    entity: entity as u32,
+                    value: answer.value,
+                    series: answer.series,
+                    points: answer.points,
+                });
+            }
+            if state_of(selection, number, answer) == State::Violating {
+                let rule = &selection.rules[number];
+                severity = severity.max(rule.severity);
+                if worst.is_none_or(|w| answer.margin < w.margin) {
+                    let series = (answer.series != NO_SERIES).then_some(answer.series);
+                    worst = Some(Worst { margin: answer.margin, value: answer.value, rule: rule.index, series });
+                }
+            }
+        }
+        let or = definitions[d].operator == LogicalOperator::Or;
+        let verdict = combine(or, rules.map(|number| state_of(selection, number, &state.rules[number])));
+        let open = state.open.iter().position(|(of, _)| *of == d);
+        match (verdict, worst, open) {
+            (State::Violating, Some(worst), open) => {
+                violating[d] += 1;
+                self.violate(entity, d, at, severity, worst, open, emit);
+            }
+            (_, _, Some(open)) => self.rest(entity, d, at, verdict == State::Clear, open, emit),
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one violation, passed on once")]
+    fn violate(
+        &mut self,
+        entity: usize,
+        d: usize,
+        at: Nanos,
+        severity: i64,
+        worst: Worst,
+        open: Option<usize>,
+        emit: &mut dyn FnMut(Transition),
+    ) {
+        let opens = open.is_none();
+        let open = match open {
+            Some(open) => open,
+            None => {
+                let rules = self.violated_rules(entity, d, at);
+                let label = Some(self.intake.entities[entity].label.clone());
+                let event = OpenEvent::open(d, &self.definitions[d].name, label, at, rules);
+                let events = &mut self.judge.entities[entity].open;
+                events.push((d, Box::new(event)));
+                events.len() - 1
+            }
+        };
+        let Engine { judge, intake, store, options, .. } = self;
+        let none = &judge.attributes_of_none;
+        let event = &mut judge.entities[entity].open[open].1;
+        let merged = |series: SeriesId, rule: usize| {
+            options.series == SeriesMode::Merge
+                && intake.entities[entity]
+                    .groups
+                    .iter()
+                    .any(|g| g.members.len() > 1 && g.members[0] == series && g.rule as usize == rule)
+        };
+        let number = self.selection.rules_of[d].start + worst.rule;
+        event.violate(at, severity, worst, || {
+            let series = worst.series?;
+            Some(SeriesLabel {
+                entity: intake.entities[entity].label.clone(),
+                metric: store.metric_of(series).clone(),
+                attributes: if merged(series, number) { none.clone() } else { store.attributes_of(series).clone() },
+            })
+        });
+        if opens {
+            emit(Transition { at, event: event.event.clone() });
+        }
+    }
+
+    fn rest(&mut self, entity: usize, d: usize, at: Nanos, clear: bool, open: usize, emit: &mut dyn FnMut(Transition)) {
+        let events = &mut self.judge.entities[entity].open;
+        if events[open].1.rest(at, clear, expiration(&self.definitions[d])) {
+            let (_, over) = events.remove(open);
+            emit(Transition { at, event: over.event.clone() });
+            self.judge.closed.push(over.event);
+        }
+    }
+
+    /// The violated rules of a definition on an entity with all their violating series.
+    fn violated_rules(&mut self, entity: usize, d: usize, at: Nanos) -> Vec<ViolatedRule> {
+        let Engine { selection, store, intake, judge, options, .. } = self;
+        let of = &intake.entities[entity];
+        let mut found: Vec<(u32, SeriesId, bool, f64, usize)> = Vec::new();
+        let mut add = |rule: u32, series: SeriesId, merged: bool, judgement: Judgement| {
+            let What::Threshold { condition, .. } = &selection.rules[rule as usize].what else { return };
+            if let Outcome::Value { value, points } = judgement.outcome
+                && condition.holds(value)
+            {
+                found.push((rule, series, merged, value, points));
+            }
+        };
+        if options.series == SeriesMode::Merge {
+            for group in of.groups.iter().filter(|g| selection.rules_of[d].contains(&(g.rule as usize))) {
+                let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
+                let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
+                add(group.rule, group.members[0], group.members.len() > 1, judgement);
+            }
+        } else {
+            let plans = &selection.plans;
+            for &resource in &of.resources {
+                let requests = |plan: u32| plans[plan as usize].requests.as_slice();
+                store.judge_resource(
+                    resource,
+                    at,
+                    options.min_coverage,
+                    &mut judge.frames,
+                    requests,
+                    |s, planned, j| {
+                        if selection.rules_of[d].contains(&(planned.rule as usize)) {
+                            add(planned.rule, s, false, j);
+                        }
+                    },
+                );
+            }
+        }
+        let none = &judge.attributes_of_none;
+        found.sort_by_cached_key(|&(rule, series, merged, ..)| {
+            let attributes = if merged { none.to_json() } else { store.attributes_of(series).to_json() };
+            (rule, store.metric_of(series).id(), attributes.to_string(), series)
+        });
+        let answers = &judge.entities[entity].rules;
+        selection.rules_of[d]
+            .clone()
+            .filter(|&number| state_of(selection, number, &answers[number]) == State::Violating)
+            .map(|number| ViolatedRule {
+                index: selection.rules[number].index,
+                observed: matches!(selection.rules[number].what, What::Presence { .. })
+                    .then_some(answers[number].value),
+                series: found
+                    .iter()
+                    .filter(|f| f.0 as usize == number)
+                    .map(|&(_, series, merged, value, points)| ViolatingSeries {
+                        metric: store.metric_of(series).clone(),
+                        attributes: if merged { none.clone() } else { store.attributes_of(series).clone() },
+                        value,
+                        points,
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// The nearest evaluation of a definition, with names.
+    pub(super) fn nearest_of(&self, d: usize) -> Option<Nearest> {
+        let n = self.judge.nearest[d]?;
+        let rule = &self.selection.rules[n.rule as usize];
+        let entity: Option<Arc<EntityLabel>> = self.intake.entities.get(n.entity as usize).map(|e| e.label.clone());
+        let series = entity.filter(|_| n.series != NO_SERIES).map(|entity| {
+            let group = self.intake.entities[n.entity as usize]
+                .groups
+                .iter()
+                .find(|g| g.rule == n.rule && g.members[0] == n.series && g.members.len() > 1);
+            SeriesLabel {
+                entity,
+                metric: self.store.metric_of(n.series).clone(),
+                attributes: match group {
+                    Some(_) => self.judge.attributes_of_none.clone(),
+                    None => self.store.attributes_of(n.series).clone(),
+                },
+            }
+        });
+        Some(Nearest {
+            observation: Observation { value: n.value, at: n.at },
+            rule: rule.index,
+            margin: n.margin,
+            points: n.points as usize,
+            series,
+        })
+    }
+
+    pub(super) fn set_answer(&mut self, entity: usize, rule: usize, answer: RuleAnswer) {
+        self.judge.entities[entity].rules[rule] = answer;
+    }
+}
+
+/// Adds what a window says of a series to the answer of a rule.
+#[inline]
+fn note(answers: &mut [RuleAnswer], selection: &Selection, rule: u32, series: SeriesId, judgement: &Judgement) {
+    let answer = &mut answers[rule as usize];
+    match judgement.outcome {
+        Outcome::Value { value, points } => {
+            let What::Threshold { condition, .. } = &selection.rules[rule as usize].what else { return };
+            answer.evaluations += 1;
+            let margin = condition.margin(value);
+            if margin < answer.margin || (margin == answer.margin && series < answer.series) {
+                answer.margin = margin;
+                answer.value = value;
+                answer.series = series;
+                answer.points = points as u32;
+            }
+        }
+        Outcome::WarmingUp => answer.warming_up += 1,
+        Outcome::NoValue | Outcome::Empty => {}
+    }
+    answer.best_covered = answer.best_covered.max(judgement.covered);
+}
+
+/// What a rule says on an entity. When the series with the smallest margin does not violate, none does.
+pub(super) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) -> State {
+    if answer.evaluations == 0 {
+        return State::Unknown;
+    }
+    let violating = match &selection.rules[rule].what {
+        What::Threshold { condition, .. } => condition.holds(answer.value),
+        What::Presence { condition, .. } => condition.holds(answer.value),
+    };
+    if violating { State::Violating } else { State::Clear }
+}
+
+/// The grace period of a definition.
+pub(super) fn expiration(definition: &EventDefinition) -> Nanos {
+    definition.expiration_ms.saturating_mul(crate::model::MS)
+}

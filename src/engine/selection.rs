@@ -1,0 +1,159 @@
+//! Which rules look at which series, worked out once for every kind of resource and of series.
+//!
+//! Resources that the same queries select form a *class*; a class and a pair of metric and attributes have a *plan*: the
+//! requests of the rules that select the series, and their longest window. So the choice is made when something is seen for
+//! the first time, and a fleet of equal processes shares it.
+
+use super::presence::condition_of;
+use super::{Counters, Options};
+use crate::event::{Condition, EventDefinition, Presence, RuleKind, Selector};
+use crate::model::{Attributes, MS, MetricIdentity, Nanos, SECOND};
+use crate::series::{PlannedRequest, Request};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// One rule of a judged definition.
+#[derive(Clone, Debug)]
+pub(super) struct JudgedRule {
+    /// Index in the definition's rules.
+    pub index: usize,
+    pub severity: i64,
+    pub what: What,
+}
+
+/// What a judged rule looks at.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Threshold { request: Request, condition: Condition },
+    Presence { presence: Presence, condition: Condition },
+}
+
+/// The requests on a series.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub requests: Vec<PlannedRequest>,
+    pub longest: Nanos,
+    /// Definitions with a request, each once.
+    pub definitions: Vec<usize>,
+}
+
+/// See the module's own words.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    /// All rules of judged definitions, by definition.
+    pub rules: Vec<JudgedRule>,
+    /// Of each definition its rules; empty when it is not judged.
+    pub rules_of: Vec<Range<usize>>,
+    /// Of each definition the step of its grid.
+    pub steps: Vec<Nanos>,
+    pub classes: Vec<Class>,
+    pub plans: Vec<Plan>,
+    by_key: HashMap<(u32, u32), u32, RandomState>,
+}
+
+/// Resources that the same definitions select.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Class {
+    /// The judged definitions whose query selects the resource, in order.
+    pub definitions: Vec<usize>,
+}
+
+impl Selection {
+    pub fn new(definitions: &[EventDefinition], options: &Options) -> Self {
+        let mut selection = Selection::default();
+        for definition in definitions {
+            let first = selection.rules.len();
+            if definition.is_judged() {
+                for (index, rule) in definition.rules.iter().enumerate() {
+                    let what = match &rule.kind {
+                        RuleKind::Threshold(threshold) => What::Threshold {
+                            request: Request {
+                                aggregation: threshold.aggregation,
+                                length: threshold.window_ms.saturating_mul(MS).min(LONGEST_WINDOW),
+                                rollup: threshold.rollup_ms.saturating_mul(MS),
+                                increase: options.counters == Counters::Increase,
+                            },
+                            condition: threshold.condition,
+                        },
+                        RuleKind::Presence(presence) => {
+                            What::Presence { presence: presence.clone(), condition: condition_of(presence) }
+                        }
+                    };
+                    selection.rules.push(JudgedRule { index, severity: rule.severity, what });
+                }
+            }
+            selection.rules_of.push(first..selection.rules.len());
+            selection.steps.push(options.step.unwrap_or_else(|| step_of(&selection.rules[first..])));
+        }
+        selection
+    }
+
+    /// The class of a resource.
+    pub fn class(&mut self, definitions: &[EventDefinition], resource: &Attributes) -> u32 {
+        let selected = |d: &usize| definitions[*d].is_judged() && definitions[*d].query.selects(resource);
+        let class = Class { definitions: (0..definitions.len()).filter(selected).collect() };
+        match self.classes.iter().position(|c| *c == class) {
+            Some(number) => number as u32,
+            None => {
+                self.classes.push(class);
+                self.classes.len() as u32 - 1
+            }
+        }
+    }
+
+    /// The plan of a series, `None` when no rule selects it.
+    pub fn plan(
+        &mut self,
+        definitions: &[EventDefinition],
+        class: u32,
+        key: u32,
+        metric: &MetricIdentity,
+        attributes: &Attributes,
+    ) -> Option<u32> {
+        if let Some(&plan) = self.by_key.get(&(class, key)) {
+            return (plan != NO_PLAN).then_some(plan);
+        }
+        let mut plan = Plan { requests: Vec::new(), longest: 0, definitions: Vec::new() };
+        for &d in &self.classes[class as usize].definitions {
+            for number in self.rules_of[d].clone() {
+                let rule = &self.rules[number];
+                let RuleKind::Threshold(threshold) = &definitions[d].rules[rule.index].kind else { continue };
+                let What::Threshold { request, .. } = rule.what else { continue };
+                let selected = match &threshold.selector {
+                    Selector::Id(id) => id.selects(metric, attributes),
+                    Selector::Pattern(pattern) => pattern.selects(metric, attributes),
+                };
+                if selected {
+                    plan.requests.push(PlannedRequest { rule: number as u32, request });
+                    plan.longest = plan.longest.max(request.length);
+                    if plan.definitions.last() != Some(&d) {
+                        plan.definitions.push(d);
+                    }
+                }
+            }
+        }
+        let number = if plan.requests.is_empty() {
+            NO_PLAN
+        } else {
+            self.plans.push(plan);
+            self.plans.len() as u32 - 1
+        };
+        self.by_key.insert((class, key), number);
+        (number != NO_PLAN).then_some(number)
+    }
+}
+
+const NO_PLAN: u32 = u32::MAX;
+
+/// Windows longer than this (36 years) hold everything there is.
+const LONGEST_WINDOW: Nanos = 1 << 60;
+
+/// max(1 s, min(10 s, the shortest window)).
+fn step_of(rules: &[JudgedRule]) -> Nanos {
+    let windows = rules.iter().filter_map(|rule| match rule.what {
+        What::Threshold { request, .. } => Some(request.length),
+        What::Presence { .. } => None,
+    });
+    windows.min().unwrap_or(10 * SECOND).clamp(SECOND, 10 * SECOND)
+}

@@ -1,0 +1,100 @@
+//! The report: what was judged, in the end.
+
+use super::Engine;
+use super::judge::RuleTotals;
+use super::report::{Coverage, DefinitionReport, InconclusiveReason, Report, RuleReport, SeriesLabel, Verdict};
+use crate::model::MetricIdentity;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Engine {
+    /// What was judged so far: the content of `replay`'s document.
+    pub fn report(&self) -> Report {
+        let mut events: Vec<_> = self.judge.open_events().chain(&self.judge.closed).cloned().collect();
+        events.sort_by_cached_key(|e| {
+            (e.start, e.definition, e.entity.as_ref().map(|entity| (entity.label.clone(), entity.resource.to_suffix())))
+        });
+        let fired: Vec<bool> = (0..self.definitions.len()).map(|d| events.iter().any(|e| e.definition == d)).collect();
+        let definitions = (0..self.definitions.len()).map(|d| self.definition_report(d, fired[d])).collect();
+        let coverage = if self.intake.any_time {
+            Coverage { from: self.intake.coverage.from, to: self.at }
+        } else {
+            Coverage::default()
+        };
+        Report {
+            events,
+            definitions,
+            counts: self.intake.counts.clone(),
+            coverage,
+            several_writers: self.several_writers(),
+            negative_deltas: self.intake.negative_deltas.clone(),
+            metrics: self.metrics(),
+        }
+    }
+
+    fn definition_report(&self, d: usize, fired: bool) -> DefinitionReport {
+        let definition = &self.definitions[d];
+        let numbers = self.selection.rules_of[d].clone();
+        let rules: Vec<RuleReport> = numbers
+            .clone()
+            .map(|number| {
+                let RuleTotals { evaluations, warming_up, best_covered } = self.judge.totals[number];
+                let matched_series = self.intake.matched_by_rule.get(number).copied().unwrap_or(0);
+                RuleReport { matched_series, evaluations, warming_up, best_covered }
+            })
+            .collect();
+        let matched_entities = self.intake.entities.iter().filter(|e| e.definitions.contains(&d)).count() as u64;
+        let verdict = if !definition.enabled {
+            Verdict::Disabled
+        } else if definition.problem.is_some() {
+            Verdict::Inconclusive(InconclusiveReason::Problem)
+        } else if fired {
+            Verdict::Fired
+        } else if rules.iter().all(|rule| rule.evaluations > 0) {
+            Verdict::Quiet
+        } else if matched_entities == 0 {
+            Verdict::Inconclusive(InconclusiveReason::NoEntity)
+        } else if rules.iter().any(|rule| rule.evaluations == 0 && rule.matched_series == 0) {
+            Verdict::Inconclusive(InconclusiveReason::NoSeries)
+        } else if rules.iter().any(|rule| rule.evaluations == 0 && rule.warming_up > 0) {
+            Verdict::Inconclusive(InconclusiveReason::WarmingUp)
+        } else {
+            Verdict::Inconclusive(InconclusiveReason::NoValue)
+        };
+        DefinitionReport {
+            verdict,
+            matched_series: self.intake.matched_series.get(d).copied().unwrap_or(0),
+            matched_entities,
+            evaluations: rules.iter().map(|rule| rule.evaluations).sum(),
+            warming_up: rules.iter().map(|rule| rule.warming_up).sum(),
+            violating: self.judge.violating[d],
+            step: self.selection.steps[d],
+            nearest: self.nearest_of(d),
+            rules,
+        }
+    }
+
+    fn several_writers(&self) -> Vec<SeriesLabel> {
+        let series = self.store.series_ids().filter(|&series| self.store.has_several_writers(series));
+        series
+            .map(|series| {
+                let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
+                SeriesLabel {
+                    entity: self.intake.entities[entity as usize].label.clone(),
+                    metric: self.store.metric_of(series).clone(),
+                    attributes: self.store.attributes_of(series).clone(),
+                }
+            })
+            .collect()
+    }
+
+    fn metrics(&self) -> Vec<(Arc<MetricIdentity>, usize)> {
+        let mut metrics: HashMap<&Arc<MetricIdentity>, usize> = HashMap::new();
+        for series in self.store.series_ids() {
+            *metrics.entry(self.store.metric_of(series)).or_default() += 1;
+        }
+        let mut metrics: Vec<_> = metrics.into_iter().map(|(metric, n)| (metric.clone(), n)).collect();
+        metrics.sort_by_cached_key(|(metric, _)| (metric.id(), metric.kind, metric.temporality, metric.monotonic));
+        metrics
+    }
+}

@@ -1,0 +1,133 @@
+//! The keys the published format knows, per object, with their limits.
+//!
+//! `settable` keys hold one scalar and can be named by an override; the others hold lists or objects, or come from a
+//! server's export and say nothing about what is judged.
+
+/// The keys of one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// Keys with one scalar.
+    pub(super) settable: &'static [&'static str],
+    /// Keys that are known and not settable.
+    pub(super) other: &'static [&'static str],
+}
+
+impl Keys {
+    /// Every key.
+    pub(super) fn all(self) -> impl Iterator<Item = &'static str> {
+        self.settable.iter().chain(self.other).copied()
+    }
+
+    /// Whether the key is known.
+    pub(super) fn knows(self, key: &str) -> bool {
+        self.all().any(|k| k == key)
+    }
+}
+
+/// An event definition; the second list begins with what it is made of, the rest is what exports add.
+pub(super) const EVENT: Keys = Keys {
+    settable: &[
+        "name",
+        "entityType",
+        "query",
+        "description",
+        "enabled",
+        "triggering",
+        "expirationTime",
+        "ruleLogicalOperator",
+        "transientEventEnabled",
+        "transientEventThreshold",
+        "transientEventAlertMuted",
+    ],
+    other: &[
+        "rules",
+        "actions",
+        "id",
+        "lastUpdated",
+        "validVersion",
+        "migrated",
+        "deleted",
+        "applicationAlertConfigId",
+        "infraAlertConfigId",
+        "displayUrl",
+    ],
+};
+
+/// Keys every rule may have; the last two are what exports add.
+const RULE: Keys = Keys { settable: &["ruleType", "severity"], other: &["metricLabel", "metricFormat"] };
+
+/// The rule types of the published format with the keys of their own.
+const RULE_TYPES: [(&str, Keys); 6] = [
+    (
+        "threshold",
+        Keys {
+            settable: &["metricName", "aggregation", "window", "rollup", "conditionOperator", "conditionValue"],
+            other: &["metricPattern"],
+        },
+    ),
+    ("system", Keys { settable: &["systemRuleId"], other: &[] }),
+    (
+        "entity_verification",
+        Keys {
+            settable: &["matchingEntityType", "matchingEntityLabel", "matchingOperator", "offlineDuration"],
+            other: &[],
+        },
+    ),
+    ("entity_count", Keys { settable: &["conditionOperator", "conditionValue"], other: &[] }),
+    (
+        "entity_count_verification",
+        Keys {
+            settable: &[
+                "matchingEntityType",
+                "matchingEntityLabel",
+                "matchingOperator",
+                "offlineDuration",
+                "conditionOperator",
+                "conditionValue",
+            ],
+            other: &[],
+        },
+    ),
+    ("host_availability", Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] }),
+];
+
+/// A `metricPattern`.
+pub(super) const PATTERN: Keys = Keys { settable: &["prefix", "operator", "placeholder", "postfix"], other: &[] };
+
+/// A `tagFilter`.
+pub(super) const TAG_FILTER: Keys = Keys {
+    settable: &["name", "key", "operator", "value", "entity", "type"],
+    other: &["stringValue", "numberValue", "booleanValue", "tagDefinition"],
+};
+
+/// The names of the rule types.
+pub(super) fn rule_types() -> impl Iterator<Item = &'static str> {
+    RULE_TYPES.iter().map(|(name, _)| *name)
+}
+
+/// The keys a rule of a type may have: those of every rule and its own. `None` when the type is not known.
+pub(super) fn rule_keys(rule_type: &str) -> Option<[Keys; 2]> {
+    RULE_TYPES.iter().find(|(name, _)| *name == rule_type).map(|(_, own)| [RULE, *own])
+}
+
+/// Whether a key belongs to rules of some type.
+pub(super) fn is_rule_key(key: &str) -> bool {
+    RULE.knows(key) || RULE_TYPES.iter().any(|(_, own)| own.knows(key))
+}
+
+/// The settable keys of rules of any type, some of them more than once.
+pub(super) fn all_rule_settable() -> impl Iterator<Item = &'static str> {
+    RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|(_, own)| own.settable)).copied()
+}
+
+/// The longest text the published format allows for a key, in characters.
+pub(super) fn longest(key: &str) -> Option<usize> {
+    match key {
+        "name" => Some(256),
+        "entityType" | "matchingEntityType" => Some(64),
+        "query" | "matchingEntityLabel" => Some(2048),
+        "description" => Some(32_765),
+        "metricName" => Some(512),
+        _ => None,
+    }
+}

@@ -1,0 +1,279 @@
+//! One JSON object of a definition, with the place of each of its parts.
+//!
+//! `serde_json` has decided what the values are; the syntax tree beside it only says where they stand. After an override
+//! the two may differ, so a place is always optional. A key that is `null` is absent. Every reader either gives a value
+//! or puts the reason into the findings and says [`Reported`].
+
+use super::findings::{Findings, Range, Reported};
+use super::keys::{Keys, longest};
+use super::nearest::did_you_mean;
+use super::problem::Severity;
+use jsonc_parser::ast;
+use jsonc_parser::common::Ranged;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+
+/// Spans longer than this (146 years) cannot be added to an instant.
+const LONGEST_MS: i64 = (1 << 62) / 1_000_000;
+
+/// An object and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Object<'a> {
+    /// Its values.
+    pub(super) map: &'a serde_json::Map<String, Json>,
+    /// Its place in the syntax tree.
+    pub(super) tree: Option<&'a ast::Object<'a>>,
+    /// Its path inside the definition; empty for the definition itself.
+    pub(super) path: String,
+}
+
+/// A value that is present and not `null`.
+#[derive(Clone, Debug)]
+pub(super) struct Field<'a> {
+    /// The value.
+    pub(super) json: &'a Json,
+    /// Its place in the syntax tree.
+    pub(super) tree: Option<&'a ast::Value<'a>>,
+    /// Its path inside the definition.
+    pub(super) path: String,
+}
+
+/// The byte range of a node.
+pub(super) fn range_of(node: &impl Ranged) -> Range {
+    (node.start(), node.end())
+}
+
+impl<'a> Object<'a> {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<Field<'a>> {
+        let json = self.map.get(key).filter(|json| !json.is_null())?;
+        let tree = self.tree.and_then(|t| t.properties.iter().rfind(|p| p.name.as_str() == key)).map(|p| &p.value);
+        Some(Field { json, tree, path: self.path_of(key) })
+    }
+
+    /// The path of a key inside the definition.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Where to point when something is missing: the opening brace.
+    pub(super) fn brace(&self) -> Option<Range> {
+        self.tree.map(|t| (t.start(), t.start() + 1))
+    }
+
+    /// A text; absent is `None`.
+    pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
+        let Some(field) = self.get(key) else {
+            return Ok(None);
+        };
+        let Json::String(text) = field.json else {
+            return Err(field.wrong_type("a text", findings));
+        };
+        if let Some(limit) = longest(key)
+            && text.chars().count() > limit
+        {
+            let message = format!("`{}` is longer than the {limit} characters the format allows", field.path);
+            findings.add(Severity::Warning, "too-long", field.place(), message, None);
+        }
+        Ok(Some(text))
+    }
+
+    /// A text that must be there and not blank, or the definition cannot be judged.
+    pub(super) fn required_text(&self, key: &str, findings: &mut Findings) -> Result<&'a str, Reported> {
+        match self.text(key, findings)? {
+            Some(text) if !text.trim().is_empty() => Ok(text),
+            _ => Err(self.missing(key, findings)),
+        }
+    }
+
+    /// True or false; absent is `None`.
+    pub(super) fn bool(&self, key: &str, findings: &mut Findings) -> Result<Option<bool>, Reported> {
+        self.get(key)
+            .map(|field| field.json.as_bool().ok_or_else(|| field.wrong_type("true or false", findings)))
+            .transpose()
+    }
+
+    /// A whole number; absent is `None`.
+    pub(super) fn integer(&self, key: &str, findings: &mut Findings) -> Result<Option<i64>, Reported> {
+        self.get(key)
+            .map(|field| whole(field.json).ok_or_else(|| field.wrong_type("a whole number", findings)))
+            .transpose()
+    }
+
+    /// A number of milliseconds, not negative; absent is `None`. Whole decimal numbers in quotes are accepted.
+    pub(super) fn milliseconds(&self, key: &str, findings: &mut Findings) -> Result<Option<i64>, Reported> {
+        let Some(field) = self.get(key) else {
+            return Ok(None);
+        };
+        let path = &field.path;
+        let ms = match field.json {
+            Json::String(text) => field.quoted_milliseconds(text, findings)?,
+            Json::Number(number) => match whole(field.json) {
+                Some(ms) => ms,
+                None if number.as_f64().is_some_and(|v| v.abs() >= LONGEST_MS as f64) => i64::MAX,
+                None => return Err(field.not_milliseconds(findings)),
+            },
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+                return Err(field.wrong_type("a number of milliseconds", findings));
+            }
+        };
+        let message = if ms < 0 {
+            format!("`{path}` is negative")
+        } else if ms > LONGEST_MS {
+            format!("`{path}` is longer than can be judged (146 years)")
+        } else {
+            return Ok(Some(ms));
+        };
+        Err(findings.add(Severity::Unjudgeable, "out-of-range", field.place(), message, None))
+    }
+
+    /// Says that a key which is needed for judging is missing or empty.
+    pub(super) fn missing(&self, key: &str, findings: &mut Findings) -> Reported {
+        let path = self.path_of(key);
+        let range = self.get(key).and_then(|f| f.range()).or(self.brace());
+        findings.add(Severity::Unjudgeable, "missing-key", (range, &path), format!("`{path}` is missing"), None)
+    }
+
+    /// An object inside this one; absent is `None`.
+    pub(super) fn object(&self, key: &str, findings: &mut Findings) -> Result<Option<Object<'a>>, Reported> {
+        self.get(key).map(|field| field.object().ok_or_else(|| field.wrong_type("an object", findings))).transpose()
+    }
+
+    /// Names keys that stand there twice and keys the format does not know (`known` is empty when nothing is known
+    /// about the object). `elsewhere` says for a key that is not known here where it would be.
+    pub(super) fn check_keys(
+        &self,
+        known: &[Keys],
+        elsewhere: fn(&str) -> Option<&'static str>,
+        findings: &mut Findings,
+    ) {
+        let Some(tree) = self.tree else {
+            return;
+        };
+        let mut seen = BTreeSet::new();
+        for property in &tree.properties {
+            let key = property.name.as_str();
+            let path = self.path_of(key);
+            let range = Some(range_of(&property.name));
+            if !seen.insert(key) {
+                let message = format!("`{path}` is there twice; the last one counts");
+                findings.add(Severity::Warning, "duplicate-key", (range, &path), message, None);
+            } else if !known.is_empty() && !known.iter().any(|keys| keys.knows(key)) {
+                let (message, help) = match elsewhere(key) {
+                    Some(_) if self.get(key).is_none() => continue,
+                    Some(place) => (format!("`{path}` is ignored: `{key}` belongs to {place}"), None),
+                    None => {
+                        let candidates = known.iter().flat_map(|keys| keys.all());
+                        (format!("`{path}` is not a key of the format and is ignored"), did_you_mean(key, candidates))
+                    }
+                };
+                findings.add(Severity::Warning, "unknown-key", (range, &path), message, help);
+            }
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Its range and path, as findings take them.
+    pub(super) fn place(&self) -> (Option<Range>, &str) {
+        (self.range(), &self.path)
+    }
+
+    /// Its byte range.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.tree.map(range_of)
+    }
+
+    /// The value as an object.
+    pub(super) fn object(&self) -> Option<Object<'a>> {
+        let map = self.json.as_object()?;
+        Some(Object { map, tree: self.tree.and_then(|t| t.as_object()), path: self.path.clone() })
+    }
+
+    /// The elements of a list.
+    pub(super) fn elements(&self) -> Option<impl Iterator<Item = Field<'a>>> {
+        let list = self.json.as_array()?;
+        let tree = self.tree.and_then(|t| t.as_array());
+        let path = self.path.clone();
+        Some(list.iter().enumerate().map(move |(i, json)| Field {
+            json,
+            tree: tree.and_then(|t| t.elements.get(i)),
+            path: format!("{path}[{i}]"),
+        }))
+    }
+
+    /// The byte range of a part of a text, given by byte offsets of the text; the whole value when that is not known.
+    pub(super) fn range_inside(&self, source: &str, part: Range) -> Option<Range> {
+        let whole = self.range()?;
+        let literal = source.get(whole.0 + 1..whole.1.checked_sub(1)?)?;
+        let from = raw_offset(literal, part.0)?;
+        let to = raw_offset(literal, part.1)?;
+        Some((whole.0 + 1 + from, whole.0 + 1 + to))
+    }
+
+    /// Says that the value has the wrong JSON type.
+    pub(super) fn wrong_type(&self, wanted: &str, findings: &mut Findings) -> Reported {
+        let message = format!("`{}` must be {wanted}, not {}", self.path, type_name(self.json));
+        findings.add(Severity::Error, "wrong-type", self.place(), message, None)
+    }
+
+    fn not_milliseconds(&self, findings: &mut Findings) -> Reported {
+        let message = format!("`{}` is not a whole number of milliseconds", self.path);
+        findings.add(Severity::Unjudgeable, "not-milliseconds", self.place(), message, None)
+    }
+
+    fn quoted_milliseconds(&self, text: &str, findings: &mut Findings) -> Result<i64, Reported> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(self.not_milliseconds(findings));
+        }
+        let message = format!("`{}` is a text; the format wants a number", self.path);
+        findings.add(Severity::Warning, "quoted-number", self.place(), message, Some(format!("write {text}")));
+        Ok(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
+    }
+}
+
+/// The kind of a JSON value, with its article.
+pub(super) fn type_name(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+/// The whole number a JSON number is, `6e4` included.
+fn whole(json: &Json) -> Option<i64> {
+    json.as_i64().or_else(|| {
+        let value = json.as_f64()?;
+        (value.fract() == 0.0 && value.abs() < (1_i64 << 53) as f64).then_some(value as i64)
+    })
+}
+
+/// The offset in the body of a string literal that stands for an offset of the text it means.
+fn raw_offset(literal: &str, offset: usize) -> Option<usize> {
+    let mut meant = 0;
+    let mut chars = literal.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if meant >= offset {
+            return Some(at);
+        }
+        if c != '\\' {
+            meant += c.len_utf8();
+            continue;
+        }
+        match chars.next()?.1 {
+            'u' => {
+                let unit = u32::from_str_radix(literal.get(at + 2..at + 6)?, 16).ok()?;
+                // Each half of a surrogate pair stands for two of the four bytes.
+                meant += char::from_u32(unit).map_or(2, char::len_utf8);
+                chars.nth(3)?;
+            }
+            _ => meant += 1,
+        }
+    }
+    Some(literal.len())
+}

@@ -1,0 +1,207 @@
+//! `DEFINITION[.rules[i]].FIELD=VALUE`: one scalar of a definition set from outside, before types are read.
+//!
+//! Names of definitions may hold dots and slashes, so the text is split at the longest known name. The rule may be left
+//! out when only one rule has such a field.
+
+use super::findings::Finding;
+use super::keys::{self, EVENT, Keys, PATTERN, TAG_FILTER};
+use super::load::Document;
+use super::nearest::{did_you_mean, nearest};
+use super::problem::{Problem, Severity};
+use serde_json::Value as Json;
+
+/// How problems of overrides name their file.
+const FILE: &str = "--set";
+
+/// At most this many names are listed in a message.
+const MOST_NAMES: usize = 8;
+
+/// What an override has set.
+#[derive(Clone, Debug)]
+pub(super) struct Applied {
+    /// The path inside the definition.
+    path: String,
+    /// The override as written.
+    text: String,
+}
+
+/// Why an override cannot be applied: a stable name, a sentence, and what to do.
+struct Refusal {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+}
+
+/// Applies the overrides in their order; those that fit nothing become problems.
+pub(super) fn apply(documents: &mut [&mut Document], overrides: &[String]) -> Vec<Problem> {
+    overrides.iter().filter_map(|text| apply_one(documents, text).err().map(|refusal| refusal.problem())).collect()
+}
+
+/// Says of a finding about a value that an override set where the value came from; it has no place in the file.
+pub(super) fn explain(finding: &mut Finding, applied: &[Applied]) {
+    let Some(last) = applied.iter().rfind(|a| a.path == finding.path) else {
+        return;
+    };
+    finding.range = None;
+    finding.message = format!("{} (set by --set {})", finding.message, last.text);
+}
+
+fn apply_one(documents: &mut [&mut Document], text: &str) -> Result<(), Refusal> {
+    let known = |d: &&mut Document| text.strip_prefix(d.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let index = (0..documents.len()).filter(|i| known(&documents[*i])).max_by_key(|i| documents[*i].name.len());
+    let Some(document) = index.map(|i| &mut *documents[i]) else {
+        return Err(unknown_definition(documents, text));
+    };
+    let rest = &text[document.name.len() + 1..];
+    let Some((target, value)) = rest.split_once('=') else {
+        let message = format!("`{text}` has no `=`");
+        return Err(Refusal { code: "malformed-override", message, help: Some("write DEFINITION.FIELD=VALUE".into()) });
+    };
+    let target = find(document, target.trim())?;
+    set(document, &target, scalar(value), text)
+}
+
+/// A value as JSON when it is a JSON scalar, as text otherwise.
+fn scalar(value: &str) -> Json {
+    match serde_json::from_str(value) {
+        Ok(json @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_))) => json,
+        Ok(Json::Array(_) | Json::Object(_)) | Err(_) => Json::from(value),
+    }
+}
+
+/// Where a value goes: a rule or the definition itself, an object inside it, a key.
+struct Target {
+    rule: Option<usize>,
+    inner: Option<&'static str>,
+    key: String,
+}
+
+impl Target {
+    fn path(&self) -> String {
+        let rule = self.rule.map(|i| format!("rules[{i}].")).unwrap_or_default();
+        let inner = self.inner.map(|inner| format!("{inner}.")).unwrap_or_default();
+        format!("{rule}{inner}{}", self.key)
+    }
+}
+
+fn find(document: &Document, path: &str) -> Result<Target, Refusal> {
+    let rules = document.json.get("rules").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    if let Some(rest) = path.strip_prefix("rules[") {
+        let (index, field) = rest.split_once("].").ok_or_else(|| malformed(path))?;
+        let index: usize = index.parse().map_err(|_| malformed(path))?;
+        let Some(rule) = rules.get(index) else {
+            let message = format!("`{}` has no rule {index}; it has {}", document.name, count(rules.len()));
+            return Err(Refusal { code: "unknown-field", message, help: None });
+        };
+        return match in_rule(rule, field) {
+            Some((inner, key)) => Ok(Target { rule: Some(index), inner, key }),
+            None => Err(unknown_field(document, rules, path, field)),
+        };
+    }
+    if in_object(&document.json, &[EVENT], path) {
+        return Ok(Target { rule: None, inner: None, key: path.to_string() });
+    }
+    let mut found = rules.iter().enumerate().filter_map(|(i, rule)| Some((i, in_rule(rule, path)?)));
+    let Some((index, (inner, key))) = found.next() else {
+        return Err(unknown_field(document, rules, path, path));
+    };
+    let others: Vec<usize> = found.map(|(i, _)| i).collect();
+    if others.is_empty() {
+        return Ok(Target { rule: Some(index), inner, key });
+    }
+    let choices: Vec<String> =
+        std::iter::once(index).chain(others).take(MOST_NAMES).map(|i| format!("rules[{i}].{path}")).collect();
+    let message = format!("several rules of `{}` have `{path}`", document.name);
+    Err(Refusal { code: "ambiguous-override", message, help: Some(format!("name one of {}", choices.join(", "))) })
+}
+
+/// The key a field of a rule means, with the object inside the rule that holds it.
+fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
+    for (inner, keys) in [("metricPattern", PATTERN), ("tagFilter", TAG_FILTER)] {
+        if let Some(key) = field.strip_prefix(inner).and_then(|rest| rest.strip_prefix('.')) {
+            let holder = rule.get(inner).filter(|holder| holder.is_object())?;
+            return in_object(holder, &[keys], key).then(|| (Some(inner), key.to_string()));
+        }
+    }
+    let keys = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_keys);
+    in_object(rule, keys.as_ref().map_or(&[], |k| k.as_slice()), field).then(|| (None, field.to_string()))
+}
+
+/// Whether a key can be set: the format knows it, or it is there with a scalar.
+fn in_object(object: &Json, keys: &[Keys], key: &str) -> bool {
+    let there = object.get(key).is_some_and(|v| !v.is_array() && !v.is_object());
+    let listed = keys.iter().any(|k| k.settable.contains(&key));
+    object.is_object() && (listed || (there && !keys.iter().any(|k| k.other.contains(&key))))
+}
+
+fn set(document: &mut Document, target: &Target, value: Json, text: &str) -> Result<(), Refusal> {
+    let mut holder = Some(&mut document.json);
+    if let Some(i) = target.rule {
+        holder = holder.and_then(|h| h.get_mut("rules")?.get_mut(i));
+    }
+    if let Some(inner) = target.inner {
+        holder = holder.and_then(|h| h.get_mut(inner));
+    }
+    let map = holder.and_then(Json::as_object_mut).ok_or_else(|| malformed(text))?;
+    map.insert(target.key.clone(), value);
+    document.applied.push(Applied { path: target.path(), text: text.to_string() });
+    Ok(())
+}
+
+fn unknown_definition(documents: &[&mut Document], text: &str) -> Refusal {
+    let before = text.split_once('=').map_or(text, |(before, _)| before);
+    let guess = before.rsplit_once(".rules[").or_else(|| before.rsplit_once('.')).map_or(before, |(name, _)| name);
+    let mut names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
+    names.sort_unstable();
+    let listed = || {
+        let more = if names.len() > MOST_NAMES { ", …" } else { "" };
+        format!("loaded are {}{more}", names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", "))
+    };
+    let help = match nearest(guess, names.iter().copied()) {
+        Some(name) if name == guess => format!("name a field: {name}.FIELD=VALUE"),
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.is_empty() => "no definition is loaded".to_string(),
+        None => listed(),
+    };
+    let message = format!("`{text}` does not begin with the name of a loaded definition and a field");
+    Refusal { code: "unknown-definition", message, help: Some(help) }
+}
+
+fn unknown_field(document: &Document, rules: &[Json], path: &str, field: &str) -> Refusal {
+    let of_rules: Vec<&str> = match rules {
+        [] => Vec::new(),
+        _ => keys::all_rule_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
+    };
+    let candidates = EVENT.settable.iter().copied().chain(of_rules.iter().copied());
+    let help = did_you_mean(field, candidates).or_else(|| {
+        let mut listed = of_rules.clone();
+        listed.sort_unstable();
+        listed.dedup();
+        (!listed.is_empty()).then(|| format!("its rules have {}", listed.join(", ")))
+    });
+    let message = format!("`{}` has no field `{path}` that can be set", document.name);
+    Refusal { code: "unknown-field", message, help }
+}
+
+fn malformed(path: &str) -> Refusal {
+    let message = format!("`{path}` is not a field");
+    Refusal { code: "malformed-override", message, help: Some("write FIELD or rules[0].FIELD".to_string()) }
+}
+
+fn count(rules: usize) -> String {
+    if rules == 1 { "1 rule".to_string() } else { format!("{rules} rules") }
+}
+
+impl Refusal {
+    fn problem(self) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            code: self.code,
+            file: FILE.to_string(),
+            position: None,
+            path: String::new(),
+            message: self.message,
+            help: self.help,
+        }
+    }
+}

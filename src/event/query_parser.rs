@@ -1,0 +1,330 @@
+//! The grammar of dynamic focus queries: text to [`Step`]s in postfix order.
+//!
+//! NOT binds tighter than AND, which is the same as standing side by side, which binds tighter than OR. Operators are
+//! in upper case. The parser keeps its own stack of open operators (no recursion), so nesting costs no call stack.
+
+use super::query::{QueryError, Step, Term};
+use super::wildcard::{Wildcard, fold};
+
+/// Reads a query that is not blank.
+pub(super) fn parse(text: &str) -> Result<Vec<Step>, QueryError> {
+    let mut parser = Parser { lexer: Lexer { text, at: 0 }, steps: Vec::new(), open: Vec::new() };
+    parser.run()?;
+    Ok(parser.steps)
+}
+
+/// A part of the text, by byte offsets.
+type Range = (usize, usize);
+
+enum Token<'a> {
+    Open,
+    Close,
+    And,
+    Or,
+    Not,
+    /// An unquoted or quoted run; `colon` is the offset of its first unquoted colon.
+    Word(Word<'a>),
+}
+
+struct Word<'a> {
+    raw: &'a str,
+    colon: Option<usize>,
+    start: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Operator {
+    Paren(usize),
+    Or,
+    And,
+    Not,
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    steps: Vec<Step>,
+    open: Vec<Operator>,
+}
+
+impl Parser<'_> {
+    fn run(&mut self) -> Result<(), QueryError> {
+        let mut operand_due = true;
+        let mut last = (0, 0);
+        while let Some((token, range)) = self.lexer.next()? {
+            if !operand_due && matches!(token, Token::Open | Token::Not | Token::Word(_)) {
+                self.push(Operator::And);
+                operand_due = true;
+            }
+            operand_due = match token {
+                Token::And | Token::Or | Token::Close if operand_due => {
+                    return Err(syntax("a term is missing before", self.lexer.text, range));
+                }
+                Token::Open => {
+                    self.open.push(Operator::Paren(range.0));
+                    true
+                }
+                Token::Not => {
+                    self.open.push(Operator::Not);
+                    true
+                }
+                Token::And => {
+                    self.push(Operator::And);
+                    true
+                }
+                Token::Or => {
+                    self.push(Operator::Or);
+                    true
+                }
+                Token::Close => {
+                    self.close(range)?;
+                    false
+                }
+                Token::Word(word) => {
+                    let term = term(&word)?;
+                    self.steps.push(Step::Term(term));
+                    false
+                }
+            };
+            last = range;
+        }
+        if operand_due {
+            return Err(syntax("a term is missing behind", self.lexer.text, last));
+        }
+        while let Some(operator) = self.open.pop() {
+            self.emit(operator)?;
+        }
+        Ok(())
+    }
+
+    /// Opens an operator after closing those that bind at least as tight.
+    fn push(&mut self, operator: Operator) {
+        while let Some(top) = self.open.last().copied() {
+            match top {
+                Operator::Paren(_) => break,
+                Operator::Or if operator == Operator::And => break,
+                Operator::Or => self.steps.push(Step::Or),
+                Operator::And => self.steps.push(Step::And),
+                Operator::Not => self.steps.push(Step::Not),
+            }
+            self.open.pop();
+        }
+        self.open.push(operator);
+    }
+
+    fn close(&mut self, range: Range) -> Result<(), QueryError> {
+        while let Some(operator) = self.open.pop() {
+            if matches!(operator, Operator::Paren(_)) {
+                return Ok(());
+            }
+            self.emit(operator)?;
+        }
+        Err(syntax("nothing is open at", self.lexer.text, range))
+    }
+
+    fn emit(&mut self, operator: Operator) -> Result<(), QueryError> {
+        self.steps.push(match operator {
+            Operator::Paren(at) => return Err(syntax("nothing closes", self.lexer.text, (at, at + 1))),
+            Operator::Or => Step::Or,
+            Operator::And => Step::And,
+            Operator::Not => Step::Not,
+        });
+        Ok(())
+    }
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    fn next(&mut self) -> Result<Option<(Token<'a>, Range)>, QueryError> {
+        self.skip_spaces();
+        let start = self.at;
+        let token = match self.peek() {
+            None => return Ok(None),
+            Some('(') => {
+                self.at += 1;
+                Token::Open
+            }
+            Some(')') => {
+                self.at += 1;
+                Token::Close
+            }
+            Some(_) => self.word()?,
+        };
+        Ok(Some((token, (start, self.at))))
+    }
+
+    /// A run up to a space or parenthesis; behind its colon spaces are skipped once, and a quoted value ends it.
+    fn word(&mut self) -> Result<Token<'a>, QueryError> {
+        let start = self.at;
+        let mut colon = None;
+        while let Some(c) = self.peek() {
+            match c {
+                '"' => {
+                    self.quoted()?;
+                    break;
+                }
+                '\\' => {
+                    self.at += 1;
+                    self.at += self.peek().map_or(0, char::len_utf8);
+                }
+                ':' if colon.is_none() => {
+                    colon = Some(self.at - start);
+                    self.at += 1;
+                    self.skip_spaces_before_value();
+                    if self.peek() == Some('"') {
+                        self.quoted()?;
+                        break;
+                    }
+                }
+                c if c.is_whitespace() || c == '(' || c == ')' => break,
+                c => self.at += c.len_utf8(),
+            }
+        }
+        let raw = &self.text[start..self.at];
+        Ok(match raw {
+            "AND" => Token::And,
+            "OR" => Token::Or,
+            "NOT" => Token::Not,
+            raw => Token::Word(Word { raw, colon, start }),
+        })
+    }
+
+    /// Moves behind the closing quote.
+    fn quoted(&mut self) -> Result<(), QueryError> {
+        let start = self.at;
+        self.at += 1;
+        while let Some(c) = self.peek() {
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(()),
+                '\\' => self.at += self.peek().map_or(0, char::len_utf8),
+                _ => {}
+            }
+        }
+        Err(syntax("nothing closes the quote", self.text, (start, start + 1)))
+    }
+
+    /// `field: value` is read as `field:value`, unless an operator or parenthesis follows.
+    fn skip_spaces_before_value(&mut self) {
+        let rest = self.text[self.at..].trim_start();
+        let word = rest.split(|c: char| c.is_whitespace() || c == '(' || c == ')').next().unwrap_or("");
+        if !matches!(word, "" | "AND" | "OR" | "NOT") {
+            self.skip_spaces();
+        }
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at = self.text.len() - self.text[self.at..].trim_start().len();
+    }
+}
+
+fn term(word: &Word<'_>) -> Result<Term, QueryError> {
+    let whole = (word.start, word.start + word.raw.len());
+    let Some(colon) = word.colon else {
+        return Err(bare_word(word.raw, whole));
+    };
+    let field = fold(&word.raw[..colon]);
+    let written = word.raw[colon + 1..].trim_start();
+    let attribute = |key: &str, value| Term::Attribute { key: fold(key), value };
+    let kind: fn(Wildcard) -> Term = match field.as_str() {
+        "entity.type" | "entity.selftype" => Term::Type,
+        "entity.label" => Term::Label,
+        "entity.tag" => |value| match value.split_at('=') {
+            Some((key, value)) => Term::Tag { key, value: Some(value) },
+            None => Term::Tag { key: value, value: None },
+        },
+        other => match attribute_key(other) {
+            Some(key) => return Ok(attribute(&key, value(word.raw, written, whole)?)),
+            None => return Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
+        },
+    };
+    Ok(kind(value(word.raw, written, whole)?))
+}
+
+/// The resource attribute a field stands for.
+fn attribute_key(field: &str) -> Option<String> {
+    if let Some(key) = field.strip_prefix("otel.attribute.") {
+        return (!key.is_empty()).then(|| key.to_string());
+    }
+    if let Some(rest) = field.strip_prefix("entity.kubernetes.") {
+        let object = rest.strip_suffix(".name").or_else(|| rest.strip_suffix(".label")).unwrap_or(rest);
+        return matches!(object, "cluster" | "namespace" | "pod" | "node" | "deployment" | "container")
+            .then(|| format!("k8s.{object}.name"));
+    }
+    match field {
+        "entity.service.name" => Some("service.name".to_string()),
+        "entity.host.name" => Some("host.name".to_string()),
+        "entity.zone" => Some("cloud.availability_zone".to_string()),
+        _ => None,
+    }
+}
+
+/// The value behind a colon: quoted text literally, unquoted text with wildcards; `\` takes the next character
+/// literally in both.
+fn value(term: &str, written: &str, range: Range) -> Result<Wildcard, QueryError> {
+    let mut value = Wildcard::default();
+    let (body, quoted) = match written.strip_prefix('"') {
+        Some(rest) => (rest.strip_suffix('"').unwrap_or(rest), true),
+        None => (written, false),
+    };
+    if !quoted {
+        refuse_lucene_forms(term, body, range)?;
+    }
+    let mut chars = body.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => value.push_literal(chars.next().unwrap_or('\\')),
+            c if quoted => value.push_literal(c),
+            c => value.push(c),
+        }
+    }
+    if value.is_empty() && !quoted {
+        return Err(error(format!("the query's term `{term}` has no value"), None, range));
+    }
+    Ok(value)
+}
+
+fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), QueryError> {
+    let regular = body.len() > 1 && body.starts_with('/') && body.ends_with('/');
+    let what = if regular {
+        "a regular expression"
+    } else if body.starts_with(['[', '{', '<', '>']) {
+        "a range"
+    } else if body.contains('"') {
+        "a quote inside its value"
+    } else {
+        return Ok(());
+    };
+    let message = format!("the query's term `{term}` has {what}, which cannot be answered here");
+    Err(error(message, Some("put the value in quotes when it is meant literally"), range))
+}
+
+fn bare_word(raw: &str, range: Range) -> QueryError {
+    let help = match raw {
+        "and" | "or" | "not" | "And" | "Or" | "Not" => "operators are in upper case: AND, OR, NOT",
+        "&&" | "||" | "!" => "operators are words: AND, OR, NOT",
+        _ => "write it as a term with a field, such as entity.service.name:shop",
+    };
+    error(format!("the query has the bare word `{raw}`, which cannot be answered here"), Some(help), range)
+}
+
+fn unknown_field(field: &str, range: Range) -> QueryError {
+    let help = "fields that can be answered: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
+                entity.host.name, entity.zone, entity.kubernetes.*, otel.attribute.*";
+    error(format!("the query's field `{field}` cannot be answered here"), Some(help), range)
+}
+
+fn syntax(what: &str, text: &str, range: Range) -> QueryError {
+    error(format!("{what} `{}` in the query", &text[range.0..range.1]), None, range)
+}
+
+fn error(message: String, help: Option<&'static str>, range: Range) -> QueryError {
+    QueryError { message, help, range }
+}

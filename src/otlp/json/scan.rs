@@ -1,0 +1,447 @@
+//! JSON text, piece by piece: white space, strings, numbers, and values nobody looks at.
+//!
+//! Strict where RFC 8259 is: raw control characters, lone surrogates, `01`, `1.` and `+1` are errors. The text must be
+//! UTF-8, which is checked before a scanner is made. Every error has the byte where it was found.
+
+use super::super::DecodeError;
+use super::super::wire::{MAX_DEPTH, error};
+
+/// A position in a JSON text.
+pub(super) struct Scanner<'a> {
+    pub(super) b: &'a [u8],
+    pub(super) p: usize,
+}
+
+/// The inside of a string as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Quoted<'a> {
+    pub(super) raw: &'a [u8],
+    /// Where `raw` begins.
+    pub(super) at: usize,
+    pub(super) escaped: bool,
+}
+
+/// An integer before it is known which type it must fit.
+#[derive(Clone, Copy)]
+pub(super) struct Int {
+    pub(super) negative: bool,
+    pub(super) magnitude: u64,
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Marks (in the high bits) the bytes that end the plain part of a string: quote, backslash, control characters. Marks
+/// above the lowest one may be wrong.
+#[inline(always)]
+fn string_stops(x: u64) -> u64 {
+    let zero = |x: u64| x.wrapping_sub(ONES) & !x;
+    let control = x.wrapping_sub(ONES * 0x20) & !x;
+    (zero(x ^ (ONES * b'"' as u64)) | zero(x ^ (ONES * b'\\' as u64)) | control) & HIGHS
+}
+
+impl<'a> Scanner<'a> {
+    /// The next byte that is not white space, 0 at the end of the text.
+    #[inline(always)]
+    pub(super) fn peek(&mut self) -> u8 {
+        match self.b.get(self.p) {
+            Some(&c) if c > b' ' => c,
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> u8 {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.b.get(self.p) {
+            self.p += 1;
+        }
+        // A zero byte in the text is no more welcome than the end of the text, wherever either is met.
+        self.b.get(self.p).copied().unwrap_or(0)
+    }
+
+    /// Takes `c` when it comes next.
+    #[inline(always)]
+    pub(super) fn take(&mut self, c: u8) -> bool {
+        let found = self.peek() == c;
+        self.p += found as usize;
+        found
+    }
+
+    /// Takes `c`, which must come next.
+    #[inline(always)]
+    pub(super) fn expect(&mut self, c: u8, what: &'static str) -> Result<(), DecodeError> {
+        if self.take(c) { Ok(()) } else { Err(self.unexpected(what)) }
+    }
+
+    /// What to say when something else should stand here.
+    #[cold]
+    pub(super) fn unexpected(&mut self, what: &'static str) -> DecodeError {
+        let end = self.peek() == 0 && self.p >= self.b.len();
+        error(if end { "the text ends too early" } else { what }, self.p)
+    }
+
+    /// After an element: true when another one follows, false when `close` was taken.
+    #[inline(always)]
+    pub(super) fn more(&mut self, close: u8) -> Result<bool, DecodeError> {
+        match self.peek() {
+            b',' => {
+                self.p += 1;
+                Ok(true)
+            }
+            c if c == close => {
+                self.p += 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected("neither a comma nor a closing bracket")),
+        }
+    }
+
+    /// Takes one of the words `true`, `false` and `null`.
+    pub(super) fn word(&mut self, word: &'static str) -> Result<(), DecodeError> {
+        match self.b.get(self.p..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            true => {
+                self.p += word.len();
+                Ok(())
+            }
+            false => Err(self.unexpected("an unknown word")),
+        }
+    }
+
+    /// Takes a string.
+    #[inline(always)]
+    pub(super) fn string(&mut self, what: &'static str) -> Result<Quoted<'a>, DecodeError> {
+        self.expect(b'"', what)?;
+        let at = self.p;
+        let mut escaped = false;
+        loop {
+            if let Some(word) = self.b.get(self.p..).and_then(|rest| rest.first_chunk::<8>()) {
+                let stops = string_stops(u64::from_le_bytes(*word));
+                if stops == 0 {
+                    self.p += 8;
+                    continue;
+                }
+                self.p += (stops.trailing_zeros() / 8) as usize;
+            }
+            match self.b.get(self.p) {
+                Some(b'"') => {
+                    let raw = &self.b[at..self.p];
+                    self.p += 1;
+                    return Ok(Quoted { raw, at, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.p += 2;
+                }
+                Some(0..0x20) => return Err(error("a raw control character in a string", self.p)),
+                Some(_) => self.p += 1,
+                None => return Err(error("the text ends inside a string", self.b.len())),
+            }
+        }
+    }
+
+    /// Takes an integer, written as a number or as a string.
+    #[inline(always)]
+    pub(super) fn integer(&mut self) -> Result<Int, DecodeError> {
+        let first = self.peek();
+        let start = self.p;
+        let quoted = first == b'"';
+        let mut p = start + quoted as usize;
+        let negative = self.b.get(p) == Some(&b'-');
+        p += negative as usize;
+        let digits = p;
+        let mut magnitude = 0u64;
+        while let Some(digit @ 0..10) = self.b.get(p).map(|c| c.wrapping_sub(b'0')) {
+            magnitude = magnitude.wrapping_mul(10).wrapping_add(digit as u64);
+            p += 1;
+        }
+        let plain = match self.b.get(p) {
+            Some(b'"') => quoted,
+            Some(b'.' | b'e' | b'E') => false,
+            _ => !quoted,
+        };
+        let canonical = (1..20).contains(&(p - digits)) && (self.b[digits] != b'0' || p - digits == 1);
+        if plain && canonical {
+            self.p = p + quoted as usize;
+            return Ok(Int { negative, magnitude });
+        }
+        self.unusual_integer()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual_integer(&mut self) -> Result<Int, DecodeError> {
+        let start = self.p;
+        let mut scratch = Vec::new();
+        let text = self.number_text("something else where an integer must be", &mut scratch)?;
+        if number_end(text, 0) != Some(text.len()) {
+            return Err(error("text that is not a number", start));
+        }
+        exact_integer(text).map_err(|what| error(what, start))
+    }
+
+    /// Takes a double, written as a number or as a string.
+    #[inline(always)]
+    pub(super) fn double(&mut self) -> Result<f64, DecodeError> {
+        self.peek();
+        let mut p = self.p;
+        let negative = self.b.get(p) == Some(&b'-');
+        p += negative as usize;
+        let mut mantissa = 0u64;
+        let mut digits = |mut p: usize| {
+            while let Some(digit @ 0..10) = self.b.get(p).map(|c| c.wrapping_sub(b'0')) {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(digit as u64);
+                p += 1;
+            }
+            p
+        };
+        let whole = p;
+        p = digits(p);
+        let mut decimals = 0;
+        let mut canonical = p > whole && (p == whole + 1 || self.b[whole] != b'0');
+        if self.b.get(p) == Some(&b'.') {
+            let point = p + 1;
+            p = digits(point);
+            decimals = p - point;
+            canonical &= decimals > 0;
+        }
+        canonical &= !matches!(self.b.get(p), Some(b'e' | b'E'));
+        // Both the digits and the power of ten are exact doubles then, so the one division rounds correctly.
+        if canonical && p - whole <= 19 && mantissa <= 1 << 53 {
+            self.p = p;
+            let value = mantissa as f64 / POWERS_OF_TEN[decimals];
+            return Ok(if negative { -value } else { value });
+        }
+        self.unusual_double()
+    }
+
+    #[inline(never)]
+    fn unusual_double(&mut self) -> Result<f64, DecodeError> {
+        let start = self.p;
+        let mut scratch = Vec::new();
+        let text = self.number_text("something else where a number must be", &mut scratch)?;
+        let quoted = self.b[start] == b'"';
+        match text {
+            b"NaN" if quoted => return Ok(f64::NAN),
+            b"Infinity" if quoted => return Ok(f64::INFINITY),
+            b"-Infinity" if quoted => return Ok(f64::NEG_INFINITY),
+            _ if number_end(text, 0) != Some(text.len()) => return Err(error("text that is not a number", start)),
+            _ => {}
+        }
+        match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
+            Some(value) if value.is_finite() => Ok(value),
+            Some(_) => Err(error("a number out of range", start)),
+            None => Err(error("text that is not a number", start)),
+        }
+    }
+
+    /// The text of a number or of a string that should hold one.
+    fn number_text<'s>(&mut self, what: &'static str, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], DecodeError>
+    where
+        'a: 's,
+    {
+        if self.peek() == b'"' {
+            let quoted = self.string(what)?;
+            return quoted.text(scratch);
+        }
+        match number_end(self.b, self.p) {
+            Some(end) => {
+                let text = &self.b[self.p..end];
+                self.p = end;
+                Ok(text)
+            }
+            None => Err(self.unexpected(what)),
+        }
+    }
+
+    /// Skips a value of any kind. `depth` counts the messages, objects and arrays around it.
+    pub(super) fn skip(&mut self, depth: u32) -> Result<(), DecodeError> {
+        let c = self.peek();
+        if matches!(c, b'{' | b'[') && depth >= MAX_DEPTH {
+            return Err(error("values nested too deeply", self.p));
+        }
+        match c {
+            b'"' => self.skip_string(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            b'{' => {
+                self.p += 1;
+                if self.take(b'}') {
+                    return Ok(());
+                }
+                loop {
+                    self.skip_string()?;
+                    self.expect(b':', "no colon after a key")?;
+                    self.skip(depth + 1)?;
+                    if !self.more(b'}')? {
+                        return Ok(());
+                    }
+                }
+            }
+            b'[' => {
+                self.p += 1;
+                if self.take(b']') {
+                    return Ok(());
+                }
+                loop {
+                    self.skip(depth + 1)?;
+                    if !self.more(b']')? {
+                        return Ok(());
+                    }
+                }
+            }
+            _ => match number_end(self.b, self.p) {
+                Some(end) => {
+                    self.p = end;
+                    Ok(())
+                }
+                None => Err(self.unexpected("no value")),
+            },
+        }
+    }
+
+    fn skip_string(&mut self) -> Result<(), DecodeError> {
+        self.string("no key")?.text(&mut Vec::new()).map(drop)
+    }
+}
+
+const POWERS_OF_TEN: [f64; 20] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19];
+
+/// Where the JSON number that begins at `p` ends.
+fn number_end(b: &[u8], mut p: usize) -> Option<usize> {
+    let digits = |mut p: usize| {
+        let start = p;
+        while b.get(p).is_some_and(u8::is_ascii_digit) {
+            p += 1;
+        }
+        (p > start).then_some(p)
+    };
+    p += (b.get(p) == Some(&b'-')) as usize;
+    p = if b.get(p) == Some(&b'0') { p + 1 } else { digits(p)? };
+    if b.get(p) == Some(&b'.') {
+        p = digits(p + 1)?;
+    }
+    if let Some(b'e' | b'E') = b.get(p) {
+        let sign = matches!(b.get(p + 1), Some(b'+' | b'-')) as usize;
+        p = digits(p + 1 + sign)?;
+    }
+    Some(p)
+}
+
+/// The integer a JSON number stands for, when it is one: `1e3`, `1.0` and `12.50e1` are.
+fn exact_integer(text: &[u8]) -> Result<Int, &'static str> {
+    const TOO_LARGE: &str = "an integer out of range";
+    let negative = text.first() == Some(&b'-');
+    let text = &text[negative as usize..];
+    let (mantissa, power) = match text.iter().position(|c| matches!(c, b'e' | b'E')) {
+        Some(e) => (&text[..e], &text[e + 1..]),
+        None => (text, &text[..0]),
+    };
+    let whole = mantissa.iter().position(|&c| c == b'.').unwrap_or(mantissa.len());
+    let mut digits: Vec<u8> = mantissa.iter().filter(|&&c| c != b'.').map(|c| c - b'0').collect();
+    while digits.last() == Some(&0) {
+        digits.pop();
+    }
+    if digits.is_empty() {
+        return Ok(Int { negative, magnitude: 0 });
+    }
+    let size = power.iter().filter(|c| c.is_ascii_digit()).fold(0i64, |size, c| {
+        // Beyond any length a text can have, the exact exponent no longer matters.
+        (size * 10 + (c - b'0') as i64).min(1 << 48)
+    });
+    let exponent = if power.first() == Some(&b'-') { -size } else { size };
+    let zeros = exponent + whole as i64 - digits.len() as i64;
+    if zeros < 0 {
+        return Err("a fraction where an integer must be");
+    }
+    let tail = std::iter::repeat_n(0, zeros.min(20) as usize);
+    let magnitude = digits
+        .into_iter()
+        .chain(tail)
+        .try_fold(0u64, |magnitude, digit| magnitude.checked_mul(10)?.checked_add(digit as u64));
+    magnitude.map(|magnitude| Int { negative, magnitude }).ok_or(TOO_LARGE)
+}
+
+impl Int {
+    /// As an unsigned integer of at most `max`.
+    #[inline(always)]
+    pub(super) fn unsigned(self, max: u64) -> Option<u64> {
+        (self.magnitude <= max && (!self.negative || self.magnitude == 0)).then_some(self.magnitude)
+    }
+
+    /// As a signed integer from `-max - 1` to `max`.
+    #[inline(always)]
+    pub(super) fn signed(self, max: i64) -> Option<i64> {
+        match self.negative {
+            false => (self.magnitude <= max as u64).then_some(self.magnitude as i64),
+            true => (self.magnitude <= max as u64 + 1).then_some((self.magnitude as i64).wrapping_neg()),
+        }
+    }
+}
+
+impl<'a> Quoted<'a> {
+    /// The text of the string; `scratch` holds it when it had to be unescaped.
+    #[inline(always)]
+    pub(super) fn text<'s>(self, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], DecodeError>
+    where
+        'a: 's,
+    {
+        if !self.escaped {
+            return Ok(self.raw);
+        }
+        scratch.clear();
+        self.unescape(scratch)?;
+        Ok(scratch)
+    }
+
+    #[inline(never)]
+    fn unescape(self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let mut p = 0;
+        while let Some(&c) = self.raw.get(p) {
+            if c != b'\\' {
+                out.push(c);
+                p += 1;
+                continue;
+            }
+            let plain = match self.raw.get(p + 1) {
+                Some(&c @ (b'"' | b'\\' | b'/')) => c,
+                Some(b'b') => 0x08,
+                Some(b'f') => 0x0c,
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b't') => b'\t',
+                Some(b'u') => {
+                    let (c, length) = self.unicode_escape(p)?;
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    p += length;
+                    continue;
+                }
+                _ => return Err(error("an unknown escape in a string", self.at + p)),
+            };
+            out.push(plain);
+            p += 2;
+        }
+        Ok(())
+    }
+
+    /// The character of a `\uXXXX` escape or of two that form a surrogate pair, and the length of what was read.
+    fn unicode_escape(self, p: usize) -> Result<(char, usize), DecodeError> {
+        let unit = |p: usize| {
+            let digits = self.raw.get(p..p + 6)?.strip_prefix(b"\\u")?;
+            digits.iter().try_fold(0, |unit, &c| Some(unit << 4 | (c as char).to_digit(16)?))
+        };
+        let first = unit(p).ok_or(error("an unknown escape in a string", self.at + p))?;
+        let lone = error("half of a surrogate pair", self.at + p);
+        match first {
+            0xd800..0xdc00 => match unit(p + 6) {
+                Some(second @ 0xdc00..0xe000) => {
+                    let c = 0x10000 + ((first - 0xd800) << 10 | (second - 0xdc00));
+                    char::from_u32(c).map(|c| (c, 12)).ok_or(lone)
+                }
+                _ => Err(lone),
+            },
+            _ => char::from_u32(first).map(|c| (c, 6)).ok_or(lone),
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! The walk over an `ExportMetricsServiceRequest`: one pass, every byte range noted in the [`Batch`], nothing copied.
+//!
+//! Protobuf allows more than encoders write. Fields may come in any order, and a message field that occurs several times
+//! stands for the concatenation of its parts (a oneof only while the same member is set again). All of that is read in
+//! place, because a metric or a resource is entered into the lists only when its message has ended. Two things must lie
+//! together for others to read them as one range: a `Resource` and the attributes of a point. When their parts lie
+//! apart, they are copied together behind the body, inside a field that no schema can have, so that the longer body still
+//! is an encoding of the same message.
+//!
+//! Resources, attributes, exemplars and texts are not looked into here; histogram points are checked as far as
+//! [`super::histogram`] reads them, so that it never fails on what was decoded.
+
+use super::DecodeError;
+use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, double, error, fixed64, length, skip, varint};
+use crate::model::{Batch, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
+use bytes::Bytes;
+
+const REQUEST: &[Wire] = &[NONE, LEN];
+const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+const SCOPE: &[Wire] = &[NONE, LEN, LEN, LEN, VARINT];
+pub(super) const METRIC: &[Wire] = &[NONE, LEN, LEN, LEN, NONE, LEN, NONE, LEN, NONE, LEN, LEN, LEN, LEN];
+const POINTS: &[Wire] = &[NONE, LEN];
+const POINTS_WITH_TEMPORALITY: &[Wire] = &[NONE, LEN, VARINT];
+const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
+const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
+
+/// Depth of a `Metric` below the request; the data, its points and their attributes are one deeper each.
+const METRIC_DEPTH: u32 = 3;
+
+/// What differs between the points that are not plain numbers.
+struct Layout {
+    kind: Kind,
+    attributes: u64,
+    flags: u64,
+    fields: &'static [Wire],
+}
+
+const HISTOGRAM: Layout =
+    Layout { kind: Kind::Histogram, attributes: 0x4a, flags: 0x50, fields: super::histogram::EXPLICIT };
+const EXPONENTIAL: Layout =
+    Layout { kind: Kind::ExponentialHistogram, attributes: 0x0a, flags: 0x50, fields: super::histogram::EXPONENTIAL };
+const SUMMARY: Layout = Layout {
+    kind: Kind::Summary,
+    attributes: 0x3a,
+    flags: 0x40,
+    fields: &[NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, LEN, LEN, VARINT],
+};
+
+/// Tag and length before the parts that were copied together: field 19000, of the range that protobuf keeps for its
+/// implementations, and a length padded to five bytes because it is known only in the end.
+const JOINED_TAG: [u8; 3] = [0xc2, 0xa3, 0x09];
+const JOINED_HEADER: usize = JOINED_TAG.len() + 5;
+
+/// Walks a body into the empty lists of a batch. After an error the lists hold rubbish.
+pub(super) fn walk(body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
+    if body.len() > u32::MAX as usize {
+        return Err(error("a body of more than 4 GiB", u32::MAX as usize));
+    }
+    let mut walker = Walker { batch, joined: Vec::new(), joined_at: body.len() + JOINED_HEADER };
+    walker.request(&body)?;
+    let joined = walker.joined;
+    batch.body = if joined.is_empty() { body } else { append(&body, &joined)? };
+    Ok(())
+}
+
+#[cold]
+fn append(body: &[u8], joined: &[u8]) -> Result<Bytes, DecodeError> {
+    let total = body.len() + JOINED_HEADER + joined.len();
+    if total > u32::MAX as usize {
+        return Err(error("a body of more than 4 GiB", body.len()));
+    }
+    let mut whole = Vec::with_capacity(total);
+    whole.extend_from_slice(body);
+    whole.extend_from_slice(&JOINED_TAG);
+    let n = joined.len() as u64;
+    whole.extend((0..5).map(|i| (n >> (7 * i)) as u8 & 0x7f | if i < 4 { 0x80 } else { 0 }));
+    whole.extend_from_slice(joined);
+    Ok(Bytes::from(whole))
+}
+
+struct Walker<'a> {
+    batch: &'a mut Batch,
+    /// Parts that lay apart, copied together.
+    joined: Vec<u8>,
+    /// Where `joined` will begin in the body.
+    joined_at: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Scope {
+    name: Span,
+    version: Span,
+}
+
+/// The data member of a metric, as far as it was read.
+#[derive(Clone, Copy)]
+struct Data {
+    kind: Kind,
+    temporality: Temporality,
+    monotonic: bool,
+}
+
+fn span(start: usize, end: usize) -> Span {
+    Span { start: start as u32, end: end as u32 }
+}
+
+fn text(b: &[u8], p: &mut usize) -> Result<Span, DecodeError> {
+    let end = length(b, p)?;
+    let text = span(*p, end);
+    *p = end;
+    Ok(text)
+}
+
+impl Walker<'_> {
+    fn request(&mut self, b: &[u8]) -> Result<(), DecodeError> {
+        let mut p = 0;
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x0a => {
+                    let end = length(b, &mut p)?;
+                    self.resource_metrics(&b[..end], p)?;
+                    p = end;
+                }
+                tag => skip(b, &mut p, (at, tag), REQUEST, 0)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn resource_metrics(&mut self, b: &[u8], first: usize) -> Result<(), DecodeError> {
+        let mut p = first;
+        let mut raw = Span::default();
+        let mut parts = 0;
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x0a => {
+                    raw = text(b, &mut p)?;
+                    parts += 1;
+                }
+                0x12 => {
+                    let end = length(b, &mut p)?;
+                    self.scope_metrics(&b[..end], p)?;
+                    p = end;
+                }
+                tag => skip(b, &mut p, (at, tag), RESOURCE_METRICS, 1)?,
+            }
+        }
+        if parts > 1 {
+            raw = self.join(b, first, 0x0a, (RESOURCE_METRICS, 1), false)?;
+        }
+        let metrics_end = self.batch.metrics.len() as u32;
+        self.batch.resources.push(ResourceSpan { raw, metrics_end });
+        Ok(())
+    }
+
+    fn scope_metrics(&mut self, b: &[u8], mut p: usize) -> Result<(), DecodeError> {
+        let first_metric = self.batch.metrics.len();
+        let mut scope = Scope::default();
+        let mut scope_came_late = false;
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x0a => {
+                    let end = length(b, &mut p)?;
+                    read_scope(&b[..end], p, &mut scope)?;
+                    scope_came_late = self.batch.metrics.len() > first_metric;
+                    p = end;
+                }
+                0x12 => {
+                    let end = length(b, &mut p)?;
+                    self.metric(&b[..end], p, scope)?;
+                    p = end;
+                }
+                tag => skip(b, &mut p, (at, tag), SCOPE_METRICS, 2)?,
+            }
+        }
+        if scope_came_late {
+            for metric in &mut self.batch.metrics[first_metric..] {
+                (metric.scope, metric.scope_version) = (scope.name, scope.version);
+            }
+        }
+        Ok(())
+    }
+
+    fn metric(&mut self, b: &[u8], first: usize, scope: Scope) -> Result<(), DecodeError> {
+        let first_point = self.batch.points.len();
+        let mut p = first;
+        let mut name = Span::default();
+        let mut data: Option<Data> = None;
+        while p < b.len() {
+            let at = p;
+            let tag = varint(b, &mut p)?;
+            let kind = match tag {
+                0x0a => {
+                    name = text(b, &mut p)?;
+                    continue;
+                }
+                0x12 | 0x1a => {
+                    p = length(b, &mut p)?;
+                    continue;
+                }
+                0x2a => Kind::Gauge,
+                0x3a => Kind::Sum,
+                0x4a => Kind::Histogram,
+                0x52 => Kind::ExponentialHistogram,
+                0x5a => Kind::Summary,
+                _ => {
+                    skip(b, &mut p, (at, tag), METRIC, METRIC_DEPTH)?;
+                    continue;
+                }
+            };
+            let end = length(b, &mut p)?;
+            // The same member again goes on where it stopped; another one takes the place of what came before.
+            let mut member = match data {
+                Some(before) if before.kind == kind => before,
+                _ => {
+                    self.batch.points.truncate(first_point);
+                    Data { kind, temporality: Temporality::Cumulative, monotonic: false }
+                }
+            };
+            self.data(&b[..end], p, &mut member)?;
+            data = Some(member);
+            p = end;
+        }
+        let points_end = self.batch.points.len();
+        if let Some(Data { kind, temporality, monotonic }) = data
+            && points_end > first_point
+        {
+            self.batch.metrics.push(MetricSpan {
+                scope: scope.name,
+                scope_version: scope.version,
+                name,
+                raw: span(first, b.len()),
+                kind,
+                temporality,
+                monotonic,
+                points_end: points_end as u32,
+            });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn data(&mut self, b: &[u8], p: usize, data: &mut Data) -> Result<(), DecodeError> {
+        match data.kind {
+            Kind::Gauge => self.points(b, p, data, POINTS, Self::number_point),
+            Kind::Sum => self.points(b, p, data, SUM, Self::number_point),
+            Kind::Histogram => {
+                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &HISTOGRAM))
+            }
+            Kind::ExponentialHistogram => {
+                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPONENTIAL))
+            }
+            Kind::Summary => self.points(b, p, data, POINTS, |w, b, p| w.other_point(b, p, &SUMMARY)),
+        }
+    }
+
+    #[inline(always)]
+    fn points(
+        &mut self,
+        b: &[u8],
+        mut p: usize,
+        data: &mut Data,
+        fields: &'static [Wire],
+        point: impl Fn(&mut Self, &[u8], usize) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x0a => {
+                    let end = length(b, &mut p)?;
+                    point(self, &b[..end], p)?;
+                    p = end;
+                }
+                0x10 if fields.len() > 2 => {
+                    let delta = varint(b, &mut p)? as u32 == 1;
+                    data.temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
+                }
+                0x18 if fields.len() > 3 => data.monotonic = varint(b, &mut p)? != 0,
+                tag => skip(b, &mut p, (at, tag), fields, METRIC_DEPTH + 1)?,
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn number_point(&mut self, b: &[u8], first: usize) -> Result<(), DecodeError> {
+        let mut p = first;
+        let mut attributes = Range::default();
+        let (mut time, mut start, mut flags) = (0, 0, 0);
+        let mut value = PointValue::None;
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x3a => {
+                    p = length(b, &mut p)?;
+                    attributes.extend(at, p);
+                }
+                0x11 => start = fixed64(b, &mut p)?,
+                0x19 => time = fixed64(b, &mut p)?,
+                0x21 => value = PointValue::Number(double(b, &mut p)?),
+                0x31 => value = PointValue::Number(fixed64(b, &mut p)? as i64 as f64),
+                0x40 => flags = varint(b, &mut p)?,
+                tag => skip(b, &mut p, (at, tag), NUMBER, METRIC_DEPTH + 2)?,
+            }
+        }
+        if flags & 1 != 0 {
+            value = PointValue::None;
+        }
+        let attributes = match attributes.apart {
+            false => span(attributes.start, attributes.end),
+            true => self.join(b, first, 0x3a, (NUMBER, METRIC_DEPTH + 2), true)?,
+        };
+        self.batch.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
+        Ok(())
+    }
+
+    fn other_point(&mut self, b: &[u8], first: usize, layout: &Layout) -> Result<(), DecodeError> {
+        let mut p = first;
+        let mut attributes = Range::default();
+        let (mut time, mut start, mut flags) = (0, 0, 0);
+        while p < b.len() {
+            let at = p;
+            match varint(b, &mut p)? {
+                0x11 => start = fixed64(b, &mut p)?,
+                0x19 => time = fixed64(b, &mut p)?,
+                tag if tag == layout.attributes => {
+                    p = length(b, &mut p)?;
+                    attributes.extend(at, p);
+                }
+                tag if tag == layout.flags => flags = varint(b, &mut p)?,
+                tag => {
+                    let from = p;
+                    skip(b, &mut p, (at, tag), layout.fields, METRIC_DEPTH + 2)?;
+                    super::histogram::check_field(layout.kind, tag, &b[..p], from)?;
+                }
+            }
+        }
+        let value = match layout.kind {
+            Kind::Summary => PointValue::Summary,
+            _ if flags & 1 != 0 => PointValue::None,
+            _ => PointValue::Histogram(span(first, b.len())),
+        };
+        let attributes = match attributes.apart {
+            false => span(attributes.start, attributes.end),
+            true => self.join(b, first, layout.attributes, (layout.fields, METRIC_DEPTH + 2), true)?,
+        };
+        self.batch.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
+        Ok(())
+    }
+
+    /// Copies every field with the tag `wanted` of a message together: their contents, or whole with tag and length.
+    #[cold]
+    #[inline(never)]
+    fn join(
+        &mut self,
+        b: &[u8],
+        mut p: usize,
+        wanted: u64,
+        (fields, depth): (&[Wire], u32),
+        whole: bool,
+    ) -> Result<Span, DecodeError> {
+        let start = self.joined.len();
+        while p < b.len() {
+            let at = p;
+            let tag = varint(b, &mut p)?;
+            if tag == wanted {
+                let end = length(b, &mut p)?;
+                self.joined.extend_from_slice(&b[if whole { at } else { p }..end]);
+                p = end;
+            } else {
+                skip(b, &mut p, (at, tag), fields, depth)?;
+            }
+        }
+        let end = self.joined_at + self.joined.len();
+        if end > u32::MAX as usize {
+            return Err(error("a body of more than 4 GiB", p));
+        }
+        Ok(span(self.joined_at + start, end))
+    }
+}
+
+/// The range that the attribute fields of a point cover, as long as they follow each other.
+#[derive(Clone, Copy, Default)]
+struct Range {
+    start: usize,
+    end: usize,
+    apart: bool,
+}
+
+impl Range {
+    #[inline(always)]
+    fn extend(&mut self, at: usize, end: usize) {
+        if self.end == 0 {
+            self.start = at;
+        } else if self.end != at {
+            self.apart = true;
+        }
+        self.end = end;
+    }
+}
+
+fn read_scope(b: &[u8], mut p: usize, scope: &mut Scope) -> Result<(), DecodeError> {
+    while p < b.len() {
+        let at = p;
+        match varint(b, &mut p)? {
+            0x0a => scope.name = text(b, &mut p)?,
+            0x12 => scope.version = text(b, &mut p)?,
+            tag => skip(b, &mut p, (at, tag), SCOPE, 3)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! Parts of recordings.
+//! (in work)

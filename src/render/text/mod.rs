@@ -1,0 +1,101 @@
+//! The answer of a replay as text: events as a timeline per entity, a line per definition, what is worth knowing about the
+//! metrics, what was dropped and why.
+//!
+//! Written for the one who is woken by it: the verdict is a word at the start of a line, numbers have units, instants are
+//! UTC and count from the start of the recording. Lines are at most 96 columns wide, names longer than that excepted.
+
+mod definitions;
+mod events;
+mod losses;
+
+use super::Style;
+use super::quantity::count;
+use super::words::{Clock, counted, date_time, duration, paragraph};
+use crate::catalog::Release;
+use crate::engine::{Report, Verdict};
+use crate::event::EventDefinition;
+use crate::inspect::Client;
+use std::io::{self, Write};
+
+/// What the text is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay<'a> {
+    /// The definitions, in the order of the report.
+    pub definitions: &'a [EventDefinition],
+    /// What came out.
+    pub report: &'a Report,
+    /// The recordings, as the caller named them.
+    pub sources: &'a [String],
+    /// What of the recordings could not be read, one sentence each.
+    pub damage: &'a [String],
+    /// The client libraries whose metrics arrived.
+    pub clients: &'a [Client],
+    /// How much to say.
+    pub detail: Detail,
+}
+
+/// How much a text says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What one needs.
+    Brief,
+    /// All violating series, all rules, all remarks.
+    Full,
+}
+
+/// Writes the text of a replay.
+pub fn replay(out: &mut impl Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
+    let out: &mut dyn Write = out;
+    head(out, replay, style)?;
+    events::write(out, replay, style)?;
+    definitions::write(out, replay, style)?;
+    losses::write(out, replay, style)?;
+    writeln!(out)?;
+    paragraph(out, "", 0, &verdict(replay.report))
+}
+
+fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
+    let report = replay.report;
+    writeln!(out, "{}", style.strong(&replay.sources.join(", ")))?;
+    let span = match (report.coverage.from, report.coverage.to) {
+        (Some(from), Some(to)) => {
+            let clock = Clock::new(Some(from), Some(to));
+            format!("{} to {} UTC ({})", date_time(from), clock.time(to), duration(to - from))
+        }
+        _ => "no point with a time".to_string(),
+    };
+    let counts = &report.counts;
+    let arrived = format!(
+        "{span}: {} of {}, {}",
+        counted(counts.series, "series", "series"),
+        counted(counts.entities, "entity", "entities"),
+        counted(counts.points, "point", "points"),
+    );
+    paragraph(out, "", 0, &arrived)
+}
+
+/// One sentence over all definitions.
+pub fn verdict(report: &Report) -> String {
+    let number = |wanted: fn(&Verdict) -> bool| report.definitions.iter().filter(|d| wanted(&d.verdict)).count() as u64;
+    let fired = number(|verdict| matches!(verdict, Verdict::Fired));
+    let quiet = number(|verdict| matches!(verdict, Verdict::Quiet));
+    let inconclusive = number(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
+    let disabled = number(|verdict| matches!(verdict, Verdict::Disabled));
+    let mut parts = vec![
+        format!("{} fired ({})", count(fired), counted(report.events.len() as u64, "event", "events")),
+        format!("{} quiet", count(quiet)),
+        format!("{} inconclusive", count(inconclusive)),
+    ];
+    if disabled > 0 {
+        parts.push(format!("{} disabled", count(disabled)));
+    }
+    let all = counted(report.definitions.len() as u64, "definition", "definitions");
+    format!("{all}: {}.", parts.join(", "))
+}
+
+/// The release of the client that sends a scope's metrics; `None` when several or none of a known form arrived.
+pub(in crate::render) fn release(clients: &[Client], scope: &str) -> Option<Release> {
+    let mut releases = clients.iter().filter(|client| client.scope == scope).map(|client| client.release());
+    let first = releases.next()??;
+    releases.all(|other| other == Some(first)).then_some(first)
+}

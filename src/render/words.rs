@@ -1,0 +1,141 @@
+//! The words and forms that several outputs share: names of aggregations, instants, durations, entities, wrapped lines.
+
+use crate::event::{Aggregation, MatchOperator};
+use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
+use chrono::DateTime;
+use std::io::{self, Write};
+
+/// Columns of the text outputs.
+pub(super) const WIDTH: usize = 96;
+
+/// The name of an aggregation, as rules write it.
+pub(super) fn aggregation(aggregation: Aggregation) -> String {
+    match aggregation {
+        Aggregation::Avg => "avg".into(),
+        Aggregation::Sum => "sum".into(),
+        Aggregation::Min => "min".into(),
+        Aggregation::Max => "max".into(),
+        Aggregation::Rate => "rate".into(),
+        Aggregation::Delta => "delta".into(),
+        Aggregation::Count => "count".into(),
+        Aggregation::AbsoluteDiff => "absolute_diff".into(),
+        Aggregation::RelativeDiff => "relative_diff".into(),
+        Aggregation::Percentile(q) => format!("p{}", (q * 100.0).round()),
+    }
+}
+
+/// The name of a match operator, as rules write it.
+pub(super) fn match_operator(operator: MatchOperator) -> &'static str {
+    match operator {
+        MatchOperator::Is => "is",
+        MatchOperator::Contains => "contains",
+        MatchOperator::StartsWith => "startsWith",
+        MatchOperator::EndsWith => "endsWith",
+        MatchOperator::Any => "any",
+    }
+}
+
+/// The pairs of a resource: the ones that identify an entity first, the others by key.
+pub(super) fn identifying_first(resource: &Attributes) -> Vec<(&str, &Value)> {
+    const IDENTIFYING: [&str; 3] = ["service.namespace", "service.name", "service.instance.id"];
+    let first = IDENTIFYING.into_iter().filter_map(|key| Some((key, resource.get(key)?)));
+    first.chain(resource.iter().filter(|(key, _)| !IDENTIFYING.contains(key))).collect()
+}
+
+/// Writes instants in UTC and in relation to the start of a recording.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    from: Option<Nanos>,
+    dated: bool,
+}
+
+impl Clock {
+    /// A clock for what happened between these instants.
+    pub fn new(from: Option<Nanos>, to: Option<Nanos>) -> Self {
+        let day = |at: Option<Nanos>| at.map(|at| utc(at, "%F"));
+        Clock { from, dated: day(from) != day(to) }
+    }
+
+    /// The time of day; with the date in front when the recording spans several days.
+    pub fn time(self, at: Nanos) -> String {
+        utc(at, if self.dated { "%F %T" } else { "%T" })
+    }
+
+    /// How long after the start: `+4m 39s`.
+    pub fn offset(self, at: Nanos) -> String {
+        match self.from {
+            Some(from) if at >= from => format!("+{}", duration(at - from)),
+            Some(from) => format!("-{}", duration(from - at)),
+            None => String::new(),
+        }
+    }
+}
+
+/// Date and time: `2026-11-22 09:26:51`.
+pub(super) fn date_time(at: Nanos) -> String {
+    utc(at, "%F %T")
+}
+
+fn utc(at: Nanos, format: &str) -> String {
+    match DateTime::from_timestamp_millis(to_ms(at)) {
+        Some(time) => time.format(format).to_string(),
+        None => at.to_string(),
+    }
+}
+
+/// A span of time: `4m 39s`; below ten seconds with tenths, below a second in milliseconds.
+pub(super) fn duration(span: Nanos) -> String {
+    let span = span.saturating_abs();
+    if span < SECOND {
+        return format!("{}ms", span / MS);
+    }
+    if span < 10 * SECOND && span % SECOND != 0 {
+        return format!("{:.1}s", span as f64 / SECOND as f64);
+    }
+    let seconds = span / SECOND;
+    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    parts.join(" ")
+}
+
+/// A window or a grace period given in milliseconds, as rules are talked about: `5m`, `90s`.
+pub(super) fn span_ms(ms: i64) -> String {
+    let span = ms.saturating_mul(MS);
+    if span % MINUTE != 0 && span % SECOND == 0 && span < 10 * MINUTE {
+        return format!("{}s", span / SECOND);
+    }
+    duration(span)
+}
+
+/// `1 event`, `2 events`.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", super::quantity::count(n), if n == 1 { one } else { many })
+}
+
+/// Writes `lead` and then `text`, wrapped so that its lines stand below each other. `lead_width` is the number of columns
+/// `lead` takes, escape sequences not counted.
+pub(super) fn paragraph(out: &mut dyn Write, lead: &str, lead_width: usize, text: &str) -> io::Result<()> {
+    let mut lines = wrap(text, WIDTH.saturating_sub(lead_width)).into_iter();
+    writeln!(out, "{}", format!("{lead}{}", lines.next().unwrap_or_default()).trim_end())?;
+    for line in lines {
+        writeln!(out, "{:lead_width$}{line}", "")?;
+    }
+    Ok(())
+}
+
+/// Breaks a text at spaces; a word longer than a line stands alone on its line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}

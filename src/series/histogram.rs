@@ -1,0 +1,310 @@
+//! Histogram series: their points, the steps between them, and aggregates over a window.
+//!
+//! A step is again a histogram: what was observed since the point before. Explicit and exponential buckets are two forms of
+//! one thing; exponential ones are brought to the smaller scale before they are compared or added.
+
+use super::number::{Judgement, Request};
+use super::window::{Frame, INTERVAL_POINTS, points_until, sampling_interval};
+use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Temporality};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One kept point.
+#[derive(Clone, Debug)]
+pub(super) struct HistogramPoint {
+    pub time: Nanos,
+    pub start: Nanos,
+    pub histogram: Histogram,
+}
+
+/// The kept points of one histogram series, in the order of time.
+#[derive(Clone, Debug)]
+pub(super) struct HistogramSeries {
+    pub series: u32,
+    pub plan: u32,
+    pub temporality: Temporality,
+    pub longest: Nanos,
+    pub several_writers: bool,
+    pub points: VecDeque<HistogramPoint>,
+}
+
+impl HistogramSeries {
+    pub fn new(series: u32, plan: u32, temporality: Temporality, longest: Nanos) -> Self {
+        HistogramSeries { series, plan, temporality, longest, several_writers: false, points: VecDeque::new() }
+    }
+
+    /// Whether there is a point of that time.
+    pub fn has(&self, time: Nanos) -> bool {
+        let until = points_until(self.points.len(), time, |i| self.points[i].time);
+        until > 0 && self.points[until - 1].time == time
+    }
+
+    /// Puts a point of a time that has none, and forgets what nobody needs at `at`.
+    pub fn put(&mut self, point: HistogramPoint, at: Nanos) {
+        let place = points_until(self.points.len(), point.time, |i| self.points[i].time);
+        if place == self.points.len() {
+            if let Some(newest) = self.points.back() {
+                self.several_writers |=
+                    point.start != 0 && point.start < newest.start && self.temporality == Temporality::Cumulative;
+            }
+            while self.points.len() > INTERVAL_POINTS
+                && self.points[1].time <= at - self.longest
+                && self.points[INTERVAL_POINTS].time <= at
+            {
+                self.points.pop_front();
+            }
+            self.points.push_back(point);
+        } else {
+            self.points.insert(place, point);
+        }
+    }
+
+    /// What a request says at an instant.
+    pub fn judge(&self, at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+        let chain = HistogramChain::of_series(self, at);
+        chain.judge(at, request, min_coverage)
+    }
+}
+
+/// What was observed between a point and the one before it.
+#[derive(Clone, Debug)]
+pub(super) struct HistogramStep {
+    pub count: u64,
+    pub sum: Option<f64>,
+    pub buckets: StepBuckets,
+}
+
+/// A point of a chain: its step (none for the first point of a series), and the extremes it reports.
+#[derive(Clone, Debug)]
+pub(super) struct HistogramLink {
+    pub time: Nanos,
+    pub step: Option<HistogramStep>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    /// Members with different bounds at this time: nothing can be said while it is inside.
+    pub torn: bool,
+}
+
+/// The points of a histogram series (or of several merged ones) up to an instant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HistogramChain {
+    pub links: Vec<HistogramLink>,
+    pub next: Option<Nanos>,
+}
+
+impl HistogramChain {
+    pub fn of_series(series: &HistogramSeries, at: Nanos) -> Self {
+        let mut chain = HistogramChain::default();
+        let mut before: Option<&HistogramPoint> = None;
+        for point in &series.points {
+            if point.time > at {
+                chain.next = Some(point.time);
+                break;
+            }
+            let step = before.map(|before| match series.temporality {
+                Temporality::Delta => whole(&point.histogram),
+                Temporality::Cumulative => difference(before, point),
+            });
+            let Histogram { min, max, .. } = point.histogram;
+            chain.links.push(HistogramLink { time: point.time, step, min, max, torn: false });
+            before = Some(point);
+        }
+        chain
+    }
+
+    pub fn judge(&self, at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+        let n = self.links.len();
+        let time = |i: usize| self.links[i].time;
+        let interval = sampling_interval(n, time);
+        let frame = super::window::frame(n, time, interval, self.next, at, request.length, min_coverage);
+        Judgement::of(&frame, || self.aggregate(&frame, request.aggregation))
+    }
+
+    fn aggregate(&self, frame: &Frame, aggregation: Aggregation) -> Option<f64> {
+        let inside = &self.links[frame.first..frame.end];
+        if inside.iter().any(|link| link.torn) {
+            return None;
+        }
+        let extreme = |value: fn(&HistogramLink) -> Option<f64>, worse: fn(f64, f64) -> f64| {
+            inside.iter().filter_map(value).reduce(worse)
+        };
+        match aggregation {
+            Aggregation::Min => return extreme(|link| link.min, f64::min),
+            Aggregation::Max => return extreme(|link| link.max, f64::max),
+            Aggregation::AbsoluteDiff | Aggregation::RelativeDiff => return None,
+            _ => {}
+        }
+        let chained = &self.links[frame.chain + 1..frame.end];
+        let steps: Vec<&HistogramStep> = chained.iter().filter_map(|link| link.step.as_ref()).collect();
+        if steps.windows(2).any(|pair| !pair[0].buckets.fits(&pair[1].buckets)) {
+            return None;
+        }
+        let count = steps.iter().map(|step| step.count as f64).sum::<f64>();
+        let sum = || {
+            let sums: Option<Vec<f64>> = steps.iter().map(|step| step.sum).collect();
+            sums.map(|sums| super::sum::sum(sums.len(), |i| sums[i]))
+        };
+        match aggregation {
+            Aggregation::Count | Aggregation::Delta => Some(count),
+            Aggregation::Sum => sum(),
+            Aggregation::Avg => (count > 0.0).then(sum).flatten().map(|sum| sum / count),
+            Aggregation::Rate => {
+                let elapsed = self.links[frame.end - 1].time - self.links[frame.chain].time;
+                (elapsed > 0).then(|| count / (elapsed as f64 / SECOND as f64))
+            }
+            Aggregation::Percentile(q) => percentile(&steps, q),
+            Aggregation::Min | Aggregation::Max | Aggregation::AbsoluteDiff | Aggregation::RelativeDiff => None,
+        }
+    }
+}
+
+/// The buckets of a step. Exponential ones are sparse, so that far apart indices cost nothing.
+#[derive(Clone, Debug)]
+pub(super) enum StepBuckets {
+    Explicit { bounds: Vec<f64>, counts: Vec<u64> },
+    Exponential { scale: i32, zero_count: u64, positive: Side, negative: Side },
+}
+
+/// The non-empty buckets of one side, by index.
+pub(super) type Side = BTreeMap<i64, u64>;
+
+impl StepBuckets {
+    pub fn of(buckets: &Buckets) -> Self {
+        match buckets {
+            Buckets::Explicit { bounds, counts } => {
+                StepBuckets::Explicit { bounds: bounds.clone(), counts: counts.clone() }
+            }
+            Buckets::Exponential { scale, zero_count, positive, negative } => StepBuckets::Exponential {
+                scale: *scale,
+                zero_count: *zero_count,
+                positive: sparse(positive),
+                negative: sparse(negative),
+            },
+        }
+    }
+
+    /// Explicit buckets fit together when bounds and number of buckets agree; exponential ones always do.
+    pub fn fits(&self, other: &StepBuckets) -> bool {
+        match (self, other) {
+            (StepBuckets::Explicit { bounds: a, counts: ca }, StepBuckets::Explicit { bounds: b, counts: cb }) => {
+                a == b && ca.len() == cb.len()
+            }
+            (StepBuckets::Exponential { .. }, StepBuckets::Exponential { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// `self - old` per bucket; `None` when a bucket fell or the bounds differ.
+    fn minus(&self, old: &StepBuckets) -> Option<StepBuckets> {
+        if !self.fits(old) {
+            return None;
+        }
+        self.combine(old, u64::checked_sub)
+    }
+
+    /// `self + more` per bucket; buckets that do not fit stay as they are.
+    pub fn plus(&self, more: &StepBuckets) -> StepBuckets {
+        self.combine(more, |a, b| Some(a.saturating_add(b))).unwrap_or_else(|| self.clone())
+    }
+
+    fn combine(&self, other: &StepBuckets, op: fn(u64, u64) -> Option<u64>) -> Option<StepBuckets> {
+        match (self, other) {
+            (StepBuckets::Explicit { bounds, counts }, StepBuckets::Explicit { counts: others, .. }) => {
+                let counts: Option<Vec<u64>> = counts.iter().zip(others).map(|(&a, &b)| op(a, b)).collect();
+                Some(StepBuckets::Explicit { bounds: bounds.clone(), counts: counts? })
+            }
+            (
+                StepBuckets::Exponential { scale, zero_count, positive, negative },
+                StepBuckets::Exponential { scale: other_scale, zero_count: zeros, positive: above, negative: below },
+            ) => {
+                let common = *scale.min(other_scale);
+                let side = |own: &Side, other: &Side| {
+                    let mut result = rescaled(own, *scale, common);
+                    for (index, count) in rescaled(other, *other_scale, common) {
+                        let bucket = result.entry(index).or_insert(0);
+                        *bucket = op(*bucket, count)?;
+                    }
+                    Some(result)
+                };
+                Some(StepBuckets::Exponential {
+                    scale: common,
+                    zero_count: op(*zero_count, *zeros)?,
+                    positive: side(positive, above)?,
+                    negative: side(negative, below)?,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn sparse(side: &ExponentialBuckets) -> Side {
+    let counts = side.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
+    counts.map(|(k, &count)| (i64::from(side.offset) + k as i64, count)).collect()
+}
+
+/// One side at a smaller scale.
+fn rescaled(side: &Side, from: i32, to: i32) -> Side {
+    let shift = (i64::from(from) - i64::from(to)).clamp(0, 63);
+    let mut result = Side::new();
+    for (&index, &count) in side {
+        let bucket = result.entry(index >> shift).or_insert(0u64);
+        *bucket = bucket.saturating_add(count);
+    }
+    result
+}
+
+fn whole(histogram: &Histogram) -> HistogramStep {
+    HistogramStep { count: histogram.count, sum: histogram.sum, buckets: StepBuckets::of(&histogram.buckets) }
+}
+
+/// What was observed between two points of a cumulative series: the difference, or the whole new histogram after a restart.
+fn difference(before: &HistogramPoint, point: &HistogramPoint) -> HistogramStep {
+    let (old, new) = (&before.histogram, &point.histogram);
+    let restarted = point.start != before.start && point.start > before.time;
+    if restarted || new.count < old.count {
+        return whole(new);
+    }
+    let Some(buckets) = StepBuckets::of(&new.buckets).minus(&StepBuckets::of(&old.buckets)) else { return whole(new) };
+    HistogramStep { count: new.count - old.count, sum: new.sum.zip(old.sum).map(|(new, old)| new - old), buckets }
+}
+
+fn percentile(steps: &[&HistogramStep], q: f64) -> Option<f64> {
+    let (first, rest) = steps.split_first()?;
+    let total = rest.iter().fold(first.buckets.clone(), |total, step| total.plus(&step.buckets));
+    match total {
+        StepBuckets::Explicit { bounds, counts } => {
+            let (&lowest, &highest) = (bounds.first()?, bounds.last()?);
+            let edges = counts.iter().enumerate().map(|(i, &count)| {
+                let lower = if i == 0 { lowest.min(0.0) } else { bounds[i - 1] };
+                (lower, bounds.get(i).copied().unwrap_or(highest), count as f64)
+            });
+            rank(&edges.collect::<Vec<_>>(), q)
+        }
+        StepBuckets::Exponential { scale, zero_count, positive, negative } => {
+            let edge = |index: i64| (index as f64 * (-f64::from(scale)).exp2()).exp2();
+            let mut edges: Vec<(f64, f64, f64)> =
+                negative.iter().rev().map(|(&i, &count)| (-edge(i + 1), -edge(i), count as f64)).collect();
+            edges.push((0.0, 0.0, zero_count as f64));
+            edges.extend(positive.iter().map(|(&i, &count)| (edge(i), edge(i + 1), count as f64)));
+            rank(&edges, q)
+        }
+    }
+}
+
+/// The value at quantile `q` of buckets `(lower, upper, count)` in rising order: the first bucket whose cumulative count
+/// reaches `q * total`, linear inside.
+fn rank(buckets: &[(f64, f64, f64)], q: f64) -> Option<f64> {
+    let total: f64 = buckets.iter().map(|b| b.2).sum();
+    if total <= 0.0 {
+        return None;
+    }
+    let wanted = q * total;
+    let mut below = 0.0;
+    for &(lower, upper, count) in buckets {
+        if count > 0.0 && below + count >= wanted {
+            return Some(lower + (upper - lower) * ((wanted - below) / count));
+        }
+        below += count;
+    }
+    buckets.iter().rev().find(|b| b.2 > 0.0).map(|b| b.1)
+}

@@ -1,0 +1,91 @@
+//! Several series of one metric read as one: the members' values and steps added up at the times they have.
+
+use super::block::{Block, NumberKind};
+use super::histogram::{HistogramChain, HistogramLink, HistogramSeries};
+use super::number::{Judgement, Points, Request};
+use crate::model::Nanos;
+use std::collections::BTreeMap;
+
+/// Judges the number series `members` (block and column each) as one.
+pub(super) fn judge_numbers(
+    members: &[(&Block, usize)],
+    gauge: bool,
+    at: Nanos,
+    request: &Request,
+    min_coverage: f64,
+) -> Judgement {
+    #[derive(Default)]
+    struct Cell {
+        values: Vec<f64>,
+        steps: Vec<f64>,
+    }
+    let kinds: Vec<NumberKind> = members.iter().map(|(block, column)| block.columns[*column].kind).collect();
+    let has_steps = kinds.iter().all(|kind| *kind != NumberKind::Level);
+    let mut cells: BTreeMap<Nanos, Cell> = BTreeMap::new();
+    let mut merged = Points::default();
+    let mut points = Points::default();
+    for &(block, column) in members {
+        points.gather(block, column, at);
+        merged.next = merged.next.into_iter().chain(points.next).min();
+        for (i, &time) in points.times.iter().enumerate() {
+            let cell = cells.entry(time).or_default();
+            cell.values.push(points.values[i]);
+            // A member's first point has no step of its own.
+            cell.steps.push(if i == 0 { 0.0 } else { points.steps.get(i).copied().unwrap_or(0.0) });
+        }
+    }
+    for (time, Cell { values, steps }) in cells {
+        let total = super::sum::sum(values.len(), |i| values[i]);
+        merged.times.push(time);
+        merged.values.push(if gauge { total / values.len() as f64 } else { total });
+        if has_steps {
+            merged.steps.push(super::sum::sum(steps.len(), |i| steps[i]));
+        }
+    }
+    let monotonic = has_steps && kinds.iter().all(|kind| kind.is_monotonic());
+    let frame = merged.frame(at, request.length, min_coverage);
+    Judgement::of(&frame, || merged.aggregate(&frame, request, monotonic, false))
+}
+
+/// Judges the histogram series `members` as one.
+pub(super) fn judge_histograms(
+    members: &[&HistogramSeries],
+    at: Nanos,
+    request: &Request,
+    min_coverage: f64,
+) -> Judgement {
+    let mut links: BTreeMap<Nanos, HistogramLink> = BTreeMap::new();
+    let mut bounds: BTreeMap<Nanos, super::histogram::StepBuckets> = BTreeMap::new();
+    let mut merged = HistogramChain::default();
+    for series in members {
+        let chain = HistogramChain::of_series(series, at);
+        merged.next = merged.next.into_iter().chain(chain.next).min();
+        for (link, point) in chain.links.into_iter().zip(&series.points) {
+            let own = super::histogram::StepBuckets::of(&point.histogram.buckets);
+            let torn = bounds.get(&link.time).is_some_and(|other| !other.fits(&own));
+            bounds.entry(link.time).or_insert(own);
+            let link = HistogramLink { torn, ..link };
+            match links.remove(&link.time) {
+                None => links.insert(link.time, link),
+                Some(other) => links.insert(link.time, add(other, link)),
+            };
+        }
+    }
+    merged.links = links.into_values().collect();
+    merged.judge(at, request, min_coverage)
+}
+
+fn add(a: HistogramLink, b: HistogramLink) -> HistogramLink {
+    let both = |a: Option<f64>, b: Option<f64>, worse: fn(f64, f64) -> f64| a.into_iter().chain(b).reduce(worse);
+    let (min, max) = (both(a.min, b.min, f64::min), both(a.max, b.max, f64::max));
+    let step = match (a.step, b.step) {
+        (Some(mut a), Some(b)) => {
+            a.count = a.count.saturating_add(b.count);
+            a.sum = a.sum.zip(b.sum).map(|(a, b)| a + b);
+            a.buckets = a.buckets.plus(&b.buckets);
+            Some(a)
+        }
+        (a, b) => a.or(b),
+    };
+    HistogramLink { time: a.time, step, min, max, torn: a.torn || b.torn }
+}

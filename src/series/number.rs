@@ -1,0 +1,317 @@
+//! Aggregates of number series: gauges and sums.
+//!
+//! Everything is a function of the kept points alone, in the order of time: the same points give the same bits.
+
+use super::block::{Block, NumberKind};
+use super::sum::sum;
+use super::window::{Frame, points_until, sampling_interval};
+use crate::model::{Aggregation, Nanos, SECOND};
+
+/// What a rule wants to know of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Request {
+    /// How the points become one value.
+    pub aggregation: Aggregation,
+    /// Length of the window.
+    pub length: Nanos,
+    /// Length of the roll-up buckets; 0 means none.
+    pub rollup: Nanos,
+    /// Whether monotonic sums are read by their steps.
+    pub increase: bool,
+}
+
+/// What a window says of a series at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judgement {
+    /// The result.
+    pub outcome: Outcome,
+    /// How much of the window was covered.
+    pub covered: Nanos,
+    /// Until when (exclusive) it stays true, if no point arrives.
+    pub valid_until: Nanos,
+}
+
+/// The result of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    /// No point inside.
+    Empty,
+    /// Points, but they cover too little.
+    WarmingUp,
+    /// Covered, but the aggregate has no value.
+    NoValue,
+    /// A value.
+    Value {
+        /// The aggregate.
+        value: f64,
+        /// Points inside the window.
+        points: usize,
+    },
+}
+
+impl Judgement {
+    /// Evaluates `value` when the frame is covered.
+    #[inline]
+    pub(super) fn of(frame: &Frame, value: impl FnOnce() -> Option<f64>) -> Self {
+        let outcome = if frame.points() == 0 {
+            Outcome::Empty
+        } else if !frame.judged {
+            Outcome::WarmingUp
+        } else {
+            match value() {
+                Some(value) if value.is_finite() => Outcome::Value { value, points: frame.points() },
+                _ => Outcome::NoValue,
+            }
+        };
+        Judgement { outcome, covered: frame.covered, valid_until: frame.valid_until }
+    }
+}
+
+/// The points of one series with a time up to the judged instant, gathered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Points {
+    pub times: Vec<Nanos>,
+    pub values: Vec<f64>,
+    /// Step of each point from the one before it; empty for levels.
+    pub steps: Vec<f64>,
+    /// Time of the first point after the judged instant.
+    pub next: Option<Nanos>,
+}
+
+impl Points {
+    pub fn clear(&mut self) {
+        self.times.clear();
+        self.values.clear();
+        self.steps.clear();
+        self.next = None;
+    }
+
+    /// The points of a column up to `at`, with their steps.
+    pub fn gather(&mut self, block: &Block, column: usize, at: Nanos) {
+        self.clear();
+        let kind = block.columns[column].kind;
+        for row in 0..block.len() {
+            if !block.has(row, column) {
+                continue;
+            }
+            let (time, value) = (block.time(row), block.value(row, column));
+            if time > at {
+                self.next = Some(time);
+                break;
+            }
+            match (kind, self.times.last().copied().zip(self.values.last().copied())) {
+                (NumberKind::Level, _) => {}
+                (_, None) => self.steps.push(0.0),
+                (NumberKind::Counter, Some((_, before))) => {
+                    self.steps.push(if value < before { value } else { value - before });
+                }
+                (NumberKind::Delta { .. }, Some((before, _))) => {
+                    self.steps.push(delta_step(value, block.start(row, column), time, before));
+                }
+            }
+            self.times.push(time);
+            self.values.push(value);
+        }
+    }
+
+    pub fn frame(&self, at: Nanos, length: Nanos, min_coverage: f64) -> Frame {
+        let n = self.times.len();
+        let interval = sampling_interval(n, |i| self.times[i]);
+        super::window::frame(n, |i| self.times[i], interval, self.next, at, length, min_coverage)
+    }
+
+    /// The aggregate over a frame of these points.
+    pub fn aggregate(&self, frame: &Frame, request: &Request, monotonic: bool, counter: bool) -> Option<f64> {
+        let Frame { first, end, chain, .. } = *frame;
+        let increase = || {
+            if counter {
+                counter_increase(end - chain, |i| self.values[chain + i])
+            } else if self.steps.is_empty() {
+                self.values[end - 1] - self.values[chain]
+            } else {
+                sum(end - chain - 1, |i| self.steps[chain + 1 + i])
+            }
+        };
+        match request.aggregation {
+            Aggregation::Rate => per_second(increase(), self.times[end - 1] - self.times[chain]),
+            Aggregation::Delta => Some(increase()),
+            aggregation => {
+                let (times, values) = if request.increase && monotonic {
+                    (&self.times[chain + 1..end], &self.steps[chain + 1..end])
+                } else {
+                    (&self.times[first..end], &self.values[first..end])
+                };
+                if request.rollup > 0 {
+                    aggregate_values(&roll_up(times, values, request.rollup), aggregation)
+                } else {
+                    aggregate_values(values, aggregation)
+                }
+            }
+        }
+    }
+}
+
+/// The step of a delta point. One that starts after the previous point and covers less than a quarter of the gap is the
+/// first observation of a new exporter: it holds the total since long ago, which is nobody's increase.
+pub(super) fn delta_step(value: f64, start: Nanos, time: Nanos, before: Nanos) -> f64 {
+    let first_observation = start > before && (time - start).saturating_mul(4) < time - before;
+    if first_observation { 0.0 } else { value }
+}
+
+/// The increase of a counter over `n` values: the difference of the ends, and for every fall the value before it, because
+/// the counter went on from zero.
+fn counter_increase(n: usize, value: impl Fn(usize) -> f64) -> f64 {
+    let mut falls: Vec<f64> = Vec::new();
+    for i in 1..n {
+        if value(i) < value(i - 1) {
+            falls.push(value(i - 1));
+        }
+    }
+    if falls.is_empty() {
+        return value(n - 1) - value(0);
+    }
+    falls.push(-value(0));
+    falls.push(value(n - 1));
+    sum(falls.len(), |i| falls[i])
+}
+
+#[inline]
+fn per_second(increase: f64, elapsed: Nanos) -> Option<f64> {
+    (elapsed > 0).then(|| increase / (elapsed as f64 / SECOND as f64))
+}
+
+/// Means of the points in the buckets `(k * length, (k + 1) * length]`.
+fn roll_up(times: &[Nanos], values: &[f64], length: Nanos) -> Vec<f64> {
+    let bucket = |i: usize| (times[i] - 1).div_euclid(length);
+    let mut means = Vec::new();
+    let mut first = 0;
+    for i in 1..=times.len() {
+        if i == times.len() || bucket(i) != bucket(first) {
+            means.push(sum(i - first, |k| values[first + k]) / (i - first) as f64);
+            first = i;
+        }
+    }
+    means
+}
+
+fn aggregate_values(values: &[f64], aggregation: Aggregation) -> Option<f64> {
+    let (first, last) = (*values.first()?, *values.last()?);
+    Some(match aggregation {
+        Aggregation::Avg => sum(values.len(), |i| values[i]) / values.len() as f64,
+        Aggregation::Sum => sum(values.len(), |i| values[i]),
+        Aggregation::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+        Aggregation::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Aggregation::Count => values.len() as f64,
+        Aggregation::AbsoluteDiff => last - first,
+        Aggregation::RelativeDiff => {
+            if first == 0.0 {
+                return None;
+            }
+            (last - first) / first.abs()
+        }
+        Aggregation::Percentile(q) => percentile(values, q),
+        // Both need the chain, not the values alone; the callers have answered them.
+        Aggregation::Rate | Aggregation::Delta => return None,
+    })
+}
+
+/// Rank q(n - 1), linear between neighbours.
+fn percentile(values: &[f64], q: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let rank = q * (sorted.len() - 1) as f64;
+    let below = rank.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    let share = rank - below as f64;
+    sorted[below] * (1.0 - share) + sorted[above] * share
+}
+
+/// The windows of a block at one instant: what all its dense columns have in common is found once.
+#[derive(Clone, Debug, Default)]
+pub struct BlockFrames {
+    at: Nanos,
+    /// Rows with a time up to `at`.
+    end: usize,
+    next: Option<Nanos>,
+    interval: Option<Nanos>,
+    frames: Vec<(Nanos, Frame)>,
+    points: Points,
+}
+
+impl BlockFrames {
+    /// Turns to a block and an instant.
+    pub(super) fn begin(&mut self, block: &Block, at: Nanos) {
+        self.at = at;
+        self.end = points_until(block.len(), at, |r| block.time(r));
+        self.next = (self.end < block.len()).then(|| block.time(self.end));
+        self.interval = sampling_interval(self.end, |r| block.time(r));
+        self.frames.clear();
+    }
+
+    #[inline]
+    fn frame(&mut self, block: &Block, length: Nanos, min_coverage: f64) -> Frame {
+        if let Some(&(_, frame)) = self.frames.iter().find(|(l, _)| *l == length) {
+            return frame;
+        }
+        let (end, interval, next) = (self.end, self.interval, self.next);
+        let frame = super::window::frame(end, |r| block.time(r), interval, next, self.at, length, min_coverage);
+        self.frames.push((length, frame));
+        frame
+    }
+
+    /// What a request says of a column.
+    #[inline]
+    pub(super) fn judge(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
+        if block.is_dense(column) {
+            let frame = self.frame(block, request.length, min_coverage);
+            if let Some(judgement) = judge_dense(block, column, &frame, request) {
+                return judgement;
+            }
+        }
+        self.judge_gathered(block, column, request, min_coverage)
+    }
+
+    #[inline(never)]
+    fn judge_gathered(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
+        self.points.gather(block, column, self.at);
+        let frame = self.points.frame(self.at, request.length, min_coverage);
+        let kind = block.columns[column].kind;
+        let counter = kind == NumberKind::Counter;
+        Judgement::of(&frame, || self.points.aggregate(&frame, request, kind.is_monotonic(), counter))
+    }
+}
+
+/// The aggregates that are read straight from the rows; `None` for those that need the points gathered.
+#[inline]
+fn judge_dense(block: &Block, column: usize, frame: &Frame, request: &Request) -> Option<Judgement> {
+    let kind = block.columns[column].kind;
+    let Frame { first, end, chain, judged, .. } = *frame;
+    if !judged {
+        return Some(Judgement::of(frame, || None));
+    }
+    let n = end - first;
+    let value = |row| block.value(row, column);
+    let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
+    if by_chain && !matches!(kind, NumberKind::Delta { .. }) {
+        let rows = end - chain;
+        let falls = kind == NumberKind::Counter && block.may_fall_after(column, block.time(chain));
+        let increase = if falls { counter_increase(rows, |i| value(chain + i)) } else { value(end - 1) - value(chain) };
+        return Some(Judgement::of(frame, || match request.aggregation {
+            Aggregation::Delta => Some(increase),
+            _ => per_second(increase, block.time(end - 1) - block.time(chain)),
+        }));
+    }
+    if by_chain || request.rollup > 0 || (request.increase && kind.is_monotonic()) {
+        return None;
+    }
+    let result = match request.aggregation {
+        Aggregation::Avg => sum(n, |i| value(first + i)) / n as f64,
+        Aggregation::Sum => sum(n, |i| value(first + i)),
+        Aggregation::Min => (first..end).map(value).fold(f64::INFINITY, f64::min),
+        Aggregation::Max => (first..end).map(value).fold(f64::NEG_INFINITY, f64::max),
+        Aggregation::Count => n as f64,
+        Aggregation::AbsoluteDiff => value(end - 1) - value(first),
+        Aggregation::RelativeDiff | Aggregation::Percentile(_) | Aggregation::Rate | Aggregation::Delta => return None,
+    };
+    Some(Judgement::of(frame, || Some(result)))
+}

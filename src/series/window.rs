@@ -1,0 +1,115 @@
+//! One window over the times of a series: which points are inside, how well they cover it, and where the chain starts.
+//!
+//! Works on times alone, so that a block of series with common times asks once for all of them.
+
+use crate::model::Nanos;
+
+/// Points looked back at for the sampling interval.
+pub const INTERVAL_POINTS: usize = 16;
+
+/// A window `(at - length, at]` laid over the times of a series. Indices count from the oldest kept point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// First point inside.
+    pub first: usize,
+    /// Behind the last point inside.
+    pub end: usize,
+    /// The point that starts the chain of steps: the baseline, or the first point inside.
+    pub chain: usize,
+    /// How much of the window is covered, sampling interval included.
+    pub covered: Nanos,
+    /// Whether that is enough to judge.
+    pub judged: bool,
+    /// Until when (exclusive) the same points give the same frame, if no point arrives.
+    pub valid_until: Nanos,
+}
+
+impl Frame {
+    /// Number of points inside.
+    #[inline]
+    pub fn points(&self) -> usize {
+        self.end - self.first
+    }
+}
+
+/// The lower median of the gaps between the newest 16 of the first `n` points; `None` when there are fewer than two.
+pub fn sampling_interval(n: usize, time: impl Fn(usize) -> Nanos) -> Option<Nanos> {
+    let points = n.min(INTERVAL_POINTS);
+    if points < 2 {
+        return None;
+    }
+    let mut gaps = [0; INTERVAL_POINTS - 1];
+    let gaps = &mut gaps[..points - 1];
+    let mut newer = time(n - 1);
+    for (k, gap) in gaps.iter_mut().enumerate() {
+        let older = time(n - 2 - k);
+        *gap = newer - older;
+        newer = older;
+    }
+    let middle = (gaps.len() - 1) / 2;
+    Some(*gaps.select_nth_unstable(middle).1)
+}
+
+/// Number of points at or before `at`.
+#[inline]
+pub fn points_until(n: usize, at: Nanos, time: impl Fn(usize) -> Nanos) -> usize {
+    let (mut low, mut high) = (0, n);
+    if n > 0 && time(n - 1) <= at {
+        return n;
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if time(middle) <= at {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Lays a window of `length` that ends at `at` over the first `end` of the points; those are the ones with a time up to
+/// `at`. `next` is the time of the point after them, if there is one.
+pub fn frame(
+    end: usize,
+    time: impl Fn(usize) -> Nanos,
+    interval: Option<Nanos>,
+    next: Option<Nanos>,
+    at: Nanos,
+    length: Nanos,
+    min_coverage: f64,
+) -> Frame {
+    let edge = at - length;
+    let first = points_until(end, edge, &time);
+    let next = next.unwrap_or(Nanos::MAX);
+    if first == end {
+        return Frame { first, end, chain: first, covered: 0, judged: false, valid_until: next };
+    }
+    let (oldest, newest) = (time(first), time(end - 1));
+    let mut valid_until = next.min(oldest.saturating_add(length));
+    let Some(interval) = interval else {
+        return Frame { first, end, chain: first, covered: 0, judged: false, valid_until };
+    };
+    let mut chain = first;
+    let mut begin = oldest;
+    if first > 0 {
+        let before = time(first - 1);
+        if oldest - before <= length / 2 {
+            begin = edge;
+        }
+        let reach = interval.saturating_mul(2);
+        if edge - before <= reach {
+            chain = first - 1;
+            valid_until = valid_until.min(before.saturating_add(reach).saturating_add(length).saturating_add(1));
+        }
+    }
+    let covered = (newest - begin).saturating_add(interval);
+    let needed = min_coverage * length as f64;
+    let judged = covered as f64 >= needed;
+    if judged && begin == edge {
+        // The covered part shrinks with every instant that passes until it is too short.
+        let spare = (covered as f64 - needed) as Nanos;
+        valid_until = valid_until.min(at.saturating_add(spare).max(at + 1));
+    }
+    Frame { first, end, chain, covered, judged, valid_until }
+}

@@ -1,0 +1,191 @@
+//! The scenario language: what is a mistake and where, and that no text does harm.
+
+use foreshock::check::{parse, run};
+use foreshock::event::Problem;
+use proptest::prelude::*;
+
+const GOOD: &str = "\
+scenario: memory grows
+definitions:
+  rss: {rules: [{ruleType: threshold, metricName: metrics.sums.m, aggregation: avg, window: 60000, conditionOperator: '>', conditionValue: 5}]}
+resource: {service.name: shop, service.instance.id: i-1}
+series:
+  - {metric: m, kind: sum, attributes: {type: rss}, values: 0+10x60 _x2 7}
+expect:
+  - {definition: rss, opens: 5m, closes: 12m10s, reason: recovered, severity: 10, entity: shop (i-1), value: 7}
+";
+
+fn problems(text: &str) -> Vec<(u32, u32, &'static str, String)> {
+    let at = |p: &Problem| p.position.map_or((0, 0), |at| (at.line, at.column));
+    parse("x.test.yaml", text).1.iter().map(|p| (at(p).0, at(p).1, p.code, p.path.clone())).collect()
+}
+
+/// The good text with a change has one problem, and it stands where `mark` stands.
+#[track_caller]
+fn complains(from: &str, to: &str, mark: &str, code: &str, path: &str) {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    let before = &text[..text.find(mark).expect("the mark is in the text")];
+    let line = before.lines().count().max(1) as u32 + u32::from(before.ends_with('\n'));
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() as u32 + 1;
+    let got = problems(&text);
+    let got: Vec<_> = got.iter().map(|(l, c, code, path)| (*l, *c, *code, path.as_str())).collect();
+    assert_eq!(got, [(line, column, code, path)], "{text}");
+}
+
+#[test]
+fn a_good_scenario_has_no_problem() {
+    assert_eq!(problems(GOOD), []);
+    let (scenarios, _) = parse("x.test.yaml", GOOD);
+    assert_eq!((scenarios.len(), scenarios[0].name.as_str(), scenarios[0].position.line), (1, "memory grows", 1));
+}
+
+#[test]
+fn mistakes_have_places() {
+    complains("entity: shop", "entiti: shop", "entiti", "unknown-key", "expect[0].entiti");
+    complains("kind: sum", "kind: summ", "summ", "unknown-word", "series[0].kind");
+    complains("kind: sum", "colour: 1, kind: sum", "colour", "unknown-key", "series[0].colour");
+    complains(", values: 0+10x60 _x2 7", "", "{metric: m", "missing-key", "series[0].values");
+    complains("_x2 7", "_y2 7", "_y2", "bad-value", "series[0].values");
+    complains("0+10x60", "0x1000000000", "0x1", "bad-value", "series[0].values");
+    complains("opens: 5m", "opens: 5", "5, closes", "bad-duration", "expect[0].opens");
+    complains("closes: 12m10s", "closes: later", "later", "bad-duration", "expect[0].closes");
+    complains("value: 7}", "value: a}", "a}", "wrong-type", "expect[0].value");
+    complains("kind: sum,", "kind: gauge, monotonic: true,", "true", "unfit-key", "series[0].monotonic");
+    complains("values: 0+10x60 _x2 7", "values: (1 2 3)", "{metric: m", "bad-value", "series[0].values");
+    complains("resource: {", "resource: [", "[service", "not-yaml", "");
+    complains("scenario: memory grows", "scenario: a\nscenario: b", "scenario: b", "not-yaml", "");
+    complains("\nexpect", "\nstart: 2026-01-01\nexpect", "2026", "bad-instant", "start");
+    complains("\nexpect", "\noptions: {step: 0s}\nexpect", "0s}", "bad-step", "options.step");
+    complains("\nexpect", "\ndropped: {lost: 1}\nexpect", "lost", "unknown-key", "dropped.lost");
+    complains("\nexpect", "\ninconclusive: {rss: why}\nexpect", "why", "unknown-word", "inconclusive.rss");
+    let first = GOOD.lines().take(6).collect::<Vec<_>>().join("\n");
+    assert_eq!(problems(&first), [(1, 1, "expects-nothing", "expect".to_string())]);
+    assert_eq!(problems(""), [(1, 1, "no-scenario", String::new())]);
+    assert_eq!(problems(&format!("{GOOD}---\n{GOOD}")), [(10, 1, "duplicate-scenario", "scenario".to_string())]);
+}
+
+#[test]
+fn all_mistakes_are_named_at_once() {
+    let text = GOOD.replace("opens: 5m", "opens: 5").replace("kind: sum", "kind: x").replace("resource:", "ressource:");
+    let codes: Vec<&str> = problems(&text).iter().map(|p| p.2).collect();
+    assert_eq!(codes, ["unknown-key", "unknown-word", "bad-duration"]);
+}
+
+#[test]
+fn a_common_document_is_inherited() {
+    let text =
+        "common: {rules: builtin:python, scope: s}\n---\nscenario: a\nquiet: x\n---\nscenario: b\nquiet: [x, y]\n";
+    let (scenarios, problems) = parse("x.test.yaml", text);
+    assert_eq!((scenarios.len(), problems.len()), (2, 0), "{problems:?}");
+    let wrong = "common: {rule: builtin:python}\n---\nscenario: a\nquiet: x\n";
+    let (_, problems) = parse("x.test.yaml", wrong);
+    assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["unknown-key", "no-rules"]);
+}
+
+#[test]
+fn numbers_keep_their_spelling() {
+    // YAML reads a bare 0x10 as hexadecimal; here it is a zero and ten more.
+    for (values, good) in [("0x10", true), ("5", true), ("1e3", true), ("[1]", false), ("~", false)] {
+        let text = GOOD.replace("0+10x60 _x2 7", values);
+        assert_eq!(problems(&text).is_empty(), good, "{values}: {:?}", problems(&text));
+    }
+}
+
+#[test]
+fn aliases_do_not_grow_a_text() {
+    let mut text = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for (one, two) in ('a'..='h').zip('b'..='i') {
+        let list = vec![format!("*{one}"); 9].join(", ");
+        text.push_str(&format!("{two}: &{two} [{list}]\n"));
+    }
+    assert_eq!(problems(&text).iter().map(|p| p.2).collect::<Vec<_>>(), ["not-yaml"]);
+}
+
+fn never(_: &str) -> Result<Vec<foreshock::event::EventDefinition>, Vec<Problem>> {
+    Ok(Vec::new())
+}
+
+fn scraps() -> impl Strategy<Value = String> {
+    let words = [
+        "scenario: a",
+        "rules: x",
+        "series:",
+        "  - metric: m",
+        "    kind: gauge",
+        "    values: 0x10 _x3",
+        "    values: (1 2)x3",
+        "    kind: histogram",
+        "    bounds: [1]",
+        "expect:",
+        "  - {definition: d, opens: 1m}",
+        "quiet: [a]",
+        "---",
+        "common:",
+        "  rules: b",
+        "&a",
+        "*a",
+        "<<: *a",
+        "    interval: 1s",
+        "    starts-at: 400days",
+        "start: 1970-01-01T00:00:00Z",
+        "until: 1h",
+        "    values: -Infx3 NaN 1e308+1e308x5",
+        "    at: 5s",
+        "    late-by: 400days",
+        "[[[[",
+        "}",
+        "\t",
+        "!!str",
+        "    temporality: delta",
+        "    scale: -20",
+        "    kind: exponential-histogram",
+        "    offset: 2147483647",
+        "|",
+        ">",
+    ];
+    prop::collection::vec(
+        prop_oneof![5 => prop::sample::select(words.to_vec()).prop_map(str::to_string), 1 => any::<String>()],
+        0..20,
+    )
+    .prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics(text in prop_oneof![any::<String>(), scraps()]) {
+        let (scenarios, problems) = parse("x", &text);
+        prop_assert!(!scenarios.is_empty() || !problems.is_empty());
+        for scenario in &scenarios {
+            let _ = run(scenario, &never);
+        }
+    }
+
+    #[test]
+    fn changed_texts_do_not_panic(at in 0..GOOD.len(), with in any::<char>(), cut in 0..4usize) {
+        let mut chars: Vec<char> = GOOD.chars().collect();
+        let end = (at + cut).min(chars.len());
+        chars.splice(at..end, [with]);
+        let (scenarios, _) = parse("x", &chars.into_iter().collect::<String>());
+        for scenario in &scenarios {
+            let _ = run(scenario, &never);
+        }
+    }
+}
+
+#[test]
+fn reading_takes_linear_time() {
+    let many =
+        |n: usize| -> String { (0..n).map(|i| format!("---\n{}", GOOD.replace("memory", &format!("m{i}")))).collect() };
+    let time = |text: &str| {
+        let begin = std::time::Instant::now();
+        assert!(parse("x", text).1.is_empty());
+        begin.elapsed().as_secs_f64()
+    };
+    let (small, large) = (many(50), many(500));
+    time(&small);
+    let (one, ten) = ((0..5).map(|_| time(&small)).fold(f64::MAX, f64::min), time(&large));
+    assert!(ten < one * 40.0, "10 times the text took {} times as long", ten / one);
+}
