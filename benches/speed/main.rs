@@ -119,7 +119,7 @@ fn compressed(table: &mut Table, plan: Plan) {
 /// The client's default interval: beside the main case, without a bar.
 fn minutes(table: &mut Table, plan: Plan) {
     let shape = Shape { entities: plan.entities, interval_s: 60, points_per_request: 8000 };
-    let input = Input::generate(shape, (plan.steps / 2).max(1), Form::Protobuf);
+    let input = Input::generate(shape, (plan.steps / 2).max(20), Form::Protobuf);
     let mut contenders = [
         Contender::new("walk only", || paths::walk(&input)),
         Contender::new("replay", || paths::replay(&input.recording, input.points)),
@@ -131,7 +131,7 @@ fn minutes(table: &mut Table, plan: Plan) {
 /// Lines of OTLP/JSON, as the Collector's file exporter writes them.
 fn json(table: &mut Table, plan: Plan) {
     let shape = Shape { entities: plan.entities, interval_s: 10, points_per_request: 1000 };
-    let input = Input::generate(shape, (plan.steps * 3 / 10).max(1), Form::Json);
+    let input = Input::generate(shape, (plan.steps * 3 / 10).max(70), Form::Json);
     let mut contenders = [
         Contender::new("serde_json to prost types", || paths::serde(&input)),
         Contender::new("replay", || paths::replay(&input.recording, input.points)),

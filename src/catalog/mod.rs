@@ -139,6 +139,9 @@ pub struct Trap {
     /// Only rules with this aggregation.
     #[serde(default)]
     pub aggregation: Option<String>,
+    /// Only when this metric arrives as well.
+    #[serde(default)]
+    pub beside: Option<String>,
     /// True for what is good to know but seldom decides.
     #[serde(default)]
     pub verbose: bool,
@@ -272,4 +275,87 @@ pub enum Relation {
     Older,
     /// Another interpreter uses the other name.
     OtherInterpreter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_catalog_is_read_and_consistent() {
+        let catalog = Catalog::parse(PYTHON).expect("rules/catalog/python.json is a catalog");
+        assert!(catalog.metrics.len() > 30 && catalog.newest >= Release(66));
+        for (i, metric) in catalog.metrics.iter().enumerate() {
+            let name = &metric.name;
+            assert!(catalog.metrics.iter().skip(i + 1).all(|other| other.name != *name), "{name} is there twice");
+            assert!(metric.from.is_none_or(|from| metric.to.is_none_or(|to| from <= to)), "{name}: from after to");
+            assert!(metric.from.is_none_or(|from| from <= catalog.newest), "{name}: from after the newest release");
+            assert_eq!(
+                metric.to.is_some(),
+                metric.renamed_to.is_some(),
+                "{name}: ended without a new name, or reverse"
+            );
+            assert!(metric.kind == KnownKind::Sum || !metric.monotonic, "{name}: only sums are monotonic");
+            for other in metric.successors.iter().chain(&metric.renamed_to) {
+                let other = catalog.metric(other).unwrap_or_else(|| panic!("{name} names {other}, which is not there"));
+                assert!(other.from > metric.from, "{name}: {} is not newer", other.name);
+            }
+            for trap in &metric.traps {
+                assert!(trap.beside.as_deref().is_none_or(|other| catalog.metric(other).is_some()), "{name}: beside");
+                let text = &trap.text;
+                assert!(text.ends_with('.') && text.len() < 330, "{name}: `{text}` is no short sentence");
+                assert!(trap.from.is_none_or(|from| trap.to.is_none_or(|to| from <= to)), "{name}: `{text}`");
+                for (key, value) in &trap.attributes {
+                    let known = metric.attributes.get(key).unwrap_or_else(|| panic!("{name} has no attribute {key}"));
+                    assert!(known.is_empty() || known.contains(value), "{name}: {key} is never {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_newer_file_says_more_is_ignored() {
+        let text = r#"{"client":"c","scope":"s","newest":"0.70b0","later":1,
+            "metrics":[{"name":"m","kind":"sum","later":{}}]}"#;
+        let catalog = Catalog::parse(text).expect("unknown keys are ignored");
+        assert!(catalog.metric("m").is_some_and(|metric| !metric.monotonic && metric.quantity == Quantity::Number));
+        assert!(Catalog::parse(r#"{"client":"c","scope":"s","newest":"seventy","metrics":[]}"#).is_err());
+    }
+
+    #[test]
+    fn other_names_lead_both_ways() {
+        let names = |name: &str| -> Vec<(String, Relation)> {
+            let others = python().other_names(name);
+            others.iter().map(|other| (other.name.to_string(), other.relation)).collect()
+        };
+        let old = names("runtime.cpython.memory");
+        assert_eq!(old, [("process.runtime.cpython.memory".to_string(), Relation::Newer)]);
+        let middle = names("process.runtime.cpython.memory");
+        assert!(middle.contains(&("runtime.cpython.memory".to_string(), Relation::Older)));
+        assert!(middle.contains(&("process.memory.usage".to_string(), Relation::Newer)));
+        assert!(middle.contains(&("process.runtime.pypy.memory".to_string(), Relation::OtherInterpreter)));
+        assert!(
+            names("process.memory.usage").contains(&("process.runtime.cpython.memory".to_string(), Relation::Older))
+        );
+        assert!(names("no.such.metric").is_empty());
+    }
+
+    #[test]
+    fn traps_know_their_releases_and_series() {
+        let cpu = python()
+            .metric_of_path("opentelemetry.instrumentation.system_metrics/process.runtime.cpython.cpu.utilization");
+        let cpu = cpu.expect("known with its scope");
+        let texts = |version: &str| -> Vec<&str> {
+            let release = Release::parse(version);
+            cpu.traps.iter().filter(|trap| trap.concerns(release)).map(|trap| trap.text.as_str()).collect()
+        };
+        assert!(texts("0.46b0").iter().any(|text| text.contains("percentage")));
+        assert!(!texts("0.51b0").iter().any(|text| text.contains("percentage") || text.contains("noise")));
+        assert!(texts("0.66b2").iter().any(|text| text.contains("noise")));
+        assert_eq!(texts("1.2.3").len(), cpu.traps.len());
+        let memory = python().metric("process.runtime.cpython.memory").expect("known");
+        let vms = memory.traps.iter().find(|trap| !trap.attributes.is_empty()).expect("a trap of one series");
+        let of = |value: &str| Attributes::new(vec![("type".into(), crate::model::Value::String(value.into()))]);
+        assert!(vms.concerns_series(&of("vms")) && !vms.concerns_series(&of("rss")));
+    }
 }

@@ -17,7 +17,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, mut command: Command) -> Result<ExitStatus, CliError> {
     let mut script = Vec::new();
     generate(args.shell, &mut command, "foreshock", &mut script);
-    Output::open(None)?.write(|out| std::io::Write::write_all(out, &script))?;
+    Output::open(None)?.write_with(|out| std::io::Write::write_all(out, &script))?;
     Ok(ExitStatus::Passed)
 }
 
@@ -26,7 +26,7 @@ pub(super) fn man(mut command: Command) -> Result<ExitStatus, CliError> {
     command.build();
     let mut page = Vec::new();
     let mut output = Output::open(None)?;
-    output.write(|out| {
+    output.write_with(|out| {
         clap_mangen::Man::new(command.clone()).render(&mut page)?;
         for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
             clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;

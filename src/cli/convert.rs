@@ -2,13 +2,178 @@
 
 use super::error::CliError;
 use super::exit::ExitStatus;
-use super::output::Terminal;
+use super::output::{Output, Terminal};
+use super::recordings::{Recordings, RecordingsArgs};
+use crate::engine::Input;
+use crate::model::{MINUTE, Nanos};
+use crate::recording::{Compression, Cut, Format, Pattern, WriteError, Writer, cut};
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    recordings: RecordingsArgs,
+    /// Where the recording goes; `-` is standard output
+    #[arg(short, long, value_name = "FILE", required = true)]
+    output: PathBuf,
+    /// Leaves out points before this instant
+    #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
+    from: Option<Moment>,
+    /// Leaves out points after this instant; both as 2026-11-22T06:50:00Z, as a time of the first day (06:50:00, UTC),
+    /// or counted from the start of the recording (+5m)
+    #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
+    to: Option<Moment>,
+    /// Keeps only this service.name; `*` stands for any text; repeatable
+    #[arg(long, value_name = "NAME", help_heading = "Cut")]
+    service: Vec<String>,
+    /// Keeps only metrics of this name; `*` stands for any text; repeatable
+    #[arg(long, value_name = "NAME", help_heading = "Cut")]
+    metric: Vec<String>,
+    /// Form of the recording; proto and jsonl are compressed when the file name ends with .gz or .zst
+    #[arg(long, value_name = "FORM", default_value = "own")]
+    form: Form,
+}
 
-/// Runs the command.
-pub(super) fn run(_args: Args, _terminal: &Terminal) -> Result<ExitStatus, CliError> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Our own: keeps the instants of arrival; zstd
+    Own,
+    /// Our own, not compressed
+    OwnRaw,
+    /// Length-prefixed protobuf, as the Collector's file exporter writes it
+    Proto,
+    /// A JSON object a line, as the Collector's file exporter writes it
+    Jsonl,
+}
+
+impl Form {
+    fn resolve(self, output: &Path) -> (Format, Compression) {
+        let by_name = match output.extension().and_then(|extension| extension.to_str()) {
+            Some("gz") => Compression::Gzip,
+            Some("zst") => Compression::Zstd,
+            _ => Compression::None,
+        };
+        match self {
+            Form::Own => (Format::Own, Compression::Zstd),
+            Form::OwnRaw => (Format::Own, Compression::None),
+            Form::Proto => (Format::Protobuf, by_name),
+            Form::Jsonl => (Format::JsonLines, by_name),
+        }
+    }
+}
+
+/// An instant as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// An instant.
+    At(Nanos),
+    /// A span after the start of the recording.
+    After(Nanos),
+    /// A time of the day on which the recording starts.
+    Today(Nanos),
+}
+
+impl Moment {
+    fn resolve(self, start: Nanos) -> Nanos {
+        match self {
+            Moment::At(at) => at,
+            Moment::After(span) => start.saturating_add(span),
+            Moment::Today(time) => start - start.rem_euclid(DAY) + time,
+        }
+    }
+}
+
+const DAY: Nanos = 24 * 60 * MINUTE;
+
+fn moment(text: &str) -> Result<Moment, String> {
+    let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).map_err(|_| "too far away".to_string());
+    if let Some(span) = text.strip_prefix('+') {
+        let span = humantime::parse_duration(span).map_err(|error| format!("{error}; write +5m or +90s"))?;
+        return Ok(Moment::After(nanos(span)?));
+    }
+    let since_epoch = |text: &str| humantime::parse_rfc3339_weak(text).ok()?.duration_since(UNIX_EPOCH).ok();
+    match (since_epoch(text), since_epoch(&format!("1970-01-01 {text}"))) {
+        (Some(at), _) => Ok(Moment::At(nanos(at)?)),
+        (None, Some(time)) => Ok(Moment::Today(nanos(time)?)),
+        (None, None) => Err("write 2026-11-22T06:50:00Z, 06:50:00 or +5m".into()),
+    }
+}
+
+/// Runs the command. Damage of the input is exit code 4, as is an output without a point: it lacks what was asked for.
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    args.recordings.keep_apart(&args.output)?;
+    let (format, compression) = args.form.resolve(&args.output);
+    let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    let head = recordings.head();
+    let output = Output::open(Some(&args.output))?;
+    let to = output.name().to_string();
+    let failed = |source: WriteError| CliError::Convert { to: to.clone(), source };
+    let mut writer = Writer::new(output, format, compression).map_err(failed)?;
+    if let Some(head) = head {
+        writer.set_head(head).map_err(failed)?;
+    }
+    let mut cutting = Cutting::new(&args);
+    while let Some(arrival) = recordings.next() {
+        cutting.pass(arrival, &mut writer).map_err(failed)?;
+    }
+    writer.finish().map_err(failed)?;
+    recordings.damage().iter().for_each(|sentence| terminal.warn(sentence));
+    terminal.note(&format!("{} written to {to}, {} left out", bodies(cutting.kept), bodies(cutting.left_out)));
+    if cutting.kept == 0 || recordings.is_damaged() {
+        let why = if cutting.kept == 0 { "nothing was written" } else { "a recording is damaged" };
+        terminal.note(&format!("exit code {}: {why}", ExitStatus::Inconclusive.code()));
+        return Ok(ExitStatus::Inconclusive);
+    }
     Ok(ExitStatus::Passed)
+}
+
+fn bodies(n: u64) -> String {
+    if n == 1 { "1 body".to_string() } else { format!("{n} bodies") }
+}
+
+/// Takes arrivals to a writer, without what is cut.
+struct Cutting {
+    from: Option<Moment>,
+    to: Option<Moment>,
+    cut: Cut,
+    started: bool,
+    body: Vec<u8>,
+    kept: u64,
+    left_out: u64,
+}
+
+impl Cutting {
+    fn new(args: &Args) -> Self {
+        let patterns = |names: &[String]| names.iter().map(Pattern::new).collect();
+        let services = patterns(&args.service);
+        let cut = Cut { services, metrics: patterns(&args.metric), ..Cut::default() };
+        Cutting { from: args.from, to: args.to, cut, started: false, body: Vec::new(), kept: 0, left_out: 0 }
+    }
+
+    /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the grid that is
+    /// judged ends where it did; outside the time that is kept it goes, too.
+    fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<Output>) -> Result<(), WriteError> {
+        if let Some(start) = arrival.at.filter(|_| !self.started) {
+            self.started = true;
+            self.cut.from = self.from.map(|from| from.resolve(start));
+            self.cut.to = self.to.map(|to| to.resolve(start));
+        }
+        let is_outside =
+            |at: Nanos| self.cut.from.is_some_and(|from| at < from) || self.cut.to.is_some_and(|to| at > to);
+        if let Some(batch) = arrival.batch {
+            self.body.clear();
+            if cut(&batch.body, arrival.at, &self.cut, &mut self.body)? {
+                self.kept += 1;
+                return writer.append(arrival.at, &self.body);
+            }
+            self.left_out += 1;
+        }
+        match arrival.at {
+            Some(at) if !is_outside(at) => writer.tick(at),
+            Some(_) | None => Ok(()),
+        }
+    }
 }

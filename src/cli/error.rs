@@ -1,6 +1,7 @@
 //! Why a command stopped before its end: which file, where, and what to do.
 
 use super::exit::ExitStatus;
+use crate::recording::{OpenError, WriteError};
 
 use std::io;
 
@@ -57,6 +58,23 @@ pub enum CliError {
         /// What is wrong with it.
         message: String,
     },
+    /// A recording could not be opened.
+    #[error("cannot read the recording {0}")]
+    Recording(#[from] OpenError),
+    /// A recording could not be written.
+    #[error("cannot write the recording {to}: {source}")]
+    Convert {
+        /// A file, or standard output.
+        to: String,
+        /// What went wrong.
+        source: WriteError,
+    },
+    /// The output would overwrite an input.
+    #[error("{path} is an input as well: name another file for the output")]
+    SameFile {
+        /// The file.
+        path: String,
+    },
     /// Standard input was named more than once.
     #[error("`-` (standard input) can be read only once")]
     StdinTwice,
@@ -66,14 +84,21 @@ impl CliError {
     /// The status to end with.
     pub fn status(&self) -> ExitStatus {
         match self {
-            CliError::Output { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Passed,
+            CliError::Output { source, .. } | CliError::Convert { source: WriteError::Io(source), .. }
+                if source.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                ExitStatus::Passed
+            }
             CliError::Output { .. }
+            | CliError::Convert { .. }
+            | CliError::SameFile { .. }
             | CliError::Rules { .. }
             | CliError::TooDeep { .. }
             | CliError::NoBuiltin { .. }
             | CliError::NoDefinition { .. }
             | CliError::BrokenRules { .. }
             | CliError::Set { .. }
+            | CliError::Recording(_)
             | CliError::StdinTwice => ExitStatus::CouldNotRun,
         }
     }

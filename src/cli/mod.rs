@@ -3,7 +3,6 @@
 //! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables of our own.
 
-mod builtin;
 mod completions;
 mod convert;
 mod error;

@@ -59,7 +59,7 @@ impl Terminal {
 
     /// Whether a progress bar makes sense.
     pub(super) fn shows_progress(self) -> bool {
-        !self.quiet && io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+        !self.quiet && io::stderr().is_terminal()
     }
 
     /// Prints why the command stops.
@@ -101,12 +101,27 @@ impl Output {
         }
     }
 
+    /// The file, or standard output.
+    pub(super) fn name(&self) -> &str {
+        &self.to
+    }
+
     /// Writes with `write`, and flushes.
-    pub(super) fn write(
+    pub(super) fn write_with(
         &mut self,
         write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> io::Result<()>,
     ) -> Result<(), CliError> {
         let result = write(&mut self.inner).and_then(|()| self.inner.flush());
         result.map_err(|source| CliError::Output { to: self.to.clone(), source })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }

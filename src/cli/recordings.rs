@@ -1,9 +1,17 @@
 //! Opens recordings: files or standard input, with a progress bar for whoever watches.
+//!
+//! What is wrong with a recording is collected by the reader and shown at the end, so that one place decides what it means
+//! for the exit code: a torn tail is said and no more, any other damage makes the answer inconclusive.
 
 use super::error::CliError;
 use super::output::Terminal;
 use crate::engine::Input;
-use std::path::PathBuf;
+use crate::model::Batch;
+use crate::recording::{DamageKind, OpenError, Reader, Source};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// The recordings of a command.
 #[derive(Debug, clap::Args)]
@@ -13,24 +21,112 @@ pub(super) struct RecordingsArgs {
     files: Vec<PathBuf>,
 }
 
+impl RecordingsArgs {
+    /// Refuses an output that is one of the recordings, before it is emptied.
+    pub(super) fn keep_apart(&self, output: &Path) -> Result<(), CliError> {
+        let Ok(target) = output.canonicalize() else { return Ok(()) };
+        let is_same = |file: &PathBuf| !is_stdin(file) && file.canonicalize().is_ok_and(|file| file == target);
+        if target.is_file() && self.files.iter().any(is_same) {
+            return Err(CliError::SameFile { path: output.display().to_string() });
+        }
+        Ok(())
+    }
+}
+
+/// Opened recordings.
 pub(super) struct Recordings {
+    reader: Reader,
+    batch: Batch,
     names: Vec<String>,
+    progress: ProgressBar,
 }
 
 impl Recordings {
-    pub(super) fn open(args: &RecordingsArgs, _terminal: &Terminal) -> Result<Self, CliError> {
-        Ok(Recordings { names: args.files.iter().map(|file| file.display().to_string()).collect() })
+    pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self, CliError> {
+        if args.files.iter().filter(|file| is_stdin(file)).count() > 1 {
+            return Err(CliError::StdinTwice);
+        }
+        let sources: Result<Vec<Source>, CliError> = args.files.iter().map(|file| source(file)).collect();
+        let sources = sources?;
+        let names = sources.iter().map(|source| source.name.clone()).collect();
+        let reader = Reader::open(sources)?;
+        let progress = if terminal.shows_progress() { bar(reader.bytes_total()) } else { ProgressBar::hidden() };
+        Ok(Recordings { reader, batch: Batch::default(), names, progress })
     }
+
+    /// The next arrival or tick.
     pub(super) fn next(&mut self) -> Option<Input<'_>> {
-        None
+        let Some(arrival) = self.reader.next(&mut self.batch) else {
+            self.progress.finish_and_clear();
+            return None;
+        };
+        self.progress.set_position(self.reader.bytes_read());
+        Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
     }
+
+    /// The head of the first recording that has one.
+    pub(super) fn head(&self) -> Option<String> {
+        self.reader.head().map(str::to_string)
+    }
+
+    /// What is wrong, one sentence each.
     pub(super) fn damage(&self) -> Vec<String> {
-        Vec::new()
+        let mut sentences: Vec<String> = self.reader.damages().map(ToString::to_string).collect();
+        let kept = self.reader.damages().filter(|damage| damage.kind == DamageKind::Damage).count() as u64;
+        if self.reader.damage_count() > kept {
+            sentences.push(format!("and {} more", self.reader.damage_count() - kept));
+        }
+        sentences
     }
+
+    /// Whether something is missing that was once there.
     pub(super) fn is_damaged(&self) -> bool {
-        false
+        self.reader.damage_count() > 0
     }
+
+    /// The names of the recordings.
     pub(super) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Form, compression and name of each recording, for whoever asks.
+    pub(super) fn forms(&self) -> Vec<String> {
+        let word = |compression| match compression {
+            crate::recording::Compression::None => "",
+            crate::recording::Compression::Gzip => ", gzip",
+            crate::recording::Compression::Zstd => ", zstd",
+        };
+        self.reader.files().map(|file| format!("{}{}", file.form.as_str(), word(file.compression))).collect()
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn source(path: &Path) -> Result<Source, CliError> {
+    if is_stdin(path) {
+        return Ok(Source { name: "standard input".into(), size: None, reader: Box::new(io::stdin()) });
+    }
+    let name = path.display().to_string();
+    let failed = |source: io::Error| CliError::Recording(OpenError::Io { file: name.clone(), source });
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name the files in it")));
+    }
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok(Source { name, size, reader: Box::new(file) })
+}
+
+fn bar(total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total), "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
+        None => (ProgressBar::no_length(), "{spinner} {bytes} {bytes_per_sec}"),
+    };
+    // The templates are constants; one that is wrong leaves the default look.
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }

@@ -69,25 +69,32 @@ enum FailOn {
 }
 
 impl Gate {
-    /// The status a report deserves. A failed gate wins; damage and `--strict` stand whatever `--allow-no-data` says,
-    /// because that option is about inputs that are complete and hold nothing to judge.
-    fn status(&self, report: &Report, damaged: bool) -> ExitStatus {
-        let limit = match self.fail_on {
-            FailOn::Never => i64::MAX,
-            FailOn::Warning => 5,
-            FailOn::Critical => 10,
+    /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
+    /// `--allow-no-data` says, because that option is about inputs that are complete and hold nothing to judge.
+    fn status(&self, report: &Report, damaged: bool) -> (ExitStatus, &'static str) {
+        let (limit, failed) = match self.fail_on {
+            FailOn::Never => (i64::MAX, ""),
+            FailOn::Warning => (5, "an event at or above --fail-on warning"),
+            FailOn::Critical => (10, "an event at or above --fail-on critical"),
         };
         if self.fail_on != FailOn::Never && report.events.iter().any(|event| event.severity >= limit) {
-            return ExitStatus::Failed;
+            return (ExitStatus::Failed, failed);
         }
         let has = |wanted: fn(&Verdict) -> bool| report.definitions.iter().any(|d| wanted(&d.verdict));
-        let judged = has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet));
-        let inconclusive = has(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
-        let no_data = report.counts.points == 0 || !judged;
-        if damaged || (self.strict && inconclusive) || (no_data && !self.allow_no_data) {
-            return ExitStatus::Inconclusive;
-        }
-        ExitStatus::Passed
+        let why = if damaged {
+            "a recording is damaged"
+        } else if self.strict && has(|verdict| matches!(verdict, Verdict::Inconclusive(_))) {
+            "a definition is inconclusive, and --strict was given"
+        } else if self.allow_no_data {
+            return (ExitStatus::Passed, "");
+        } else if report.counts.points == 0 {
+            "no point arrived (--allow-no-data makes this a pass)"
+        } else if !has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)) {
+            "no definition could be judged (--allow-no-data makes this a pass)"
+        } else {
+            return (ExitStatus::Passed, "");
+        };
+        (ExitStatus::Inconclusive, why)
     }
 }
 
@@ -95,10 +102,13 @@ impl Gate {
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let definitions = args.rules.load(terminal)?;
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    if let Some(output) = &args.output {
+        args.recordings.keep_apart(output)?;
+    }
     let mut output = Output::open(args.output.as_deref())?;
     let mut engine = Engine::new(definitions, args.judging.resolve());
     let clients = judge(&mut engine, &mut recordings, |engine, transitions| match args.format {
-        Format::Jsonl => output.write(|out| {
+        Format::Jsonl => output.write_with(|out| {
             for transition in transitions.drain(..) {
                 render::json::event(out, engine.definitions(), &transition.event)?;
                 out.write_all(b"\n")?;
@@ -123,9 +133,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
                 detail: terminal.detail,
             };
             let style = terminal.answer_style(args.output.as_deref());
-            output.write(|out| render::text::replay(out, &replay, style))?;
+            output.write_with(|out| render::text::replay(out, &replay, style))?;
         }
-        Format::Json => output.write(|out| render::json::document(out, engine.definitions(), &report))?,
+        Format::Json => output.write_with(|out| render::json::document(out, engine.definitions(), &report))?,
         Format::Jsonl => {}
     }
     if args.format != Format::Text {
@@ -134,7 +144,11 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
             terminal.note(&render::text::verdict(&report));
         }
     }
-    Ok(args.gate.status(&report, recordings.is_damaged()))
+    let (status, why) = args.gate.status(&report, recordings.is_damaged());
+    if status != ExitStatus::Passed {
+        terminal.note(&format!("exit code {}: {why}", status.code()));
+    }
+    Ok(status)
 }
 
 /// Feeds the engine. `emit` gets what each arrival brought about.

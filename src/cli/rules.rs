@@ -3,10 +3,9 @@
 //! A folder is read recursively in the order of its names; of a folder with an `events` folder only that. Nothing is judged
 //! when a rule has an error.
 
-use super::builtin;
 use super::error::CliError;
 use super::output::Terminal;
-use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, load};
+use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load};
 use crate::render;
 use crate::render::text::Detail;
 use std::collections::BTreeMap;
@@ -54,13 +53,12 @@ impl RulesArgs {
 
     fn sources(&self) -> Result<Vec<Source>, CliError> {
         if self.rules.is_empty() {
-            return Ok(builtin::python());
+            return Ok(builtin());
         }
         let mut sources = Vec::new();
         for path in &self.rules {
             match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
-                Some("python") => sources.extend(builtin::python()),
-                Some(name) => return Err(CliError::NoBuiltin { name: name.to_string() }),
+                Some(name) => sources.extend(package(name)?),
                 None => collect(path, 0, &mut sources)?,
             }
         }
@@ -85,6 +83,13 @@ impl RulesArgs {
             terminal.warn(&format!("--param {name}: no rule has a placeholder {{{{{name}}}}}"));
         }
     }
+}
+
+/// The files of a built-in package.
+fn package(name: &str) -> Result<Vec<Source>, CliError> {
+    let prefix = format!("builtin:{name}/");
+    let files: Vec<Source> = builtin().into_iter().filter(|source| source.path.starts_with(&prefix)).collect();
+    if files.is_empty() { Err(CliError::NoBuiltin { name: name.to_string() }) } else { Ok(files) }
 }
 
 /// Reads a file, or the files of a folder in the order of their names.

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -36,8 +36,6 @@ pub(super) struct Intake {
     entity_by_identity: HashMap<u64, Vec<u32>, RandomState>,
     pub matched_series: Vec<u64>,
     pub matched_by_rule: Vec<u64>,
-    pub negative_deltas: Vec<Arc<MetricIdentity>>,
-    negative_seen: HashSet<SeriesId, RandomState>,
 }
 
 /// One resource.
@@ -68,12 +66,6 @@ pub(super) struct Entity {
 pub(super) struct Group {
     pub rule: u32,
     pub members: Vec<SeriesId>,
-}
-
-/// A value that passed the checks.
-enum Checked {
-    Number(f64),
-    Histogram(Histogram),
 }
 
 impl Engine {
@@ -120,16 +112,11 @@ impl Engine {
         let mut begun = false;
         for p in points {
             let time = if arrival { at.unwrap_or(0) } else { p.time };
-            let value = match p.value {
-                PointValue::Number(v) if v.is_finite() => Checked::Number(v),
-                _ => match check_value(batch, p, metric.kind) {
-                    Ok(value) => value,
-                    Err(reason) => {
-                        self.drop_point(reason);
-                        continue;
-                    }
-                },
-            };
+            let finite = matches!(p.value, PointValue::Number(v) if v.is_finite());
+            if !finite && let Err(reason) = check_value(batch, p, metric.kind) {
+                self.drop_point(reason);
+                continue;
+            }
             if time == 0 {
                 self.drop_point(DropReason::NoTime);
                 continue;
@@ -147,65 +134,67 @@ impl Engine {
                     }
                 }
             }
-            let Some((report, newest)) = reading else { continue };
+            let (Some((report, newest)), Some(at)) = (reading.as_mut(), at) else { continue };
             if !begun {
                 begun = true;
                 self.store.metric(report, &metric_bytes(batch, metric), || otlp::metric(batch, metric));
             }
             let bytes = batch.bytes(p.attributes);
-            let (series, plan) = match self.store.point(report, bytes, || otlp::attributes(bytes).ok()) {
-                Found::Known(series, plan) => (series, plan),
-                Found::New(key) => self.new_series(report, key),
-                Found::Unreadable => {
-                    self.drop_point(DropReason::Malformed);
-                    continue;
+            if let PointValue::Number(value) = p.value
+                && let Some(kept) = self.store.take_as_before(report, bytes, (time, p.start, value), at)
+            {
+                *newest = (*newest).max(time);
+                if let Err(reason) = kept {
+                    self.drop_point(reason.into());
                 }
-            };
-            *newest = (*newest).max(time);
-            if plan == UNSELECTED {
                 continue;
             }
-            self.keep(series, plan, time, p.start, value);
+            if let Err(reason) = self.take_the_long_way(batch, report, p, time, at) {
+                self.drop_point(reason);
+                if reason == DropReason::Malformed {
+                    continue;
+                }
+            }
+            *newest = (*newest).max(time);
         }
     }
 
-    #[inline]
-    fn keep(&mut self, series: SeriesId, plan: u32, time: Nanos, start: Nanos, value: Checked) {
-        let Some(at) = self.at else { return };
-        if time <= at - self.selection.plans[plan as usize].longest {
-            return self.drop_point(DropReason::TooLate);
-        }
-        let kept = match value {
-            Checked::Number(value) => {
-                if value < 0.0 {
-                    self.note_negative(series);
-                }
-                self.store.insert_number(series, time, start, value, at)
-            }
-            Checked::Histogram(histogram) => self.store.insert_histogram(series, time, start, histogram, at),
+    /// Takes in a point whose place is not known beforehand: a new series or layout, a histogram, delta sums.
+    #[inline(never)]
+    fn take_the_long_way(
+        &mut self,
+        batch: &Batch,
+        report: &mut Report,
+        p: &PointSpan,
+        time: Nanos,
+        at: Nanos,
+    ) -> Result<(), DropReason> {
+        let bytes = batch.bytes(p.attributes);
+        let (series, plan) = match self.store.point(report, bytes, || otlp::attributes(bytes).ok()) {
+            Found::Known(series, plan) => (series, plan),
+            Found::New(key) => self.new_series(report, key),
+            Found::Unreadable => return Err(DropReason::Malformed),
         };
-        match kept {
-            Ok(()) => {}
-            Err(NotKept::Duplicate) => self.drop_point(DropReason::Duplicate),
-            Err(NotKept::TooDense) => self.drop_point(DropReason::TooDense),
+        if plan == UNSELECTED {
+            return Ok(());
         }
+        if time <= at - self.selection.plans[plan as usize].longest {
+            return Err(DropReason::TooLate);
+        }
+        let kept = match p.value {
+            PointValue::Number(value) => self.store.insert_number(report, series, (time, p.start, value), at),
+            PointValue::Histogram(raw) => {
+                let exponential = self.store.metric_of(series).kind == Kind::ExponentialHistogram;
+                let histogram = otlp::histogram(batch.bytes(raw), exponential).map_err(|_| DropReason::Malformed)?;
+                self.store.insert_histogram(series, time, p.start, histogram, at)
+            }
+            PointValue::None | PointValue::Summary => Ok(()),
+        };
+        kept.map_err(DropReason::from)
     }
 
     fn drop_point(&mut self, reason: DropReason) {
         self.intake.counts.dropped[reason as usize] += 1;
-    }
-
-    /// Names the metric of a monotonic delta sum that sends a negative value, once a series.
-    #[cold]
-    fn note_negative(&mut self, series: SeriesId) {
-        let metric = self.store.metric_of(series);
-        let monotonic_delta = metric.monotonic && metric.temporality == crate::model::Temporality::Delta;
-        if monotonic_delta && self.intake.negative_seen.insert(series) {
-            let named = &mut self.intake.negative_deltas;
-            if !named.iter().any(|m| Arc::ptr_eq(m, metric)) {
-                named.push(metric.clone());
-            }
-        }
     }
 
     /// The number of a resource; `None` when its bytes cannot be read.
@@ -278,7 +267,7 @@ impl Engine {
     }
 
     #[cold]
-    fn new_series(&mut self, report: &Report, key: u32) -> (SeriesId, u32) {
+    fn new_series(&mut self, report: &mut Report, key: u32) -> (SeriesId, u32) {
         let class = self.intake.resources[report.resource() as usize].class;
         let (metric, attributes) = (self.store.key_metric(key).clone(), self.store.key_attributes(key).clone());
         let plan = self.selection.plan(&self.definitions, class, key, &metric, &attributes);
@@ -314,6 +303,15 @@ impl Engine {
     }
 }
 
+impl From<NotKept> for DropReason {
+    fn from(reason: NotKept) -> Self {
+        match reason {
+            NotKept::Duplicate => DropReason::Duplicate,
+            NotKept::TooDense => DropReason::TooDense,
+        }
+    }
+}
+
 impl Resource {
     /// The kept bytes when they are the same, so that they are not kept twice.
     fn raw_or(&self, raw: &[u8]) -> Arc<[u8]> {
@@ -334,11 +332,11 @@ fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
 
 /// The checks on the value alone.
 #[cold]
-fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<Checked, DropReason> {
+fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
     match point.value {
         PointValue::None => Err(DropReason::NoRecordedValue),
         PointValue::Summary => Err(DropReason::Summary),
-        PointValue::Number(v) if v.is_finite() => Ok(Checked::Number(v)),
+        PointValue::Number(v) if v.is_finite() => Ok(()),
         PointValue::Number(_) => Err(DropReason::NotFinite),
         PointValue::Histogram(raw) => {
             let Ok(histogram) = otlp::histogram(batch.bytes(raw), kind == Kind::ExponentialHistogram) else {
@@ -352,7 +350,7 @@ fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<Checked, 
                 Buckets::Explicit { bounds, counts } if !counts.is_empty() && counts.len() != bounds.len() + 1 => {
                     Err(DropReason::Malformed)
                 }
-                _ => Ok(Checked::Histogram(histogram)),
+                _ => Ok(()),
             }
         }
     }

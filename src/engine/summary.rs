@@ -27,7 +27,7 @@ impl Engine {
             counts: self.intake.counts.clone(),
             coverage,
             several_writers: self.several_writers(),
-            negative_deltas: self.intake.negative_deltas.clone(),
+            negative_deltas: self.negative_deltas(),
             metrics: self.metrics(),
         }
     }
@@ -86,6 +86,17 @@ impl Engine {
                 }
             })
             .collect()
+    }
+
+    fn negative_deltas(&self) -> Vec<Arc<MetricIdentity>> {
+        let mut named: Vec<Arc<MetricIdentity>> = Vec::new();
+        for series in self.store.series_ids().filter(|&series| self.store.has_negative_delta(series)) {
+            let metric = self.store.metric_of(series);
+            if !named.contains(metric) {
+                named.push(metric.clone());
+            }
+        }
+        named
     }
 
     fn metrics(&self) -> Vec<(Arc<MetricIdentity>, usize)> {

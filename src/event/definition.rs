@@ -14,6 +14,8 @@ pub struct EventDefinition {
     pub name: String,
     /// The file it came from, as the caller named it.
     pub file: String,
+    /// Its index in a file that holds a list.
+    pub index: Option<usize>,
     /// The `name` field: the title people see.
     pub title: String,
     /// The `description` field.
@@ -40,6 +42,19 @@ impl EventDefinition {
     /// True when the engine judges it: enabled and without a problem.
     pub fn is_judged(&self) -> bool {
         self.enabled && self.problem.is_none()
+    }
+
+    /// A path inside the definition as a path inside its file: with the index in front when the file holds a list.
+    pub fn path_in_file(&self, path: &str) -> String {
+        path_in_file(self.index, path)
+    }
+}
+
+pub(super) fn path_in_file(index: Option<usize>, path: &str) -> String {
+    match index {
+        Some(i) if path.is_empty() => format!("[{i}]"),
+        Some(i) => format!("[{i}].{path}"),
+        None => path.to_string(),
     }
 }
 

@@ -82,6 +82,13 @@ pub(super) fn locate(file: &str, written: &str, text: &Substituted, mut findings
         .collect()
 }
 
+/// The place in a file's text that a range of its substituted text comes from.
+pub(super) fn position(written: &str, text: &Substituted, range: Range) -> Position {
+    let mark = mark_length(written);
+    let (start, end) = text.origin(range);
+    Walker { text: written, at: mark, line: 1, column: 1 }.position((start + mark, end + mark))
+}
+
 /// Counts lines and columns while it moves forward through a text; a byte order mark takes no column.
 struct Walker<'a> {
     text: &'a str,

@@ -56,26 +56,52 @@ pub(super) const EVENT: Keys = Keys {
 /// Keys every rule may have; the last two are what exports add.
 const RULE: Keys = Keys { settable: &["ruleType", "severity"], other: &["metricLabel", "metricFormat"] };
 
-/// The rule types of the published format with the keys of their own.
-const RULE_TYPES: [(&str, Keys); 6] = [
+/// The rule types of the published format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RuleType {
+    /// About a metric.
+    Threshold,
+    /// About the presence of entities.
+    Presence(PresenceType),
+}
+
+/// The rule types about the presence of entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PresenceType {
+    System,
+    EntityVerification,
+    EntityCount,
+    EntityCountVerification,
+    HostAvailability,
+}
+
+/// The rule types with their names and the keys of their own.
+const RULE_TYPES: [(&str, RuleType, Keys); 6] = [
     (
         "threshold",
+        RuleType::Threshold,
         Keys {
             settable: &["metricName", "aggregation", "window", "rollup", "conditionOperator", "conditionValue"],
             other: &["metricPattern"],
         },
     ),
-    ("system", Keys { settable: &["systemRuleId"], other: &[] }),
+    ("system", RuleType::Presence(PresenceType::System), Keys { settable: &["systemRuleId"], other: &[] }),
     (
         "entity_verification",
+        RuleType::Presence(PresenceType::EntityVerification),
         Keys {
             settable: &["matchingEntityType", "matchingEntityLabel", "matchingOperator", "offlineDuration"],
             other: &[],
         },
     ),
-    ("entity_count", Keys { settable: &["conditionOperator", "conditionValue"], other: &[] }),
+    (
+        "entity_count",
+        RuleType::Presence(PresenceType::EntityCount),
+        Keys { settable: &["conditionOperator", "conditionValue"], other: &[] },
+    ),
     (
         "entity_count_verification",
+        RuleType::Presence(PresenceType::EntityCountVerification),
         Keys {
             settable: &[
                 "matchingEntityType",
@@ -88,7 +114,11 @@ const RULE_TYPES: [(&str, Keys); 6] = [
             other: &[],
         },
     ),
-    ("host_availability", Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] }),
+    (
+        "host_availability",
+        RuleType::Presence(PresenceType::HostAvailability),
+        Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] },
+    ),
 ];
 
 /// A `metricPattern`.
@@ -102,22 +132,22 @@ pub(super) const TAG_FILTER: Keys = Keys {
 
 /// The names of the rule types.
 pub(super) fn rule_types() -> impl Iterator<Item = &'static str> {
-    RULE_TYPES.iter().map(|(name, _)| *name)
+    RULE_TYPES.iter().map(|(name, ..)| *name)
 }
 
-/// The keys a rule of a type may have: those of every rule and its own. `None` when the type is not known.
-pub(super) fn rule_keys(rule_type: &str) -> Option<[Keys; 2]> {
-    RULE_TYPES.iter().find(|(name, _)| *name == rule_type).map(|(_, own)| [RULE, *own])
+/// The type of a name, with the keys such a rule may have: those of every rule and its own.
+pub(super) fn rule_type(name: &str) -> Option<(RuleType, [Keys; 2])> {
+    RULE_TYPES.iter().find(|(known, ..)| *known == name).map(|(_, rule_type, own)| (*rule_type, [RULE, *own]))
 }
 
 /// Whether a key belongs to rules of some type.
 pub(super) fn is_rule_key(key: &str) -> bool {
-    RULE.knows(key) || RULE_TYPES.iter().any(|(_, own)| own.knows(key))
+    RULE.knows(key) || RULE_TYPES.iter().any(|(.., own)| own.knows(key))
 }
 
 /// The settable keys of rules of any type, some of them more than once.
 pub(super) fn all_rule_settable() -> impl Iterator<Item = &'static str> {
-    RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|(_, own)| own.settable)).copied()
+    RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|(.., own)| own.settable)).copied()
 }
 
 /// The longest text the published format allows for a key, in characters.

@@ -1,7 +1,7 @@
 //! From the texts of files to definitions, in two stages: JSON documents with names first, so that overrides can change
 //! them, then types. Whatever an override sets is checked by the same code as what a file says.
 
-use super::definition::EventDefinition;
+use super::definition::{EventDefinition, path_in_file};
 use super::findings::{Finding, Findings, locate, mark_length};
 use super::names::{self, Origin};
 use super::object::{Object, range_of};
@@ -198,7 +198,7 @@ impl<'a> File<'a> {
 
     /// The second stage: JSON documents to definitions.
     fn read(mut self, loaded: &mut Loaded) {
-        let tree = syntax::tree(&self.text.text);
+        let tree = if self.has_errors() { None } else { syntax::tree(&self.text.text) };
         let mut findings = std::mem::take(&mut self.findings);
         for left_out in &self.left_out {
             findings.push(not_an_event(left_out, tree.as_ref()));
@@ -214,12 +214,12 @@ impl<'a> File<'a> {
             let object = Object { map, tree, path: String::new() };
             let mut own = Findings::default();
             let read = definition(&object, &self.text.text, &document.name, &self.source.path, &mut own);
-            loaded.definitions.extend(read);
-            for mut finding in own.list {
-                overrides::explain(&mut finding, &document.applied);
-                finding.path = in_file(document.index, &finding.path);
-                findings.push(finding);
+            for finding in &mut own.list {
+                overrides::explain(finding, &document.applied);
             }
+            let problem = own.first(Severity::Unjudgeable).map(|f| f.message.clone());
+            loaded.definitions.extend(read.map(|d| EventDefinition { index: document.index, problem, ..d }));
+            findings.extend(own.list.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
         }
         loaded.problems.extend(locate(&self.source.path, &self.source.text, &self.text, findings));
         loaded.left_out.append(&mut self.left_out);
@@ -236,7 +236,7 @@ fn not_an_event(left_out: &LeftOut, tree: Option<&ast::Value<'_>>) -> Finding {
         severity: Severity::Warning,
         code: "not-an-event",
         range,
-        path: in_file(left_out.index, ""),
+        path: path_in_file(left_out.index, ""),
         message: format!("{what} {}, not a custom event, and is left out", left_out.reason),
         help: None,
     }
@@ -251,13 +251,5 @@ fn element<'t, 'a>(tree: Option<&'t ast::Value<'a>>, index: Option<usize>) -> Op
     match index {
         Some(i) => tree?.as_array()?.elements.get(i),
         None => tree,
-    }
-}
-
-fn in_file(index: Option<usize>, path: &str) -> String {
-    match index {
-        Some(i) if path.is_empty() => format!("[{i}]"),
-        Some(i) => format!("[{i}].{path}"),
-        None => path.to_string(),
     }
 }

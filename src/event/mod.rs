@@ -3,6 +3,7 @@
 //! Owns the format: definitions, metric ids, metric patterns, dynamic focus queries, `{{name}}` placeholders and
 //! `DEFINITION.FIELD=VALUE` overrides. Absent on purpose: files (the caller hands in text) and judging (the engine's).
 
+mod builtin;
 mod definition;
 mod findings;
 mod keys;
@@ -13,6 +14,7 @@ mod nearest;
 mod object;
 mod overrides;
 mod params;
+mod place;
 mod presence;
 mod problem;
 mod query;
@@ -24,6 +26,7 @@ mod tag_filter;
 mod wildcard;
 
 pub use crate::model::Aggregation;
+pub use builtin::builtin;
 pub use definition::{
     CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule, RuleKind,
     Selector, Threshold, Written,
@@ -31,6 +34,7 @@ pub use definition::{
 pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
 pub use metric_id::{MetricId, MetricIdError, MetricPattern};
 pub use params::{Placeholder, Substituted, substitute};
-pub use problem::{Position, Problem, Severity};
+pub use place::position_of;
+pub use problem::{CODES, Position, Problem, Severity};
 pub use query::{Query, QueryError};
 pub use tag_filter::TagFilter;

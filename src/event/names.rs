@@ -2,7 +2,7 @@
 //!
 //! Works on the text of paths, with both separators, so that names do not depend on the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a name is made from.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +41,19 @@ pub(super) fn unique(origins: &[Origin<'_>]) -> Vec<String> {
             break;
         }
     }
-    let mut names: Vec<String> = (0..forms.len()).map(|i| name(i, &level)).collect();
-    for group in groups(names.clone().into_iter()) {
-        for (n, i) in group.into_iter().enumerate().skip(1) {
-            names[i] = format!("{}#{}", names[i], n + 1);
-        }
-    }
-    names
+    let mut taken = BTreeSet::new();
+    (0..forms.len())
+        .map(|i| {
+            let plain = name(i, &level);
+            let mut chosen = plain.clone();
+            let mut n = 1;
+            while !taken.insert(chosen.clone()) {
+                n += 1;
+                chosen = format!("{plain}#{n}");
+            }
+            chosen
+        })
+        .collect()
 }
 
 /// The members of each name that several have.
@@ -91,5 +97,9 @@ fn indexed(name: String, index: Option<usize>) -> String {
 }
 
 fn stem(file_name: &str) -> &str {
-    file_name.strip_suffix(".json").unwrap_or(file_name)
+    let split = file_name.len().saturating_sub(".json".len());
+    match (file_name.get(..split), file_name.get(split..)) {
+        (Some(stem), Some(extension)) if extension.eq_ignore_ascii_case(".json") => stem,
+        _ => file_name,
+    }
 }

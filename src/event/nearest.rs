@@ -3,18 +3,23 @@
 /// Words longer than this are not worth comparing: nobody mistypes them by a letter or two and wants help.
 const LONGEST: usize = 120;
 
+/// More edits than this are another word.
+const MOST_EDITS: usize = 4;
+
 /// The nearest of `known`, when one is near enough to be meant; the first of equally near ones.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }
     let word: Vec<char> = word.to_lowercase().chars().collect();
-    let (distance, best) = known
+    let near = (word.len() / 3).clamp(1, MOST_EDITS);
+    known
         .into_iter()
-        .filter(|k| k.len() <= LONGEST)
+        .filter(|k| k.len() <= LONGEST && k.chars().count().abs_diff(word.len()) <= near)
         .map(|k| (distance(&word, &k.to_lowercase().chars().collect::<Vec<_>>()), k))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= (word.len() / 3).max(1)).then_some(best)
+        .filter(|(distance, _)| *distance <= near)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
 }
 
 /// "did you mean …", when something is near enough.

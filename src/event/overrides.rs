@@ -123,8 +123,8 @@ fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
             return in_object(holder, &[keys], key).then(|| (Some(inner), key.to_string()));
         }
     }
-    let keys = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_keys);
-    in_object(rule, keys.as_ref().map_or(&[], |k| k.as_slice()), field).then(|| (None, field.to_string()))
+    let known = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_type);
+    in_object(rule, known.as_ref().map_or(&[], |(_, keys)| keys.as_slice()), field).then(|| (None, field.to_string()))
 }
 
 /// Whether a key can be set: the format knows it, or it is there with a scalar.
@@ -153,11 +153,14 @@ fn unknown_definition(documents: &[&mut Document], text: &str) -> Refusal {
     let guess = before.rsplit_once(".rules[").or_else(|| before.rsplit_once('.')).map_or(before, |(name, _)| name);
     let mut names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
     names.sort_unstable();
+    let longer = |name: &&str| name.strip_suffix(guess).is_some_and(|folders| folders.ends_with('/'));
+    let longer: Vec<&str> = names.iter().copied().filter(longer).take(MOST_NAMES).collect();
     let listed = || {
         let more = if names.len() > MOST_NAMES { ", …" } else { "" };
         format!("loaded are {}{more}", names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", "))
     };
     let help = match nearest(guess, names.iter().copied()) {
+        _ if !guess.is_empty() && !longer.is_empty() => format!("several have this name: {}", longer.join(", ")),
         Some(name) if name == guess => format!("name a field: {name}.FIELD=VALUE"),
         Some(name) => format!("did you mean `{name}`?"),
         None if names.is_empty() => "no definition is loaded".to_string(),

@@ -65,23 +65,17 @@ fn placeholder_at(text: &str, open: usize) -> Option<(&str, usize)> {
 }
 
 impl Substituted {
-    /// The byte range of the text as written that a range of the new text comes from. An end inside a filled value
-    /// leads to the whole placeholder.
+    /// The byte range of the text as written that a range of the new text comes from. A place inside a
+    /// filled value leads to the whole placeholder.
     pub fn origin(&self, (start, end): (usize, usize)) -> (usize, usize) {
-        let behind = |p: &Placeholder, offset: usize| offset - p.filled.1 + p.written.1;
-        let place = |offset: usize, is_start: bool| {
-            let next = self.placeholders.partition_point(|p| p.filled.0 <= offset);
-            let Some(p) = next.checked_sub(1).and_then(|i| self.placeholders.get(i)) else {
-                return offset;
-            };
-            match offset {
-                offset if offset >= p.filled.1 => behind(p, offset),
-                offset if is_start || offset == p.filled.0 => p.written.0,
-                _ => p.written.1,
-            }
+        let before_start = self.placeholders.partition_point(|p| p.filled.0 <= start);
+        let before_end = self.placeholders.partition_point(|p| p.filled.0 < end);
+        let place = |offset: usize, before: usize, inside: fn(&Placeholder) -> usize| {
+            let last = before.checked_sub(1).and_then(|i| self.placeholders.get(i));
+            last.map_or(offset, |p| if offset < p.filled.1 { inside(p) } else { offset - p.filled.1 + p.written.1 })
         };
-        let from = place(start, true);
-        (from, place(end, false).max(from))
+        let from = place(start, before_start, |p| p.written.0);
+        (from, place(end, before_end, |p| p.written.1).max(from))
     }
 
     /// The placeholder whose value, or whose braces when it is not set, cover an offset of the new text.

@@ -2,7 +2,7 @@
 
 use super::definition::{EntityMatch, Presence, Written};
 use super::findings::{Findings, Reported};
-use super::keys::TAG_FILTER;
+use super::keys::{PresenceType, TAG_FILTER};
 use super::nearest::did_you_mean;
 use super::object::Object;
 use super::problem::Severity;
@@ -19,28 +19,28 @@ const CLOSE_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 /// The only system rule that can be judged from metrics.
 const ENTITY_OFFLINE: &str = "entity.offline";
 
-/// Reads a rule of one of the published types that are not `threshold`.
+/// Reads a rule about the presence of entities.
 pub(super) fn presence(
-    rule_type: &str,
+    rule_type: PresenceType,
     object: &Object<'_>,
     written: &mut Written,
     findings: &mut Findings,
 ) -> Result<Presence, Reported> {
     match rule_type {
-        "entity_count" => Ok(Presence::Count { condition: condition(object, written, findings)? }),
-        "entity_count_verification" => {
+        PresenceType::EntityCount => Ok(Presence::Count { condition: condition(object, written, findings)? }),
+        PresenceType::EntityCountVerification => {
             let matching = matching(object, findings);
             let offline_ms = offline(object, findings);
             let condition = condition(object, written, findings);
             Ok(Presence::CountVerification { matching: matching?, offline_ms: offline_ms?, condition: condition? })
         }
-        "entity_verification" => {
+        PresenceType::EntityVerification => {
             let matching = matching(object, findings);
             let offline_ms = offline(object, findings);
             Ok(Presence::Verification { matching: matching?, offline_ms: offline_ms? })
         }
-        "host_availability" => availability(object, findings),
-        _ => system(object, findings),
+        PresenceType::HostAvailability => availability(object, findings),
+        PresenceType::System => system(object, findings),
     }
 }
 

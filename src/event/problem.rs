@@ -1,5 +1,43 @@
 //! A user's mistake as data: what, where, and how bad. All of them are collected; none stops the reading of the rest.
 
+/// Every [`Problem::code`] with what it means.
+pub const CODES: [(&str, &str); 34] = [
+    ("not-json", "the file is not JSON"),
+    ("wrong-type", "a value has another JSON type than the format wants"),
+    ("not-an-event", "the JSON is no custom event and is left out"),
+    ("loaded-twice", "the file was named twice and is loaded once"),
+    ("unset-parameter", "a {{name}} placeholder has no value"),
+    ("missing-key", "a key is missing or empty"),
+    ("unknown-key", "a key is not in the format, or not at this place, and is ignored"),
+    ("duplicate-key", "a key is there twice; the last one counts"),
+    ("too-long", "a text or a time is longer than the format allows"),
+    ("quoted-number", "a number is written as a text"),
+    ("not-milliseconds", "a time is not a whole number of milliseconds"),
+    ("out-of-range", "a time is negative, zero where it must not be, or too long to be judged"),
+    ("not-a-number", "the value to compare with is not a number"),
+    ("no-rules", "a definition has no rules"),
+    ("too-many-rules", "a definition has more rules than the format allows"),
+    ("unknown-rule-type", "a rule has a type that cannot be judged"),
+    ("unknown-severity", "a severity is not one of the format"),
+    ("unknown-operator", "an operator is not one that can be judged"),
+    ("old-operator", "an operator is spelled as in old releases"),
+    ("unknown-aggregation", "an aggregation is not one that can be judged"),
+    ("unpublished-aggregation", "an aggregation is judged although the published format does not list it"),
+    ("no-metric", "a threshold rule has no metric"),
+    ("two-metrics", "a threshold rule has both a metric name and a metric pattern"),
+    ("malformed-metric", "the attributes of a metric name or pattern cannot be read"),
+    ("empty-placeholder", "a metric pattern has nothing to compare with"),
+    ("no-window", "a threshold rule has neither window nor roll-up"),
+    ("unanswerable-query", "a query has a part that cannot be answered from resource attributes"),
+    ("unknown-system-rule", "a system rule cannot be judged"),
+    ("unknown-tag-filter", "a tag filter is not about a tag"),
+    ("never-fires", "a rule can never be violated"),
+    ("unknown-definition", "an override does not name a loaded definition"),
+    ("unknown-field", "an override does not name a field that can be set"),
+    ("ambiguous-override", "an override fits several rules"),
+    ("malformed-override", "an override is not DEFINITION.FIELD=VALUE"),
+];
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -27,7 +65,7 @@ pub struct Position {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
-    /// A stable kebab-case name of the kind of mistake.
+    /// A stable kebab-case name of the kind of mistake; one of [`CODES`].
     pub code: &'static str,
     /// The file, as the caller named it.
     pub file: String,

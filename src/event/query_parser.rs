@@ -207,11 +207,12 @@ impl<'a> Lexer<'a> {
         Err(syntax("nothing closes the quote", self.text, (start, start + 1)))
     }
 
-    /// `field: value` is read as `field:value`, unless an operator or parenthesis follows.
+    /// `field: value` is read as `field:value`, unless what follows is an operator, a parenthesis or a term of its own.
     fn skip_spaces_before_value(&mut self) {
         let rest = self.text[self.at..].trim_start();
         let word = rest.split(|c: char| c.is_whitespace() || c == '(' || c == ')').next().unwrap_or("");
-        if !matches!(word, "" | "AND" | "OR" | "NOT") {
+        let own_term = word.contains(':') && !word.starts_with('"');
+        if !own_term && !matches!(word, "" | "AND" | "OR" | "NOT") {
             self.skip_spaces();
         }
     }
@@ -230,28 +231,40 @@ fn term(word: &Word<'_>) -> Result<Term, QueryError> {
     let Some(colon) = word.colon else {
         return Err(bare_word(word.raw, whole));
     };
-    let field = fold(&word.raw[..colon]);
-    let written = word.raw[colon + 1..].trim_start();
-    let attribute = |key: &str, value| Term::Attribute { key: fold(key), value };
-    let kind: fn(Wildcard) -> Term = match field.as_str() {
-        "entity.type" | "entity.selftype" => Term::Type,
-        "entity.label" => Term::Label,
-        "entity.tag" => |value| match value.split_at('=') {
-            Some((key, value)) => Term::Tag { key, value: Some(value) },
-            None => Term::Tag { key: value, value: None },
-        },
+    let field = fold(&unescaped(&word.raw[..colon]));
+    let value = || value(word.raw, word.raw[colon + 1..].trim_start(), whole);
+    match field.as_str() {
+        "entity.type" | "entity.selftype" => Ok(Term::Type(value()?)),
+        "entity.label" => Ok(Term::Label(value()?)),
+        "entity.tag" => {
+            let tag = value()?;
+            Ok(match tag.split_at('=') {
+                Some((key, value)) => Term::Tag { key, value: Some(value) },
+                None => Term::Tag { key: tag, value: None },
+            })
+        }
         other => match attribute_key(other) {
-            Some(key) => return Ok(attribute(&key, value(word.raw, written, whole)?)),
-            None => return Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
+            Some(key) => Ok(Term::Attribute { key, value: value()? }),
+            None => Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
         },
-    };
-    Ok(kind(value(word.raw, written, whole)?))
+    }
 }
 
-/// The resource attribute a field stands for.
+/// A field's name with `\` taken off what it protects.
+fn unescaped(field: &str) -> String {
+    let mut chars = field.chars();
+    let mut name = String::new();
+    while let Some(c) = chars.next() {
+        name.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    name
+}
+
+/// The resource attribute a field in folded case stands for. Wildcards in a field's name are not answered: the attribute
+/// would be looked for under a name that has a star in it.
 fn attribute_key(field: &str) -> Option<String> {
     if let Some(key) = field.strip_prefix("otel.attribute.") {
-        return (!key.is_empty()).then(|| key.to_string());
+        return (!key.is_empty() && !key.contains(['*', '?'])).then(|| key.to_string());
     }
     if let Some(rest) = field.strip_prefix("entity.kubernetes.") {
         let object = rest.strip_suffix(".name").or_else(|| rest.strip_suffix(".label")).unwrap_or(rest);
@@ -295,7 +308,7 @@ fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), Query
     let regular = body.len() > 1 && body.starts_with('/') && body.ends_with('/');
     let what = if regular {
         "a regular expression"
-    } else if body.starts_with(['[', '{', '<', '>']) {
+    } else if body.starts_with(['[', '<', '>']) || (body.starts_with('{') && !body.starts_with("{{")) {
         "a range"
     } else if body.contains('"') {
         "a quote inside its value"

@@ -33,7 +33,8 @@ pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
     }
 }
 
-/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why.
+/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `index`
+/// and `problem` are left to the caller, who knows where the object stood and which values came from elsewhere.
 pub(super) fn definition(
     object: &Object<'_>,
     source: &str,
@@ -57,6 +58,7 @@ pub(super) fn definition(
     Some(EventDefinition {
         name: name.to_string(),
         file: file.to_string(),
+        index: None,
         title: title.ok().flatten().unwrap_or(name).to_string(),
         description: description.ok().flatten().unwrap_or("").to_string(),
         entity_type: entity_type.ok().flatten().unwrap_or("").to_string(),
@@ -66,7 +68,7 @@ pub(super) fn definition(
         expiration_ms: expiration.ok().flatten().unwrap_or(0),
         operator,
         rules,
-        problem: findings.first(Severity::Unjudgeable).map(|f| f.message.clone()),
+        problem: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::definition::{CompareOp, Condition, MatchOperator, Rule, RuleKind, Selector, Threshold, Written};
 use super::findings::{Findings, Reported};
-use super::keys::{self, PATTERN};
+use super::keys::{self, PATTERN, RuleType};
 use super::metric_id::{MetricId, MetricIdError, MetricPattern};
 use super::nearest::did_you_mean;
 use super::object::{Field, Object};
@@ -55,19 +55,21 @@ const MATCHES: [(&str, MatchOperator); 5] = [
 
 /// Reads one rule. `source` is the text the places belong to.
 pub(super) fn rule(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Rule, Reported> {
-    let rule_type = object.required_text("ruleType", findings);
+    let name = object.required_text("ruleType", findings);
     let severity = severity(object, findings);
-    let keys = rule_type.ok().and_then(keys::rule_keys);
+    let known = name.ok().and_then(keys::rule_type);
     let elsewhere = |key: &str| keys::is_rule_key(key).then_some("other rule types");
-    object.check_keys(keys.as_ref().map_or(&[], |k| k.as_slice()), elsewhere, findings);
-    let rule_type = rule_type?;
+    object.check_keys(known.as_ref().map_or(&[], |(_, keys)| keys.as_slice()), elsewhere, findings);
+    let name = name?;
     let mut written = Written::default();
-    let kind = match rule_type {
-        "threshold" => threshold(object, source, &mut written, findings).map(RuleKind::Threshold),
-        known if keys.is_some() => presence(known, object, &mut written, findings).map(RuleKind::Presence),
-        unknown => Err(unknown_rule_type(unknown, object, findings)),
+    let kind = match known {
+        Some((RuleType::Threshold, _)) => threshold(object, source, &mut written, findings).map(RuleKind::Threshold),
+        Some((RuleType::Presence(rule_type), _)) => {
+            presence(rule_type, object, &mut written, findings).map(RuleKind::Presence)
+        }
+        None => Err(unknown_rule_type(name, object, findings)),
     };
-    Ok(Rule { rule_type: rule_type.to_string(), severity: severity?, kind: kind?, written })
+    Ok(Rule { rule_type: name.to_string(), severity: severity?, kind: kind?, written })
 }
 
 fn unknown_rule_type(unknown: &str, object: &Object<'_>, findings: &mut Findings) -> Reported {
@@ -223,7 +225,9 @@ pub(super) fn condition(
 
 fn not_a_number(field: &Field<'_>, findings: &mut Findings) -> Reported {
     let message = format!("`{}` is not a number", field.path);
-    findings.add(Severity::Unjudgeable, "not-a-number", field.place(), message, None)
+    let quoted = field.json.as_str().filter(|text| text.parse::<f64>().is_ok_and(f64::is_finite));
+    let help = quoted.map(|text| format!("write {text} without quotes"));
+    findings.add(Severity::Unjudgeable, "not-a-number", field.place(), message, help)
 }
 
 fn compare_operator(

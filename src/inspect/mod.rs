@@ -1,9 +1,215 @@
 //! What is in a recording, without any rule: services and instances, metrics with kind, unit and attributes, the export
 //! interval, the client's release, gaps, resets, several writers, and what would be dropped.
 //!
-//! Pure: batches in, findings out; `render` gives them a shape. Absent on purpose: judging. `too_late` and `too_dense`
-//! depend on the rules, so they are not counted here.
+//! Pure: batches in, findings out; `render` gives them a shape. Absent on purpose: judging. Whether a point is too late or
+//! too dense depends on the rules, so neither is counted here; points that arrive out of order are.
 
 mod client;
+mod findings;
+mod series;
+mod service;
 
 pub use client::{Client, Clients};
+pub use findings::{Findings, Gap, Instance, Metric, Service};
+
+use crate::engine::DropReason;
+use crate::model::{Attributes, Batch, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue};
+use crate::otlp;
+use series::{SeriesFacts, Value};
+use service::ResourceFacts;
+use std::collections::{BTreeSet, HashMap};
+
+/// Points later than this after their arrival are dropped as `future`.
+const FUTURE: Nanos = 5 * MINUTE;
+
+/// Collects facts from batches.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    clients: Clients,
+    resources: Vec<ResourceFacts>,
+    by_raw_resource: HashMap<Vec<u8>, usize>,
+    by_resource: HashMap<Attributes, usize>,
+    metrics: Vec<MetricFacts>,
+    by_metric: HashMap<MetricIdentity, usize>,
+    by_raw_metric: HashMap<Vec<u8>, usize>,
+    series: Vec<SeriesFacts>,
+    by_raw_series: HashMap<SeriesKey, HashMap<Vec<u8>, Option<usize>>>,
+    by_series: HashMap<(SeriesKey, Attributes), usize>,
+    totals: Totals,
+}
+
+/// Resource and metric.
+type SeriesKey = (usize, usize);
+
+#[derive(Debug, Default)]
+struct Totals {
+    bodies: u64,
+    points: u64,
+    dropped: [u64; DropReason::ALL.len()],
+    out_of_order: u64,
+    arrived: Option<(Nanos, Nanos)>,
+}
+
+/// What a metric is beside its identity.
+#[derive(Debug)]
+struct MetricFacts {
+    identity: MetricIdentity,
+    units: BTreeSet<String>,
+    versions: BTreeSet<String>,
+}
+
+impl Inspection {
+    /// Looks at one arrival.
+    pub fn add(&mut self, batch: &Batch, at: Option<Nanos>) {
+        self.clients.add(batch);
+        self.totals.bodies += 1;
+        if let Some(at) = at {
+            let (first, last) = self.totals.arrived.unwrap_or((at, at));
+            self.totals.arrived = Some((first.min(at), last.max(at)));
+        }
+        let (mut metric, mut point) = (0, 0);
+        for span in &batch.resources {
+            let resource = self.resource(batch.bytes(span.raw));
+            let mut newest = None;
+            while metric < span.metrics_end as usize {
+                let Some(metric_span) = batch.metrics.get(metric) else { break };
+                let known = self.metric(batch, metric_span);
+                let end = metric_span.points_end as usize;
+                for point in batch.points.get(point..end).unwrap_or_default() {
+                    let kept = self.point(batch, (resource, known), metric_span, point, at);
+                    newest = newest.max(kept);
+                }
+                point = end;
+                metric += 1;
+            }
+            if let (Some(facts), Some(newest)) = (self.resources.get_mut(resource), newest) {
+                facts.exported(newest);
+            }
+        }
+    }
+
+    fn resource(&mut self, raw: &[u8]) -> usize {
+        if let Some(index) = self.by_raw_resource.get(raw) {
+            return *index;
+        }
+        // The decoder has walked these bytes already; what it can still refuse is read as an empty resource.
+        let attributes = otlp::resource(raw).unwrap_or_default();
+        let next = self.resources.len();
+        let index = *self.by_resource.entry(attributes).or_insert_with_key(|attributes| {
+            self.resources.push(ResourceFacts::new(attributes.clone()));
+            next
+        });
+        self.by_raw_resource.insert(raw.to_vec(), index);
+        index
+    }
+
+    fn metric(&mut self, batch: &Batch, span: &MetricSpan) -> usize {
+        let mut key = vec![span.kind as u8, span.temporality as u8, u8::from(span.monotonic)];
+        for part in [span.scope, span.scope_version, span.name] {
+            key.extend_from_slice(&(part.end - part.start).to_le_bytes());
+            key.extend_from_slice(batch.bytes(part));
+        }
+        if let Some(index) = self.by_raw_metric.get(&key) {
+            return *index;
+        }
+        let next = self.metrics.len();
+        let index = *self.by_metric.entry(otlp::metric(batch, span)).or_insert_with_key(|identity| {
+            self.metrics.push(MetricFacts {
+                identity: identity.clone(),
+                units: BTreeSet::new(),
+                versions: BTreeSet::new(),
+            });
+            next
+        });
+        if let Some(facts) = self.metrics.get_mut(index) {
+            let (unit, _) = otlp::metric_text(batch.bytes(span.raw));
+            facts.units.insert(unit);
+            facts.versions.insert(String::from_utf8_lossy(batch.bytes(span.scope_version)).into_owned());
+        }
+        self.by_raw_metric.insert(key, index);
+        index
+    }
+
+    /// The time of the point when it passes all checks.
+    fn point(
+        &mut self,
+        batch: &Batch,
+        key: SeriesKey,
+        metric: &MetricSpan,
+        point: &PointSpan,
+        at: Option<Nanos>,
+    ) -> Option<Nanos> {
+        self.totals.points += 1;
+        let value = match value(batch, metric, point) {
+            Ok(value) => value,
+            Err(reason) => return self.drop(reason),
+        };
+        if point.time == 0 {
+            return self.drop(DropReason::NoTime);
+        }
+        if at.is_some_and(|at| point.time > at.saturating_add(FUTURE)) {
+            return self.drop(DropReason::Future);
+        }
+        let Some(series) = self.series(key, batch.bytes(point.attributes)) else {
+            return self.drop(DropReason::Malformed);
+        };
+        let facts = self.series.get_mut(series)?;
+        match facts.add(metric, point.time, point.start, value) {
+            series::Added::Duplicate => self.drop(DropReason::Duplicate),
+            series::Added::OutOfOrder => {
+                self.totals.out_of_order += 1;
+                Some(point.time)
+            }
+            series::Added::InOrder => Some(point.time),
+        }
+    }
+
+    fn drop(&mut self, reason: DropReason) -> Option<Nanos> {
+        if let Some(n) = self.totals.dropped.get_mut(reason as usize) {
+            *n += 1;
+        }
+        None
+    }
+
+    /// The series of these raw attributes; `None` when they cannot be read.
+    fn series(&mut self, key: SeriesKey, raw: &[u8]) -> Option<usize> {
+        let known = self.by_raw_series.entry(key).or_default();
+        if let Some(index) = known.get(raw) {
+            return *index;
+        }
+        let index = otlp::attributes(raw).ok().map(|attributes| {
+            let next = self.series.len();
+            *self.by_series.entry((key, attributes)).or_insert_with_key(|(_, attributes)| {
+                self.series.push(SeriesFacts::new(key, attributes.clone()));
+                next
+            })
+        });
+        known.insert(raw.to_vec(), index);
+        index
+    }
+}
+
+/// What the point says, or why it would be dropped; the checks in the order the engine makes them.
+fn value(batch: &Batch, metric: &MetricSpan, point: &PointSpan) -> Result<Value, DropReason> {
+    match point.value {
+        PointValue::None => Err(DropReason::NoRecordedValue),
+        PointValue::Number(value) if value.is_finite() => Ok(Value::Number(value)),
+        PointValue::Number(_) => Err(DropReason::NotFinite),
+        PointValue::Summary => Err(DropReason::Summary),
+        PointValue::Histogram(span) => {
+            let exponential = metric.kind == Kind::ExponentialHistogram;
+            let histogram = otlp::histogram(batch.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
+            let parts = [histogram.sum, histogram.min, histogram.max];
+            if parts.iter().flatten().any(|part| !part.is_finite()) {
+                return Err(DropReason::NotFinite);
+            }
+            if let crate::model::Buckets::Explicit { bounds, counts } = &histogram.buckets
+                && !counts.is_empty()
+                && counts.len() != bounds.len() + 1
+            {
+                return Err(DropReason::Malformed);
+            }
+            Ok(Value::Histogram(histogram.count))
+        }
+    }
+}

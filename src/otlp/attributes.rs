@@ -30,7 +30,7 @@ pub(super) fn read_resource(b: &[u8]) -> Result<Attributes, DecodeError> {
                 pairs.push(key_value(&b[..end], p, RESOURCE_DEPTH + 1)?);
                 p = end;
             }
-            tag => skip(b, &mut p, (at, tag), RESOURCE, RESOURCE_DEPTH)?,
+            tag => p = skip(b, p, (at, tag), RESOURCE, RESOURCE_DEPTH)?,
         }
     }
     Ok(Attributes::new(pairs))
@@ -62,7 +62,7 @@ pub(super) fn read_metric_text(b: &[u8]) -> (String, String) {
             match varint(b, &mut p)? {
                 0x12 => description = text(b, &mut p)?,
                 0x1a => unit = text(b, &mut p)?,
-                tag => skip(b, &mut p, (at, tag), super::walk::METRIC, METRIC_DEPTH)?,
+                tag => p = skip(b, p, (at, tag), super::walk::METRIC, METRIC_DEPTH)?,
             }
         }
         Ok(())
@@ -92,7 +92,7 @@ fn key_value(b: &[u8], mut p: usize, depth: u32) -> Result<(String, Value), Deco
                 draft.merge(&b[..end], p, depth + 1)?;
                 p = end;
             }
-            tag => skip(b, &mut p, (at, tag), KEY_VALUE, depth)?,
+            tag => p = skip(b, p, (at, tag), KEY_VALUE, depth)?,
         }
     }
     Ok((key, draft.finish()))
@@ -145,7 +145,7 @@ impl Draft {
                     continue;
                 }
                 tag => {
-                    skip(b, &mut p, (at, tag), ANY_VALUE, depth)?;
+                    p = skip(b, p, (at, tag), ANY_VALUE, depth)?;
                     continue;
                 }
             };
@@ -178,7 +178,7 @@ impl Draft {
                     }
                     p = end;
                 }
-                tag => skip(b, &mut p, (at, tag), LIST, depth)?,
+                tag => p = skip(b, p, (at, tag), LIST, depth)?,
             }
         }
         Ok(())

@@ -52,7 +52,7 @@ fn read_explicit(b: &[u8]) -> Result<Histogram, DecodeError> {
             0x3a => packed(b, &mut p, &mut bounds, f64::from_bits)?,
             0x59 => min = Some(double(b, &mut p)?),
             0x61 => max = Some(double(b, &mut p)?),
-            tag => skip(b, &mut p, (at, tag), EXPLICIT, POINT_DEPTH)?,
+            tag => p = skip(b, p, (at, tag), EXPLICIT, POINT_DEPTH)?,
         }
     }
     Ok(Histogram { count, sum, min, max, buckets: Buckets::Explicit { bounds, counts } })
@@ -78,7 +78,7 @@ fn read_exponential(b: &[u8]) -> Result<Histogram, DecodeError> {
             }
             0x61 => min = Some(double(b, &mut p)?),
             0x69 => max = Some(double(b, &mut p)?),
-            tag => skip(b, &mut p, (at, tag), EXPONENTIAL, POINT_DEPTH)?,
+            tag => p = skip(b, p, (at, tag), EXPONENTIAL, POINT_DEPTH)?,
         }
     }
     Ok(Histogram { count, sum, min, max, buckets: Buckets::Exponential { scale, zero_count, positive, negative } })
@@ -118,7 +118,7 @@ fn read_buckets(
                     count(varint(&b[..end], &mut p)?);
                 }
             }
-            tag => skip(b, &mut p, (at, tag), BUCKETS, POINT_DEPTH + 1)?,
+            tag => p = skip(b, p, (at, tag), BUCKETS, POINT_DEPTH + 1)?,
         }
     }
     Ok(())

@@ -11,11 +11,10 @@
 mod attributes;
 mod histogram;
 mod json;
-mod to_json;
 mod walk;
 mod wire;
 
-pub use to_json::to_json;
+pub use json::to_json;
 
 use crate::model::{Attributes, Batch, Histogram, MetricIdentity, MetricSpan};
 use bytes::Bytes;

@@ -123,7 +123,7 @@ impl Walker<'_> {
                     self.resource_metrics(&b[..end], p)?;
                     p = end;
                 }
-                tag => skip(b, &mut p, (at, tag), REQUEST, 0)?,
+                tag => p = skip(b, p, (at, tag), REQUEST, 0)?,
             }
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Walker<'_> {
                     self.scope_metrics(&b[..end], p)?;
                     p = end;
                 }
-                tag => skip(b, &mut p, (at, tag), RESOURCE_METRICS, 1)?,
+                tag => p = skip(b, p, (at, tag), RESOURCE_METRICS, 1)?,
             }
         }
         if parts > 1 {
@@ -174,7 +174,7 @@ impl Walker<'_> {
                     self.metric(&b[..end], p, scope)?;
                     p = end;
                 }
-                tag => skip(b, &mut p, (at, tag), SCOPE_METRICS, 2)?,
+                tag => p = skip(b, p, (at, tag), SCOPE_METRICS, 2)?,
             }
         }
         if scope_came_late {
@@ -208,7 +208,7 @@ impl Walker<'_> {
                 0x52 => Kind::ExponentialHistogram,
                 0x5a => Kind::Summary,
                 _ => {
-                    skip(b, &mut p, (at, tag), METRIC, METRIC_DEPTH)?;
+                    p = skip(b, p, (at, tag), METRIC, METRIC_DEPTH)?;
                     continue;
                 }
             };
@@ -280,7 +280,7 @@ impl Walker<'_> {
                     data.temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
                 }
                 0x18 if fields.len() > 3 => data.monotonic = varint(b, &mut p)? != 0,
-                tag => skip(b, &mut p, (at, tag), fields, METRIC_DEPTH + 1)?,
+                tag => p = skip(b, p, (at, tag), fields, METRIC_DEPTH + 1)?,
             }
         }
         Ok(())
@@ -304,7 +304,7 @@ impl Walker<'_> {
                 0x21 => value = PointValue::Number(double(b, &mut p)?),
                 0x31 => value = PointValue::Number(fixed64(b, &mut p)? as i64 as f64),
                 0x40 => flags = varint(b, &mut p)?,
-                tag => skip(b, &mut p, (at, tag), NUMBER, METRIC_DEPTH + 2)?,
+                tag => p = skip(b, p, (at, tag), NUMBER, METRIC_DEPTH + 2)?,
             }
         }
         if flags & 1 != 0 {
@@ -334,7 +334,7 @@ impl Walker<'_> {
                 tag if tag == layout.flags => flags = varint(b, &mut p)?,
                 tag => {
                     let from = p;
-                    skip(b, &mut p, (at, tag), layout.fields, METRIC_DEPTH + 2)?;
+                    p = skip(b, p, (at, tag), layout.fields, METRIC_DEPTH + 2)?;
                     super::histogram::check_field(layout.kind, tag, &b[..p], from)?;
                 }
             }
@@ -372,7 +372,7 @@ impl Walker<'_> {
                 self.joined.extend_from_slice(&b[if whole { at } else { p }..end]);
                 p = end;
             } else {
-                skip(b, &mut p, (at, tag), fields, depth)?;
+                p = skip(b, p, (at, tag), fields, depth)?;
             }
         }
         let end = self.joined_at + self.joined.len();
@@ -409,7 +409,7 @@ fn read_scope(b: &[u8], mut p: usize, scope: &mut Scope) -> Result<(), DecodeErr
         match varint(b, &mut p)? {
             0x0a => scope.name = text(b, &mut p)?,
             0x12 => scope.version = text(b, &mut p)?,
-            tag => skip(b, &mut p, (at, tag), SCOPE, 3)?,
+            tag => p = skip(b, p, (at, tag), SCOPE, 3)?,
         }
     }
     Ok(())

@@ -35,13 +35,17 @@ pub(super) fn varint(b: &[u8], p: &mut usize) -> Result<u64, DecodeError> {
             *p = at + 1;
             Ok(first as u64)
         }
-        _ => long_varint(b, p),
+        _ => {
+            let (value, end) = long_varint(b, at)?;
+            *p = end;
+            Ok(value)
+        }
     }
 }
 
+// Takes and gives the position by value, here and in `skip`, so that the position of the walk stays in a register.
 #[inline(never)]
-fn long_varint(b: &[u8], p: &mut usize) -> Result<u64, DecodeError> {
-    let at = *p;
+fn long_varint(b: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
     let mut value = 0u64;
     for (i, &byte) in b.get(at..).unwrap_or_default().iter().take(10).enumerate() {
         value |= ((byte & 0x7f) as u64) << (7 * i);
@@ -49,8 +53,7 @@ fn long_varint(b: &[u8], p: &mut usize) -> Result<u64, DecodeError> {
             if i == 9 && byte > 1 {
                 break;
             }
-            *p = at + i + 1;
-            return Ok(value);
+            return Ok((value, at + i + 1));
         }
     }
     let what = if b.len() - at.min(b.len()) < 10 {
@@ -90,18 +93,18 @@ pub(super) fn double(b: &[u8], p: &mut usize) -> Result<f64, DecodeError> {
     fixed64(b, p).map(f64::from_bits)
 }
 
-/// Skips a field nobody looks at, after checking that a known one has the wire type it must have.
+/// Where a field nobody looks at ends, after checking that a known one has the wire type it must have.
 ///
-/// `at` is where the field's tag began, `p` stands behind it, `fields` is indexed by field number, `depth` is the depth
-/// of the message the field stands in.
+/// `at` is where the field's tag began, `p` is the byte behind it, `fields` is indexed by field number, `depth` is the
+/// depth of the message the field stands in.
 #[inline(never)]
 pub(super) fn skip(
     b: &[u8],
-    p: &mut usize,
+    mut p: usize,
     (at, tag): (usize, u64),
     fields: &[Wire],
     depth: u32,
-) -> Result<(), DecodeError> {
+) -> Result<usize, DecodeError> {
     let (number, wire) = split_tag(tag, at)?;
     let allowed = fields.get(number as usize).copied().unwrap_or(NONE);
     if allowed != NONE && allowed & (1 << wire) == 0 {
@@ -110,7 +113,8 @@ pub(super) fn skip(
     if allowed == NONE && depth >= MAX_DEPTH {
         return Err(error("messages nested too deeply", at));
     }
-    skip_value(b, p, (at, number, wire), depth)
+    skip_value(b, &mut p, (at, number, wire), depth)?;
+    Ok(p)
 }
 
 fn split_tag(tag: u64, at: usize) -> Result<(u32, u32), DecodeError> {

@@ -64,6 +64,11 @@ impl Chunk {
         self.start += n.min(self.len());
     }
 
+    /// Brings back what was consumed since that offset; only as long as no room was asked for.
+    pub(super) fn rewind(&mut self, offset: u64) {
+        self.start -= self.offset().saturating_sub(offset).min(self.start as u64) as usize;
+    }
+
     /// Takes bytes from the start.
     pub(super) fn take(&mut self, n: usize) -> Bytes {
         let n = n.min(self.len());

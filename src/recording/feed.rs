@@ -37,10 +37,13 @@ impl Read for Counted {
 
 /// The bytes of a file, out of gzip when it is compressed with it.
 pub(super) enum Feed {
-    Plain(Chain<Cursor<Vec<u8>>, Counted>),
-    Gzip(Box<MultiGzDecoder<BufReader<Chain<Cursor<Vec<u8>>, Counted>>>>),
+    Plain(Looked),
+    Gzip(Box<MultiGzDecoder<BufReader<Looked>>>),
     Ended,
 }
+
+/// A source and the bytes that were looked at.
+pub(super) type Looked = Chain<Cursor<Vec<u8>>, Counted>;
 
 /// How far a feed came.
 #[derive(Debug, PartialEq)]

@@ -35,6 +35,8 @@ pub(super) struct File {
     pub(super) at: Option<Nanos>,
     /// Lines that were read.
     pub(super) line: u64,
+    /// A damaged frame was skipped, and the content that is there ends before it.
+    pub(super) before_damage: bool,
     /// A damaged frame was skipped and no message was read since.
     pub(super) after_damage: bool,
     /// The input ended early and that was said.
@@ -73,7 +75,7 @@ pub(super) struct Next {
 /// Why the wanted bytes are not there.
 #[derive(Debug, PartialEq)]
 pub(super) enum Short {
-    /// What was there is gone with a damaged frame.
+    /// A damaged frame follows: what is there and incomplete stays so.
     Skipped,
     /// The content ends.
     End,
@@ -82,10 +84,13 @@ pub(super) enum Short {
 impl File {
     /// Reads the next arrival into `batch`.
     pub(super) fn next(&mut self, batch: &mut Batch) -> Option<Next> {
-        batch.clear();
+        // What the batch holds is left to `decode`, which uses its room again.
         loop {
             let next = match self.framing {
-                Framing::Ended => return None,
+                Framing::Ended => {
+                    batch.clear();
+                    return None;
+                }
                 Framing::Lines => self.line(batch),
                 Framing::Messages | Framing::ZstdMessages(_) => self.message(batch),
                 Framing::Whole(encoding) => self.whole(encoding, batch),
@@ -97,10 +102,14 @@ impl File {
         }
     }
 
-    /// Reads more content. Damage of the layers below is noted here.
+    /// Reads more content. Damage of the layers below is noted here. Behind a damaged frame it goes on only after
+    /// [`File::pass_damage`].
     pub(super) fn fill(&mut self) -> Result<(), Short> {
         if self.broken {
             return Err(Short::End);
+        }
+        if self.before_damage {
+            return Err(Short::Skipped);
         }
         let place = |at| if self.gzip { Place::Content(at) } else { Place::Byte(at) };
         let (flaw, kind, place) = match &mut self.input {
@@ -115,7 +124,7 @@ impl File {
                 Step::Skipped { at } => {
                     let place = place(at);
                     self.note(place, Flaw::Frame, DamageKind::Damage);
-                    self.after_damage = true;
+                    self.before_damage = true;
                     return Err(Short::Skipped);
                 }
                 Step::Broken(flaw, kind, at) => (flaw, kind, place(at)),
@@ -124,6 +133,13 @@ impl File {
         self.broken = true;
         self.note(place, flaw, kind);
         Err(Short::End)
+    }
+
+    /// Drops what ends in a damaged frame and goes on behind it.
+    pub(super) fn pass_damage(&mut self) {
+        self.content.consume(self.content.len());
+        self.before_damage = false;
+        self.after_damage = true;
     }
 
     /// Reads content until `n` bytes of it are there.
@@ -165,7 +181,10 @@ impl File {
         let end = PREFIX + length as usize;
         match self.need(end) {
             Ok(()) => {}
-            Err(Short::Skipped) => return None,
+            Err(Short::Skipped) => {
+                self.pass_damage();
+                return None;
+            }
             Err(Short::End) => return self.cut_message(end),
         }
         let place = self.place();
@@ -186,7 +205,7 @@ impl File {
         loop {
             match self.need(PREFIX) {
                 Ok(()) => return self.content.bytes().first_chunk::<PREFIX>().map(|b| u32::from_be_bytes(*b)),
-                Err(Short::Skipped) => {}
+                Err(Short::Skipped) => self.pass_damage(),
                 Err(Short::End) => return None,
             }
         }
@@ -200,7 +219,7 @@ impl File {
             // A message that was cut off is a good one as far as it goes; behind a wrong length there is anything.
             let torn = rest.len() <= PREFIX
                 || !matches!(self.framing, Framing::Messages)
-                || walk(&rest[PREFIX..]).0 == Walk::Cut;
+                || walk(&rest[PREFIX..]).0 != Walk::Invalid;
             match torn {
                 true => self.note(self.place(), Flaw::Torn(Part::Message), DamageKind::TornTail),
                 false => self.note(self.place(), Flaw::Length(length), DamageKind::Damage),
@@ -254,7 +273,10 @@ impl File {
         let body = message.slice(prefix.len..);
         match (prefix.at, body.is_empty()) {
             (None, true) => Ok(None),
-            (Some(at), true) => Ok(Some(Next { at: self.advance(Some(at)), tick: true })),
+            (Some(at), true) => {
+                batch.clear();
+                Ok(Some(Next { at: self.advance(Some(at)), tick: true }))
+            }
             (Some(at), false) => {
                 otlp::decode(Encoding::Protobuf, body, batch).map_err(Flaw::Body)?;
                 Ok(Some(Next { at: self.advance(Some(at)), tick: false }))
@@ -291,7 +313,10 @@ impl File {
             }
             match self.fill() {
                 Ok(()) => {}
-                Err(Short::Skipped) => return None,
+                Err(Short::Skipped) => {
+                    self.pass_damage();
+                    return None;
+                }
                 Err(Short::End) => break (self.content.len(), false),
             }
         };

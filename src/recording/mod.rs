@@ -21,6 +21,7 @@ mod recognise;
 mod writer;
 mod zstd_chain;
 
+pub use cut::{Cut, Pattern, cut};
 pub use damage::{Damage, DamageKind, Flaw, Found, OpenError, Part, Place};
 pub use own::{AT_FIELD, HEAD_FIELD};
 pub use reader::{Arrival, Compression, FileInfo, Form, Reader, Source};

@@ -131,7 +131,6 @@ impl Reader {
         let pending = &mut self.files[first?.1];
         let next = pending.next.take()?;
         std::mem::swap(batch, &mut pending.batch);
-        pending.batch.clear();
         Some(Arrival { at: next.at, file: pending.file.index, is_tick: next.tick })
     }
 

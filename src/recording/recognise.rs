@@ -25,6 +25,7 @@ const TRIES: usize = 8;
 /// Where a good zstd frame is looked for when the first bytes are nothing that is known.
 const DAMAGED_START: usize = 2 << 20;
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+const NEXT_LINE: &[u8] = b"\n{\"resource";
 const FIRST_KEY: &[u8] = b"{\"resourceMetrics\"";
 
 impl File {
@@ -48,6 +49,7 @@ impl File {
             own: false,
             at: None,
             line: 0,
+            before_damage: false,
             after_damage: false,
             broken: false,
             damages: Damages::default(),
@@ -71,7 +73,7 @@ impl File {
         let torn_magic = !first.is_empty() && MAGIC.starts_with(first);
         if first.starts_with(&MAGIC) || is_skippable(first) || torn_magic {
             self.inflate_zstd();
-            return self.recognise();
+            return self.recognise_behind_damage();
         }
         let refused = match self.recognise() {
             Err(Refused::Form(found)) => found,
@@ -85,9 +87,21 @@ impl File {
             return Err(Refused::Form(refused));
         }
         self.inflate_zstd();
-        match self.recognise() {
+        match self.recognise_behind_damage() {
             Ok((Framing::Ended, _)) | Err(_) => Err(Refused::Form(refused)),
             recognised => recognised,
+        }
+    }
+
+    /// The first frames may be damaged; then the content may begin within a line.
+    fn recognise_behind_damage(&mut self) -> Result<(Framing, Form), Refused> {
+        let recognised = self.recognise();
+        match memmem::find(self.content.bytes(), NEXT_LINE) {
+            Some(found) if self.after_damage && recognised.is_err() => {
+                self.content.consume(found + 1);
+                self.recognise()
+            }
+            _ => recognised,
         }
     }
 
@@ -99,11 +113,13 @@ impl File {
         }
     }
 
-    /// Reads until that much content is there or there is no more.
+    /// Reads until that much content is there, or there is no more, or a damaged frame comes.
     fn look(&mut self, n: usize) -> Result<bool, Refused> {
         while self.content.len() < n {
             match self.fill() {
-                Ok(()) | Err(Short::Skipped) => {}
+                Ok(()) => {}
+                Err(Short::Skipped) if self.content.len() == 0 => self.pass_damage(),
+                Err(Short::Skipped) => return Ok(false),
                 Err(Short::End) => {
                     let failed = self.damages.kept.iter().find_map(|damage| match damage.what {
                         Flaw::Io(kind) => Some(kind),
@@ -161,7 +177,8 @@ impl File {
             let end = at + PREFIX + length;
             let complete = self.look(end)?;
             let message = &self.content.bytes()[at + PREFIX..end.min(self.content.len())];
-            if message.starts_with(&MAGIC) {
+            let cut_magic = !complete && !message.is_empty() && MAGIC.starts_with(message);
+            if message.starts_with(&MAGIC) || cut_magic {
                 return Ok(zstd_messages());
             }
             let good = match walk(message) {

@@ -44,7 +44,7 @@ pub(super) struct ZstdChain {
 pub(super) enum Step {
     /// There is more content.
     More,
-    /// A frame was skipped: what was there before is gone, the content goes on with the next good frame.
+    /// Damage was skipped: what comes next is the start of a good frame and does not continue what was there before.
     Skipped {
         /// Offset of the damaged frame.
         at: u64,
@@ -229,9 +229,9 @@ impl ZstdChain {
         }
     }
 
-    /// Looks for the next good frame; what `out` held before it is dropped once there is one.
+    /// Looks for the next good frame and stops before it.
     fn resume(&mut self, out: &mut Chunk, before: usize) -> Search {
-        out.retract(out.len() - before.min(out.len()));
+        out.retract(out.len() - before);
         self.inside = false;
         let finder = Finder::new(&MAGIC);
         loop {
@@ -249,13 +249,15 @@ impl ZstdChain {
             let start = self.input.offset();
             match self.frame(out) {
                 Frame::Content => {
-                    out.consume(before);
+                    self.inside = false;
+                    out.retract(out.len() - before);
+                    self.input.rewind(start);
                     return Search::Found;
                 }
                 Frame::Failed(flaw, kind) => return Search::Failed(flaw, kind),
                 Frame::Bad | Frame::Cut | Frame::End => {}
             }
-            out.retract(out.len() - before.min(out.len()));
+            out.retract(out.len() - before);
             // Nested rubbish could make every byte the start of a long attempt.
             if self.wasted > (1 << 30) + 64 * start {
                 return Search::GivenUp;

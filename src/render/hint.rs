@@ -8,6 +8,7 @@ use crate::engine::Report;
 use crate::event::{EventDefinition, MetricId, MetricPattern, Selector, Threshold};
 use crate::model::MetricIdentity;
 use crate::render::words::counted;
+use std::sync::Arc;
 
 /// Why a query selects nothing.
 pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String {
@@ -74,7 +75,7 @@ fn no_series_of_id(id: &MetricId, definition: &EventDefinition, replay: &Replay<
 }
 
 /// The metric did not arrive under any kind or scope: the catalog or a similar name may explain it.
-fn unknown_name(path: &str, metrics: &[(std::sync::Arc<MetricIdentity>, usize)], replay: &Replay<'_>) -> String {
+fn unknown_name(path: &str, metrics: &[(Arc<MetricIdentity>, usize)], replay: &Replay<'_>) -> String {
     let catalog = catalog::python();
     let known = catalog.metric_of_path(path);
     let name = match path.strip_prefix(catalog.scope.as_str()).and_then(|rest| rest.strip_prefix('/')) {
@@ -100,7 +101,7 @@ fn unknown_name(path: &str, metrics: &[(std::sync::Arc<MetricIdentity>, usize)],
             ),
         };
     }
-    match similar(name, metrics) {
+    match similar(path, metrics) {
         Some(metric) => format!("no {name} arrived; the most similar name is {}", metric.id()),
         None => format!("no {name} arrived; `foreshock inspect` lists what did"),
     }
@@ -116,7 +117,7 @@ fn since(other: &OtherName<'_>) -> String {
     }
 }
 
-fn no_series_of_pattern(pattern: &MetricPattern, metrics: &[(std::sync::Arc<MetricIdentity>, usize)]) -> String {
+fn no_series_of_pattern(pattern: &MetricPattern, metrics: &[(Arc<MetricIdentity>, usize)]) -> String {
     if !pattern.prefix.starts_with("metrics.") {
         return format!("the prefix `{}` begins no OpenTelemetry metric id (metrics.sums.…)", pattern.prefix);
     }
@@ -139,21 +140,19 @@ fn ends_with_name(path: &str, name: &str) -> bool {
         || name.strip_suffix(path).is_some_and(|rest| rest.ends_with('/'))
 }
 
-/// The metric whose name shares the most words with `name`, when that is at least half of them.
-fn similar<'a>(name: &str, metrics: &'a [(std::sync::Arc<MetricIdentity>, usize)]) -> Option<&'a MetricIdentity> {
-    let words = |text: &str| -> Vec<String> {
-        text.split(['.', '_', '/']).map(str::to_ascii_lowercase).filter(|word| !word.is_empty()).collect()
-    };
-    let wanted = words(name);
+/// The metric whose name shares the most words with the end of `path`, when that is at least half of them.
+fn similar<'a>(path: &str, metrics: &'a [(Arc<MetricIdentity>, usize)]) -> Option<&'a MetricIdentity> {
+    fn words(text: &str) -> Vec<String> {
+        let words = text.split(['.', '_', '/']).filter(|word| !word.is_empty());
+        words.map(str::to_ascii_lowercase).collect()
+    }
     let shared = |metric: &MetricIdentity| {
-        let found = words(&metric.name);
+        let name = path.strip_prefix(metric.scope.as_str()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path);
+        let (wanted, found) = (words(name), words(&metric.name));
         let common = wanted.iter().filter(|word| found.contains(word)).count();
-        let longest = wanted.len().max(found.len()).max(1);
-        (common * 1000 / longest, common)
+        common * 1000 / wanted.len().max(found.len()).max(1)
     };
-    let best = metrics
-        .iter()
-        .map(|(metric, _)| metric.as_ref())
-        .max_by_key(|metric| (shared(metric), std::cmp::Reverse(metric.name.as_str())))?;
-    (shared(best).0 >= 500).then_some(best)
+    let metrics = metrics.iter().map(|(metric, _)| metric.as_ref());
+    let best = metrics.max_by_key(|metric| (shared(metric), std::cmp::Reverse(metric.name.as_str())))?;
+    (shared(best) >= 500).then_some(best)
 }

@@ -1,13 +1,13 @@
 //! JSON: one event, and the document of a replay.
 //!
 //! The order of the keys is part of the contract, so everything is a struct written in that order. Doubles are the
-//! shortest text that reads back as the same value; a whole threshold is written without a point, as rules write it.
+//! shortest text that reads back as the same value; what a rule says is repeated as its definition spells it.
 
-use super::words::{aggregation, identifying_first};
+use super::words::identifying_first;
 use crate::engine::{
     CloseReason, DropReason, EntityLabel, Event, EventState, Observation, Report, SeriesLabel, Verdict, ViolatedRule,
 };
-use crate::event::{Condition, EventDefinition, Presence, Rule, RuleKind, Selector};
+use crate::event::{EventDefinition, Rule, RuleKind, Selector};
 use crate::model::{Attributes, MetricIdentity, to_ms};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -162,8 +162,8 @@ impl Serialize for Resource<'_> {
     }
 }
 
-/// A violated rule. `metricName` or `metricPattern` to `window` are a threshold rule's; a presence rule says what it
-/// counted as `value`.
+/// A violated rule, spelled as its definition spells it. `metricName` or `metricPattern` to `window` are a threshold
+/// rule's; a presence rule says what it counted as `value`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RuleJson<'a> {
@@ -172,27 +172,18 @@ struct RuleJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     metric_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metric_pattern: Option<PatternJson<'a>>,
+    metric_pattern: Option<&'a serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    aggregation: Option<String>,
+    aggregation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    condition_operator: Option<&'static str>,
+    condition_operator: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    condition_value: Option<Threshold>,
+    condition_value: Option<&'a serde_json::Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<f64>,
     series: Vec<SeriesJson>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PatternJson<'a> {
-    prefix: &'a str,
-    operator: &'static str,
-    placeholder: &'a str,
-    postfix: &'a str,
 }
 
 #[derive(Serialize)]
@@ -214,46 +205,25 @@ impl<'a> RuleJson<'a> {
             value: series.value,
             points: series.points,
         });
-        let mut json = RuleJson {
+        let (metric_name, window) = match &rule.kind {
+            RuleKind::Threshold(threshold) => match &threshold.selector {
+                Selector::Id(id) => (Some(id.text.as_str()), Some(threshold.window_ms)),
+                Selector::Pattern(_) => (None, Some(threshold.window_ms)),
+            },
+            RuleKind::Presence(_) => (None, None),
+        };
+        Some(RuleJson {
             index: violated.index,
             rule_type: &rule.rule_type,
-            metric_name: None,
-            metric_pattern: None,
-            aggregation: None,
-            window: None,
-            condition_operator: None,
-            condition_value: None,
+            metric_name,
+            metric_pattern: rule.written.pattern.as_ref(),
+            aggregation: rule.written.aggregation.as_deref(),
+            window,
+            condition_operator: rule.written.operator.as_deref(),
+            condition_value: rule.written.value.as_ref(),
             value: violated.observed,
             series: series.collect(),
-        };
-        match &rule.kind {
-            RuleKind::Threshold(threshold) => {
-                match &threshold.selector {
-                    Selector::Id(id) => json.metric_name = Some(&id.text),
-                    Selector::Pattern(pattern) => {
-                        json.metric_pattern = Some(PatternJson {
-                            prefix: &pattern.prefix,
-                            operator: super::words::match_operator(pattern.operator),
-                            placeholder: &pattern.placeholder,
-                            postfix: &pattern.postfix,
-                        });
-                    }
-                }
-                json.aggregation = Some(aggregation(threshold.aggregation));
-                json.window = Some(threshold.window_ms);
-                json.condition(threshold.condition);
-            }
-            RuleKind::Presence(Presence::Count { condition } | Presence::CountVerification { condition, .. }) => {
-                json.condition(*condition);
-            }
-            RuleKind::Presence(Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline) => {}
-        }
-        Some(json)
-    }
-
-    fn condition(&mut self, condition: Condition) {
-        self.condition_operator = Some(condition.operator.as_str());
-        self.condition_value = Some(Threshold(condition.value));
+        })
     }
 }
 
@@ -262,20 +232,6 @@ fn metric_of_pattern(rule: &Rule, metric: &MetricIdentity) -> Option<String> {
     match &rule.kind {
         RuleKind::Threshold(threshold) if matches!(threshold.selector, Selector::Pattern(_)) => Some(metric.id()),
         _ => None,
-    }
-}
-
-/// A threshold, as rules write it: whole values without a point.
-struct Threshold(f64);
-
-impl Serialize for Threshold {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if self.0.fract() == 0.0 && self.0.abs() <= EXACT {
-            serializer.serialize_i64(self.0 as i64)
-        } else {
-            serializer.serialize_f64(self.0)
-        }
     }
 }
 

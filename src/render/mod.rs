@@ -6,6 +6,7 @@
 //! colour, and times are the recording's own).
 
 mod hint;
+pub mod inspection;
 pub mod json;
 mod problems;
 mod quantity;

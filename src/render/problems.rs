@@ -22,7 +22,7 @@ pub fn problems<'a>(
         if problem.severity == Severity::Warning && detail == Detail::Brief {
             writeln!(out, "{}: {}", style.warning("warning"), one_line(problem))?;
         } else {
-            writeln!(out, "{}", snippet(problem, text_of(&problem.file), style))?;
+            writeln!(out, "{}\n", snippet(problem, text_of(&problem.file), style))?;
         }
     }
     Ok(())
@@ -49,7 +49,8 @@ fn snippet(problem: &Problem, text: Option<&str>, style: Style) -> String {
     match (problem.position, text) {
         (Some(position), Some(text)) if is_range(text, position.bytes) => {
             let (start, end) = position.bytes;
-            let label = if problem.path.is_empty() { None } else { Some(problem.path.as_str()) };
+            let named = problem.path.is_empty() || problem.message.contains(&problem.path);
+            let label = (!named).then_some(problem.path.as_str());
             let annotation = AnnotationKind::Primary.span(start..end).label(label);
             group = group.element(Snippet::source(text).path(problem.file.as_str()).annotation(annotation));
         }

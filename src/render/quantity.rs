@@ -79,28 +79,35 @@ impl Measure {
 
 /// What a value says about its threshold: `23 % over`, `22 % below`, `12 times the threshold`.
 pub(super) fn margin(measure: Measure, condition: Condition, value: f64) -> String {
+    relation(measure, condition, value).0
+}
+
+/// The same with the threshold: `23 % over 0.8`, `22 % below 1 GiB`, `12 times the threshold of 0.8`.
+pub(super) fn margin_and_threshold(measure: Measure, condition: Condition, value: f64) -> String {
+    let (words, link) = relation(measure, condition, value);
+    format!("{words}{link} {}", measure.exact(condition.value))
+}
+
+/// The margin in words, and what stands between them and the threshold.
+fn relation(measure: Measure, condition: Condition, value: f64) -> (String, &'static str) {
     let distance = (value - condition.value).abs();
     let violates = condition.holds(value);
     match condition.operator {
-        CompareOp::Equal if violates => "equal to it".to_string(),
-        CompareOp::NotEqual if violates => format!("{} away from it", measure.text(distance)),
-        CompareOp::Equal => format!("{} away", measure.text(distance)),
-        CompareOp::NotEqual => "equal to it all the time".to_string(),
+        _ if distance == 0.0 => ("exactly at the threshold".to_string(), " of"),
+        CompareOp::Equal | CompareOp::NotEqual => (format!("{} away", measure.text(distance)), " from"),
         CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Less | CompareOp::LessOrEqual => {
             let side = match (value > condition.value, violates) {
-                _ if distance == 0.0 => return "exactly at the threshold".to_string(),
                 (true, true) => "over",
                 (false, true) => "under",
                 (true, false) => "above",
                 (false, false) => "below",
             };
-            match distance / condition.value.abs() {
-                share if !share.is_finite() => format!("{} {side}", measure.text(distance)),
-                share if share >= 10.0 && value.signum() == condition.value.signum() => {
-                    format!("{} times the threshold", significant(value / condition.value, 3))
-                }
-                share => format!("{} {side}", percent(share)),
+            let share = distance / condition.value.abs();
+            if share >= 4.0 && share.is_finite() && value.signum() == condition.value.signum() {
+                return (format!("{} times the threshold", significant(value / condition.value, 3)), " of");
             }
+            let far = if share.is_finite() { percent(share) } else { measure.text(distance) };
+            (format!("{far} {side}"), "")
         }
     }
 }
@@ -109,11 +116,11 @@ pub(super) fn margin(measure: Measure, condition: Condition, value: f64) -> Stri
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
     if value != 0.0 && value < 0.01 {
-        "under 0.01 %".to_string()
+        "less than 0.01 %".to_string()
     } else if value < 10.0 {
         format!("{} %", significant(value, 2))
     } else if (99.5..100.0).contains(&value) {
-        "over 99 %".to_string()
+        "more than 99 %".to_string()
     } else {
         format!("{} %", significant(value.round(), 17))
     }
@@ -173,7 +180,7 @@ fn group_whole_part(text: &str) -> String {
 fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -217,15 +224,17 @@ mod tests {
     fn margins_are_words() {
         let of = |condition, value| margin(Measure::plain(), condition, value);
         assert_eq!(of(greater(0.8), 0.984), "23 % over");
-        assert_eq!(of(greater(0.8), 0.62), "22 % below");
+        assert_eq!(of(greater(0.8), 0.63), "21 % below");
         assert_eq!(of(greater(0.8), 0.01), "99 % below");
-        assert_eq!(of(greater(1000.0), 0.5), "over 99 % below");
+        assert_eq!(of(greater(1000.0), 0.5), "more than 99 % below");
         assert_eq!(of(greater(0.8), 18.4), "23 times the threshold");
         assert_eq!(of(greater(0.0), 12.0), "12 over");
         assert_eq!(of(greater(5.0), 5.0), "exactly at the threshold");
         let less = Condition { operator: CompareOp::Less, value: 10.0 };
         assert_eq!((of(less, 5.0), of(less, 15.0)), ("50 % under".into(), "50 % above".into()));
+        assert_eq!(margin_and_threshold(Measure::plain(), greater(0.8), 18.4), "23 times the threshold of 0.8");
+        assert_eq!(margin_and_threshold(Measure::plain(), less, 5.0), "50 % under 10");
         let equal = Condition { operator: CompareOp::Equal, value: 2.0 };
-        assert_eq!((of(equal, 2.0), of(equal, 5.0)), ("equal to it".into(), "3 away".into()));
+        assert_eq!((of(equal, 2.0), of(equal, 5.0)), ("exactly at the threshold".into(), "3 away".into()));
     }
 }

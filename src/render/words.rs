@@ -1,6 +1,6 @@
 //! The words and forms that several outputs share: names of aggregations, instants, durations, entities, wrapped lines.
 
-use crate::event::{Aggregation, MatchOperator};
+use crate::event::{Aggregation, MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
 use chrono::DateTime;
 use std::io::{self, Write};
@@ -86,6 +86,9 @@ fn utc(at: Nanos, format: &str) -> String {
 /// A span of time: `4m 39s`; below ten seconds with tenths, below a second in milliseconds.
 pub(super) fn duration(span: Nanos) -> String {
     let span = span.saturating_abs();
+    if span == 0 {
+        return "0s".to_string();
+    }
     if span < SECOND {
         return format!("{}ms", span / MS);
     }
@@ -107,6 +110,28 @@ pub(super) fn span_ms(ms: i64) -> String {
     duration(span)
 }
 
+/// What a presence rule means, as the subject of a sentence: `entity with the label "till"`.
+pub(super) fn meant(presence: &Presence) -> String {
+    match presence {
+        Presence::Verification { matching, .. } | Presence::CountVerification { matching, .. } => {
+            let label = match matching.operator {
+                MatchOperator::Is => format!("the label \"{}\"", matching.label),
+                MatchOperator::Contains => format!("a label that contains \"{}\"", matching.label),
+                MatchOperator::StartsWith => format!("a label that starts with \"{}\"", matching.label),
+                MatchOperator::EndsWith => format!("a label that ends with \"{}\"", matching.label),
+                MatchOperator::Any => "any label".to_string(),
+            };
+            format!("entity of the type {} with {label}", matching.entity_type)
+        }
+        Presence::Availability { tag_filter: Some(filter), .. } => {
+            format!("entity with the tag {} {} {}", filter.key, filter.operator, filter.value)
+        }
+        Presence::Count { .. } | Presence::Availability { tag_filter: None, .. } | Presence::Offline => {
+            "entity".to_string()
+        }
+    }
+}
+
 /// `1 event`, `2 events`.
 pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", super::quantity::count(n), if n == 1 { one } else { many })
@@ -123,19 +148,35 @@ pub(super) fn paragraph(out: &mut dyn Write, lead: &str, lead_width: usize, text
     Ok(())
 }
 
-/// Breaks a text at spaces; a word longer than a line stands alone on its line.
+/// Breaks a text at spaces, but not between a number and its unit; a word longer than a line stands alone on its line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match words.last_mut() {
+            Some(last) if is_unit(word) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_string()),
+        }
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ') {
+    for word in words {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     lines.push(line);
     lines
+}
+
+fn is_unit(word: &str) -> bool {
+    const UNITS: [&str; 13] = ["%", "B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "s"];
+    let word = word.trim_end_matches([',', ';', '.', ':', ')']);
+    UNITS.contains(&word.strip_suffix("/s").unwrap_or(word))
 }

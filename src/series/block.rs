@@ -1,12 +1,12 @@
 //! The kept points of the number series that report together: rows are times, columns are series.
 //!
 //! One row serves all series of a report, so a point costs eight bytes and a bit. Rows form a ring in the order of time.
-//! Invariant: a cell's bit in the row's mask says whether the series has a point at that time; `holes` of a column counts
-//! the rows without one, so a column with no holes is read by row number alone.
+//! Invariant: a cell's bit in the row's mask says whether the series has a point at that time; `ragged` counts the rows in
+//! which some series has none, so without them every column is read by row number alone.
 //! Kept of every series, whatever their age: its newest 16 points up to `at` and the newest point up to `at - W`. More may
 //! be kept; nothing that is computed depends on it.
 
-use super::window::INTERVAL_POINTS;
+use super::window::{INTERVAL_POINTS, points_until};
 use crate::model::Nanos;
 
 /// How the values of a number series follow each other.
@@ -35,52 +35,60 @@ impl NumberKind {
 }
 
 /// One series of a block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     /// Number of the series.
     pub series: u32,
     /// What the engine judges it by.
     pub plan: u32,
-    /// First cell of the column in a row; a delta series has a second one for its start times.
-    slot: u32,
-    /// Rows without a point of the series.
-    holes: u32,
     pub kind: NumberKind,
     /// Two start times alternate: several processes write this series.
     pub several_writers: bool,
-    /// No kept point later than this is lower than the one before it (of counters).
-    newest_fall: Nanos,
-    /// Start time of the newest point.
-    start: Nanos,
+    /// A monotonic delta sum sent a negative delta.
+    pub negative_delta: bool,
 }
 
-/// A row found or made for the points of one report.
+/// A row found or made for the points of one report. It stands until a column or another row is added.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    time: Nanos,
-    index: usize,
+    pub time: Nanos,
+    /// Physical row.
+    index: u32,
+    /// Physical row of the time before; `NONE` when there is none.
+    before: u32,
+    /// Whether no kept time is later.
+    newest: bool,
 }
+
+const NONE: u32 = u32::MAX;
 
 /// See the module's own words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     pub columns: Vec<Column>,
-    /// Longest window of a rule on one of the columns.
+    /// Longest window of a rule on one of the columns, and the shortest of the columns' longest windows.
     pub longest: Nanos,
+    pub shortest: Nanos,
+    /// Per column the start time of its newest point.
+    starts: Vec<Nanos>,
+    /// Per column: no kept point later than this is lower than the one before it (of counters).
+    falls: Vec<Nanos>,
+    /// One bit per column: whether it is a counter; and whether there is a column at all.
+    counters: Vec<u64>,
+    full: Vec<u64>,
     times: Vec<Nanos>,
     masks: Vec<u64>,
     values: Vec<f64>,
-    /// Cells of a row that are in use, and that are reserved.
-    width: usize,
-    stride: usize,
+    /// Start times of the points, where a column needs them; same places as the values.
+    point_starts: Vec<Nanos>,
+    stride: u32,
     /// Mask words of a row.
-    words: usize,
+    words: u32,
     /// Physical row of the oldest time; rows in use; rows reserved.
-    head: usize,
-    len: usize,
-    capacity: usize,
-    /// Sum of the columns' holes.
-    holes: u64,
+    head: u32,
+    len: u32,
+    capacity: u32,
+    ragged: u32,
 }
 
 /// Why a point was not put.
@@ -94,13 +102,18 @@ impl Block {
     /// Number of rows.
     #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     #[inline]
     fn physical(&self, row: usize) -> usize {
-        let i = self.head + row;
-        if i >= self.capacity { i - self.capacity } else { i }
+        let i = self.head as usize + row;
+        if i >= self.capacity as usize { i - self.capacity as usize } else { i }
+    }
+
+    #[inline]
+    fn cell(&self, row: usize, column: usize) -> usize {
+        self.physical(row) * self.stride as usize + column
     }
 
     /// Time of a row.
@@ -109,273 +122,284 @@ impl Block {
         self.times[self.physical(row)]
     }
 
-    /// Whether every row has a point of the column.
+    /// Whether every series has a point in every row.
     #[inline]
+    pub fn is_even(&self) -> bool {
+        self.ragged == 0
+    }
+
+    /// Whether every row has a point of the column.
     pub fn is_dense(&self, column: usize) -> bool {
-        self.columns[column].holes == 0
+        self.ragged == 0 || (0..self.len()).all(|row| self.has(row, column))
     }
 
     #[inline]
     pub fn has(&self, row: usize, column: usize) -> bool {
-        self.masks[self.physical(row) * self.words + column / 64] >> (column % 64) & 1 == 1
+        self.masks[self.physical(row) * self.words as usize + column / 64] >> (column % 64) & 1 == 1
     }
 
     #[inline]
     pub fn value(&self, row: usize, column: usize) -> f64 {
-        self.values[self.physical(row) * self.stride + self.columns[column].slot as usize]
+        self.values[self.cell(row, column)]
     }
 
     /// Start time of a delta point.
     pub fn start(&self, row: usize, column: usize) -> Nanos {
-        let cell = self.physical(row) * self.stride + self.columns[column].slot as usize + 1;
-        self.values[cell].to_bits() as Nanos
+        self.point_starts[self.cell(row, column)]
+    }
+
+    /// The values of a dense column in the rows `first..end`, in the order of time.
+    #[inline]
+    pub fn column_values(&self, column: usize, first: usize, end: usize, out: &mut Vec<f64>) {
+        out.clear();
+        let stride = self.stride as usize;
+        let from = self.physical(first);
+        let until_wrap = (self.capacity as usize - from).min(end - first);
+        out.extend(self.values[from * stride + column..].iter().step_by(stride).take(until_wrap));
+        out.extend(self.values[column..].iter().step_by(stride).take(end - first - until_wrap));
     }
 
     /// Whether a counter may have fallen at a point later than `after`.
     #[inline]
     pub fn may_fall_after(&self, column: usize, after: Nanos) -> bool {
-        self.columns[column].newest_fall > after
+        self.falls[column] > after
     }
 
-    /// Adds a column without points.
-    pub fn add_column(&mut self, series: u32, plan: u32, kind: NumberKind) -> usize {
-        let cells = 1 + usize::from(kind.keeps_starts());
+    /// Adds a column without points. `longest` is the longest window of a rule on it.
+    pub fn add_column(&mut self, series: u32, plan: u32, kind: NumberKind, longest: Nanos) -> usize {
+        self.shortest = if self.columns.is_empty() { longest } else { self.shortest.min(longest) };
+        self.longest = self.longest.max(longest);
         let column = self.columns.len();
-        let slot = self.width;
-        self.width += cells;
-        let words = (column + 1).div_ceil(64);
-        if self.width > self.stride || words > self.words {
-            let stride = if self.capacity == 0 { self.width } else { self.width + self.width / 8 };
-            self.reshape(self.capacity, stride.max(self.stride), words);
+        self.columns.push(Column { series, plan, kind, several_writers: false, negative_delta: false });
+        self.starts.push(0);
+        self.falls.push(Nanos::MIN);
+        let words = self.columns.len().div_ceil(64);
+        self.counters.resize(words, 0);
+        self.full.resize(words, 0);
+        self.full[column / 64] |= 1 << (column % 64);
+        self.counters[column / 64] |= u64::from(kind == NumberKind::Counter) << (column % 64);
+        if kind.keeps_starts() && self.point_starts.is_empty() {
+            self.point_starts = vec![0; self.values.len().max(1)];
         }
-        self.holes += self.len as u64;
-        self.columns.push(Column {
-            series,
-            plan,
-            slot: slot as u32,
-            holes: self.len as u32,
-            kind,
-            several_writers: false,
-            newest_fall: Nanos::MIN,
-            start: 0,
-        });
+        if column >= self.stride as usize || words > self.words as usize {
+            // A resource that keeps growing gets room for more at once; one that is new gets what it needs.
+            let room = if self.capacity == 0 { 1 } else { 1 + column / 4 };
+            self.reshape(self.capacity as usize, (column + room).max(self.stride as usize), words);
+        }
+        self.ragged = self.len;
         column
     }
 
     /// Finds or makes the row of a time. `at` is the engine's time: what is older than anybody needs makes room.
-    #[inline]
     pub fn row(&mut self, time: Nanos, at: Nanos) -> Row {
-        if self.len > 0 {
-            let index = self.physical(self.len - 1);
-            if self.times[index] == time {
-                return Row { time, index };
+        let mut row = points_until(self.len(), time, |r| self.time(r));
+        if row == 0 || self.time(row - 1) != time {
+            if row == self.len() {
+                row -= self.make_room(at);
             }
+            self.make_row(row, time);
+            row += 1;
         }
-        self.other_row(time, at)
+        let before = if row > 1 { self.physical(row - 2) as u32 } else { NONE };
+        Row { time, index: self.physical(row - 1) as u32, before, newest: row == self.len() }
     }
 
-    fn other_row(&mut self, time: Nanos, at: Nanos) -> Row {
-        let row = super::window::points_until(self.len, time, |r| self.time(r));
-        if row > 0 && self.time(row - 1) == time {
-            return Row { time, index: self.physical(row - 1) };
-        }
-        let removed = if row == self.len { self.make_room(at) } else { 0 };
-        let row = row - removed;
+    /// Makes an empty row at a place in the order of time.
+    fn make_row(&mut self, row: usize, time: Nanos) {
         if self.len == self.capacity {
             self.grow();
         }
         self.len += 1;
-        for later in (row + 1..self.len).rev() {
+        for later in (row + 1..self.len()).rev() {
             self.copy_row(later - 1, later);
         }
         let index = self.physical(row);
+        let words = self.words as usize;
         self.times[index] = time;
-        self.masks[index * self.words..(index + 1) * self.words].fill(0);
-        for column in &mut self.columns {
-            column.holes += 1;
-        }
-        self.holes += self.columns.len() as u64;
-        Row { time, index }
+        self.masks[index * words..(index + 1) * words].fill(0);
+        self.ragged += 1;
     }
 
     /// Puts a point into its cell.
     #[inline]
     pub fn put(&mut self, row: Row, column: usize, value: f64, start: Nanos, limit: usize) -> Result<(), Refused> {
-        let word = row.index * self.words + column / 64;
-        let bit = 1 << (column % 64);
-        if self.masks[word] & bit != 0 {
+        let (index, words) = (row.index as usize, self.words as usize);
+        let (word, bit) = (column / 64, 1u64 << (column % 64));
+        let mask = self.masks[index * words + word];
+        if mask & bit != 0 {
             return Err(Refused::Duplicate);
         }
-        if self.len > limit && self.points_of(column) >= limit {
+        if self.len() > limit && self.points_of(column) >= limit {
             return Err(Refused::TooDense);
         }
-        let c = &mut self.columns[column];
-        let slot = c.slot as usize;
-        self.masks[word] |= bit;
-        c.holes -= 1;
-        self.holes -= 1;
-        self.values[row.index * self.stride + slot] = value;
-        let newest = self.len > 0 && self.times[self.physical(self.len - 1)] == row.time;
-        if !newest {
-            self.put_between(row, column, value);
-        } else {
-            let before = if row.index == 0 { self.capacity - 1 } else { row.index - 1 };
-            let c = &mut self.columns[column];
-            if start != c.start {
-                c.several_writers |= start < c.start && start != 0;
-                c.start = start;
-            }
-            if c.kind == NumberKind::Counter && self.len > 1 {
-                if c.holes == 0 {
-                    if value < self.values[before * self.stride + slot] {
-                        c.newest_fall = row.time;
-                    }
-                } else {
-                    self.note_fall_at(self.len - 1, column);
-                }
-            }
+        let stride = self.stride as usize;
+        self.masks[index * words + word] = mask | bit;
+        self.values[index * stride + column] = value;
+        if mask | bit == self.full[word] && (words == 1 || self.is_full(index)) {
+            self.ragged -= 1;
         }
-        if self.columns[column].kind.keeps_starts() {
-            self.values[row.index * self.stride + slot + 1] = f64::from_bits(start as u64);
+        let counter = self.counters[word] & bit != 0;
+        let regular = row.newest
+            && self.starts[column] == start
+            && self.point_starts.is_empty()
+            && (!counter || row.before == NONE || self.masks[row.before as usize * words + word] & bit != 0);
+        if !regular {
+            self.put_irregular(row, column, value, start);
+        } else if counter && row.before != NONE && value < self.values[row.before as usize * stride + column] {
+            self.falls[column] = row.time;
         }
         Ok(())
     }
 
-    /// A point came out of order: whether it fell, and whether the one after it now does, is looked up.
-    fn put_between(&mut self, row: Row, column: usize, _value: f64) {
-        if self.columns[column].kind != NumberKind::Counter {
-            return;
+    fn is_full(&self, index: usize) -> bool {
+        let words = self.words as usize;
+        self.masks[index * words..(index + 1) * words] == self.full[..]
+    }
+
+    /// What is rare at a point already in its cell: another start time, an order of arrival that is not the order of time,
+    /// a missing point before it.
+    #[inline(never)]
+    fn put_irregular(&mut self, row: Row, column: usize, value: f64, start: Nanos) {
+        if !self.point_starts.is_empty() {
+            self.point_starts[row.index as usize * self.stride as usize + column] = start;
         }
-        let at = super::window::points_until(self.len, row.time, |r| self.time(r)) - 1;
-        self.note_fall_at(at, column);
-        if let Some(next) = (at + 1..self.len).find(|&r| self.has(r, column)) {
-            self.note_fall_at(next, column);
+        let own = points_until(self.len(), row.time, |r| self.time(r)) - 1;
+        let later = (own + 1..self.len()).find(|&r| self.has(r, column));
+        if later.is_none() && self.starts[column] != start {
+            let delta = self.columns[column].kind.keeps_starts();
+            self.columns[column].several_writers |= start != 0 && start < self.starts[column] && !delta;
+            self.starts[column] = start;
+        }
+        self.columns[column].negative_delta |=
+            value < 0.0 && self.columns[column].kind == NumberKind::Delta { monotonic: true };
+        if self.columns[column].kind == NumberKind::Counter {
+            self.note_fall_at(own, column);
+            if let Some(later) = later {
+                self.note_fall_at(later, column);
+            }
         }
     }
 
     fn note_fall_at(&mut self, row: usize, column: usize) {
         let Some(before) = (0..row).rev().find(|&r| self.has(r, column)) else { return };
         if self.value(row, column) < self.value(before, column) {
-            let fall = self.time(row);
-            let c = &mut self.columns[column];
-            c.newest_fall = c.newest_fall.max(fall);
+            self.falls[column] = self.falls[column].max(self.time(row));
         }
     }
 
     /// Number of kept points of a column.
-    pub fn points_of(&self, column: usize) -> usize {
-        self.len - self.columns[column].holes as usize
+    fn points_of(&self, column: usize) -> usize {
+        (0..self.len()).filter(|&row| self.has(row, column)).count()
     }
 
     /// Removes the oldest rows that no series needs any more; returns how many.
     fn make_room(&mut self, at: Nanos) -> usize {
         let mut removed = 0;
-        while self.len > INTERVAL_POINTS
+        while self.len() > INTERVAL_POINTS
             && self.time(1) <= at - self.longest
             && self.time(INTERVAL_POINTS) <= at
-            && (self.holes == 0 || self.oldest_row_is_unneeded(at))
+            && (self.ragged == 0 || self.oldest_row_is_unneeded(at))
         {
-            self.drop_oldest();
+            if self.ragged > 0 && !self.is_full(self.physical(0)) {
+                self.ragged -= 1;
+            }
+            self.head = self.physical(1) as u32;
+            self.len -= 1;
             removed += 1;
         }
         removed
     }
 
-    /// With holes, every column that has a point in the oldest row must have enough newer ones.
+    /// With missing points, every column that has one in the oldest row must have enough newer ones.
     fn oldest_row_is_unneeded(&self, at: Nanos) -> bool {
         (0..self.columns.len()).all(|column| {
             if !self.has(0, column) {
                 return true;
             }
-            let mut later = (1..self.len).filter(|&r| self.has(r, column)).map(|r| self.time(r));
+            let mut later = (1..self.len()).filter(|&r| self.has(r, column)).map(|r| self.time(r));
             later.next().is_some_and(|t| t <= at - self.longest)
                 && later.take_while(|&t| t <= at).count() + 1 >= INTERVAL_POINTS
         })
     }
 
-    fn drop_oldest(&mut self) {
-        if self.holes > 0 {
-            for column in 0..self.columns.len() {
-                if !self.has(0, column) {
-                    self.columns[column].holes -= 1;
-                    self.holes -= 1;
-                }
-            }
-        }
-        self.head = self.physical(1);
-        self.len -= 1;
-    }
-
-    /// The columns whose holes are why rows cannot be given back, when that has become a waste.
+    /// The columns that miss most rows, when rows cannot be given back because of them or hold little.
     pub fn laggards(&self) -> Vec<usize> {
-        if self.holes == 0 || self.len <= 2 * INTERVAL_POINTS || self.columns.len() == 1 {
+        if self.ragged == 0 || self.len() <= 2 * INTERVAL_POINTS || self.columns.len() == 1 {
             return Vec::new();
         }
-        (0..self.columns.len()).filter(|&c| self.columns[c].holes as usize * 2 > self.len).collect()
+        (0..self.columns.len()).filter(|&column| self.points_of(column) * 2 < self.len()).collect()
     }
 
     /// A block with only the wanted columns, in their order, and only the rows in which one of them has a point.
     pub fn extract(&self, wanted: &[usize]) -> Block {
-        let mut part = Block { longest: self.longest, ..Block::default() };
+        let mut part = Block::default();
         for &column in wanted {
-            let old = &self.columns[column];
-            part.add_column(old.series, old.plan, old.kind);
+            let old = self.columns[column];
+            let new = part.add_column(old.series, old.plan, old.kind, self.longest);
+            part.columns[new] = old;
+            (part.starts[new], part.falls[new]) = (self.starts[column], self.falls[column]);
         }
-        let rows: Vec<usize> = (0..self.len).filter(|&r| wanted.iter().any(|&c| self.has(r, c))).collect();
-        part.reshape(rows.len() + 1, part.width, part.words);
-        part.len = rows.len();
+        part.shortest = self.shortest;
+        let rows: Vec<usize> = (0..self.len()).filter(|&r| wanted.iter().any(|&c| self.has(r, c))).collect();
+        part.reshape(rows.len() + 1, part.stride as usize, part.words as usize);
         for (to, &row) in rows.iter().enumerate() {
-            part.times[to] = self.time(row);
+            part.make_row(to, self.time(row));
             for (new, &column) in wanted.iter().enumerate().filter(|&(_, &c)| self.has(row, c)) {
-                let cell = to * part.stride + part.columns[new].slot as usize;
-                part.masks[to * part.words + new / 64] |= 1 << (new % 64);
+                let cell = part.cell(to, new);
+                part.masks[to * part.words as usize + new / 64] |= 1 << (new % 64);
                 part.values[cell] = self.value(row, column);
-                if part.columns[new].kind.keeps_starts() {
-                    part.values[cell + 1] = f64::from_bits(self.start(row, column) as u64);
+                if !part.point_starts.is_empty() && !self.point_starts.is_empty() {
+                    part.point_starts[cell] = self.start(row, column);
                 }
             }
-        }
-        for (new, &column) in wanted.iter().enumerate() {
-            let holes = rows.iter().filter(|&&r| !self.has(r, column)).count();
-            let slot = part.columns[new].slot;
-            part.columns[new] = Column { slot, holes: holes as u32, ..self.columns[column].clone() };
-            part.holes += holes as u64;
+            if part.is_full(to) {
+                part.ragged -= 1;
+            }
         }
         part
     }
 
     fn copy_row(&mut self, from: usize, to: usize) {
         let (from, to) = (self.physical(from), self.physical(to));
+        let (words, stride) = (self.words as usize, self.stride as usize);
         self.times[to] = self.times[from];
-        self.masks.copy_within(from * self.words..(from + 1) * self.words, to * self.words);
-        self.values.copy_within(from * self.stride..(from + 1) * self.stride, to * self.stride);
+        self.masks.copy_within(from * words..(from + 1) * words, to * words);
+        self.values.copy_within(from * stride..(from + 1) * stride, to * stride);
+        if !self.point_starts.is_empty() {
+            self.point_starts.copy_within(from * stride..(from + 1) * stride, to * stride);
+        }
     }
 
     /// More rows: after the first few at once as many as the longest window will hold at the pace seen so far, so that
     /// blocks of a fleet do not leave a trail of outgrown memory behind.
     fn grow(&mut self) {
-        let mut rows = self.capacity + (self.capacity / 4).max(4);
+        let mut rows = self.capacity as usize + (self.capacity as usize / 4).max(4);
         if self.len >= 4 {
-            let pace = (self.time(self.len - 1) - self.time(self.len - 4)).max(1) / 3;
-            let expected = (self.longest / pace.max(1)) as usize + 3;
-            rows = rows.max(expected.min(self.capacity * 32).min(8192));
+            let pace = (self.time(self.len() - 1) - self.time(self.len() - 4)) / 3;
+            let expected = (self.longest / pace.max(1)).min(8192) as usize + 3;
+            rows = rows.max(expected.min(self.capacity as usize * 32));
         }
-        self.reshape(rows, self.stride, self.words);
+        self.reshape(rows, self.stride as usize, self.words as usize);
     }
 
     fn reshape(&mut self, rows: usize, stride: usize, words: usize) {
+        let (old_stride, old_words) = (self.stride as usize, self.words as usize);
         let mut times = vec![0; rows];
         let mut masks = vec![0; rows * words];
         let mut values = vec![0.0; rows * stride];
-        for row in 0..self.len {
+        let keeps_starts = !self.point_starts.is_empty();
+        let mut point_starts = vec![0; if keeps_starts { (rows * stride).max(1) } else { 0 }];
+        for row in 0..self.len() {
             let from = self.physical(row);
             times[row] = self.times[from];
-            masks[row * words..row * words + self.words]
-                .copy_from_slice(&self.masks[from * self.words..(from + 1) * self.words]);
-            values[row * stride..row * stride + self.stride]
-                .copy_from_slice(&self.values[from * self.stride..(from + 1) * self.stride]);
+            masks[row * words..][..old_words].copy_from_slice(&self.masks[from * old_words..][..old_words]);
+            values[row * stride..][..old_stride].copy_from_slice(&self.values[from * old_stride..][..old_stride]);
+            if keeps_starts {
+                point_starts[row * stride..][..old_stride]
+                    .copy_from_slice(&self.point_starts[from * old_stride..][..old_stride]);
+            }
         }
-        (self.times, self.masks, self.values) = (times, masks, values);
-        (self.stride, self.words, self.capacity, self.head) = (stride, words, rows, 0);
+        (self.times, self.masks, self.values, self.point_starts) = (times, masks, values, point_starts);
+        (self.stride, self.words, self.capacity, self.head) = (stride as u32, words as u32, rows as u32, 0);
     }
 }

@@ -141,7 +141,7 @@ impl HistogramChain {
         let count = steps.iter().map(|step| step.count as f64).sum::<f64>();
         let sum = || {
             let sums: Option<Vec<f64>> = steps.iter().map(|step| step.sum).collect();
-            sums.map(|sums| super::sum::sum(sums.len(), |i| sums[i]))
+            sums.map(|sums| super::sum::sum(&sums))
         };
         match aggregation {
             Aggregation::Count | Aggregation::Delta => Some(count),

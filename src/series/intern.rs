@@ -145,24 +145,12 @@ impl Vocabulary {
 /// Equality of short byte strings: eight bytes at a time, the last eight overlapping.
 #[inline(always)]
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let n = a.len();
-    if n != b.len() {
+    if a.len() != b.len() {
         return false;
     }
-    if n < 8 {
-        return a == b;
-    }
-    let word = |s: &[u8], i: usize| {
-        u64::from_le_bytes([s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7]])
-    };
-    let mut i = 0;
-    while i + 8 <= n {
-        if word(a, i) != word(b, i) {
-            return false;
-        }
-        i += 8;
-    }
-    word(a, n - 8) == word(b, n - 8)
+    let (Some(end), Some(other)) = (a.last_chunk(), b.last_chunk()) else { return a == b };
+    let differs = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) != u64::from_ne_bytes(*b);
+    !differs((end, other)) && !a.as_chunks().0.iter().zip(b.as_chunks().0).any(differs)
 }
 
 /// All identities: metrics, attribute sets, and the pairs of them that series have.

@@ -35,11 +35,11 @@ pub(super) fn judge_numbers(
         }
     }
     for (time, Cell { values, steps }) in cells {
-        let total = super::sum::sum(values.len(), |i| values[i]);
+        let total = super::sum::sum(&values);
         merged.times.push(time);
         merged.values.push(if gauge { total / values.len() as f64 } else { total });
         if has_steps {
-            merged.steps.push(super::sum::sum(steps.len(), |i| steps[i]));
+            merged.steps.push(super::sum::sum(&steps));
         }
     }
     let monotonic = has_steps && kinds.iter().all(|kind| kind.is_monotonic());

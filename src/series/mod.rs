@@ -20,7 +20,7 @@ pub use number::{BlockFrames, Judgement, Outcome, Request};
 pub use sum::sum;
 
 use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
-use block::{Block, Refused};
+use block::{Block, Refused, Row};
 use foldhash::fast::RandomState;
 use histogram::{HistogramPoint, HistogramSeries};
 use intern::{Identities, Meaning, Vocabulary};
@@ -65,15 +65,24 @@ struct Resource {
 struct LayoutEntry {
     word: u32,
     series: SeriesId,
+    /// Column of the series in the resource's block; `ELSEWHERE` or `NOWHERE` when it is not there.
+    column: u32,
 }
 
-/// The reading of one report of a resource: a place in what the resource sent last time.
+/// A series with a place of its own.
+const ELSEWHERE: u32 = u32::MAX;
+/// A series of which nothing is kept.
+const NOWHERE: u32 = u32::MAX - 1;
+
+/// The reading of one report of a resource: a place in what the resource sent last time, and the row its points go to.
 #[derive(Debug)]
 pub struct Report {
     resource: ResourceId,
     layout: Vec<LayoutEntry>,
     at: usize,
     metric: u32,
+    block: u32,
+    row: Option<Row>,
 }
 
 /// What a data point's bytes say about its series.
@@ -94,6 +103,15 @@ pub enum NotKept {
     Duplicate,
     /// The series has as many points as are kept.
     TooDense,
+}
+
+impl From<Refused> for NotKept {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Duplicate => NotKept::Duplicate,
+            Refused::TooDense => NotKept::TooDense,
+        }
+    }
 }
 
 /// All series and their kept points.
@@ -124,14 +142,21 @@ impl SeriesStore {
     /// Starts to read a report of a resource. Hand it back with [`SeriesStore::end_report`].
     #[inline]
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
-        let layout = std::mem::take(&mut self.resources[resource as usize].layout);
-        Report { resource, layout, at: 0, metric: u32::MAX }
+        let of = &mut self.resources[resource as usize];
+        let layout = std::mem::take(&mut of.layout);
+        Report { resource, layout, at: 0, metric: u32::MAX, block: of.block.unwrap_or(u32::MAX), row: None }
     }
 
     /// Ends the reading of a report.
     #[inline]
     pub fn end_report(&mut self, report: Report) {
-        self.resources[report.resource as usize].layout = report.layout;
+        let of = &mut self.resources[report.resource as usize];
+        of.layout = report.layout;
+        if let Some(block) = self.blocks.get(report.block as usize)
+            && !block.is_even()
+        {
+            self.split_laggards(report.resource, report.block);
+        }
     }
 
     /// Turns to the next metric of a report. `identity` is asked only for bytes never seen.
@@ -151,8 +176,43 @@ impl SeriesStore {
                 self.words.add_metric(bytes, metric)
             }
         };
-        report.learn(LayoutEntry { word, series: SeriesId::MAX });
+        report.learn(LayoutEntry { word, series: SeriesId::MAX, column: ELSEWHERE });
         report.metric = word;
+    }
+
+    /// Takes the next data point of a report when it is like last time: the bytes are those remembered, and the series has its
+    /// place in the resource's block. False when it must go the long way, by [`SeriesStore::point`].
+    #[inline(always)]
+    pub fn take_as_before(
+        &mut self,
+        report: &mut Report,
+        bytes: &[u8],
+        (time, start, value): (Nanos, Nanos, f64),
+        at: Nanos,
+    ) -> Option<Result<(), NotKept>> {
+        let entry = report.layout.get(report.at)?;
+        if !self.words.is_attributes(entry.word, bytes) {
+            return None;
+        }
+        if entry.column >= NOWHERE {
+            if entry.column == ELSEWHERE {
+                return None;
+            }
+            report.at += 1;
+            return Some(Ok(()));
+        }
+        let block = &mut self.blocks[report.block as usize];
+        let row = match report.row {
+            Some(row) if row.time == time => row,
+            _ => {
+                if time <= at - block.shortest {
+                    return None;
+                }
+                *report.row.insert(block.row(time, at))
+            }
+        };
+        report.at += 1;
+        Some(block.put(row, entry.column as usize, value, start, self.limit).map_err(NotKept::from))
     }
 
     /// Finds the series of the next data point of a report. `parse` is asked only for bytes never seen.
@@ -187,30 +247,46 @@ impl SeriesStore {
         let (Meaning::Metric { metric, .. }, Meaning::Attributes(Some(attributes))) =
             (self.words.meaning(report.metric), self.words.meaning(word))
         else {
-            report.learn(LayoutEntry { word, series: SeriesId::MAX });
+            report.learn(LayoutEntry { word, series: SeriesId::MAX, column: ELSEWHERE });
             return Found::Unreadable;
         };
         let key = self.identities.key(metric, attributes);
         match self.by_key.get(&(report.resource, key)) {
             Some(&series) => {
-                report.learn(LayoutEntry { word, series });
+                let column = self.column_in(report.resource, series);
+                report.learn(LayoutEntry { word, series, column });
                 self.found(series)
             }
             None => {
                 // The caller adds the series next; its number is known.
-                report.learn(LayoutEntry { word, series: self.series.len() as u32 });
+                report.learn(LayoutEntry { word, series: self.series.len() as u32, column: ELSEWHERE });
                 Found::New(key)
             }
         }
     }
 
+    /// Where a layout says that a series is.
+    fn column_in(&self, resource: ResourceId, series: SeriesId) -> u32 {
+        match self.series[series as usize].place {
+            Place::Nowhere => NOWHERE,
+            Place::Column { block, column } if self.resources[resource as usize].block == Some(block) => column,
+            Place::Column { .. } | Place::Histogram(_) => ELSEWHERE,
+        }
+    }
+
     /// Adds the series that [`SeriesStore::point`] has just called new. `longest` is the longest window of a rule on it.
-    pub fn add_series(&mut self, report: &Report, key: KeyId, plan: u32, longest: Nanos) -> SeriesId {
+    pub fn add_series(&mut self, report: &mut Report, key: KeyId, plan: u32, longest: Nanos) -> SeriesId {
         let id = self.series.len() as u32;
         let resource = report.resource;
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan, longest) };
         self.series.push(Series { key, resource, plan, place });
         self.by_key.insert((resource, key), id);
+        report.block = self.resources[resource as usize].block.unwrap_or(u32::MAX);
+        report.row = None;
+        let column = self.column_in(resource, id);
+        if let Some(entry) = report.layout.last_mut() {
+            entry.column = column;
+        }
         id
     }
 
@@ -233,39 +309,31 @@ impl SeriesStore {
             of.blocks.push(self.blocks.len() as u32 - 1);
             self.blocks.len() as u32 - 1
         });
-        let of = &mut self.blocks[block as usize];
-        of.longest = of.longest.max(longest);
-        let column = of.add_column(id, plan, kind) as u32;
+        let column = self.blocks[block as usize].add_column(id, plan, kind, longest) as u32;
         Place::Column { block, column }
     }
 
     /// Keeps a point of a gauge or sum.
-    #[inline]
     pub fn insert_number(
         &mut self,
+        report: &mut Report,
         series: SeriesId,
-        time: Nanos,
-        start: Nanos,
-        value: f64,
+        (time, start, value): (Nanos, Nanos, f64),
         at: Nanos,
     ) -> Result<(), NotKept> {
-        let Place::Column { block: b, column } = self.series[series as usize].place else { return Ok(()) };
-        let block = &mut self.blocks[b as usize];
-        let rows = block.len();
+        let Place::Column { block, column } = self.series[series as usize].place else { return Ok(()) };
+        report.row = None;
+        let block = &mut self.blocks[block as usize];
         let row = block.row(time, at);
-        let put = block.put(row, column as usize, value, start, self.limit);
-        if rows != block.len() && rows % 16 == 0 {
-            self.split_laggards(b);
-        }
-        put.map_err(|refused| match refused {
-            Refused::Duplicate => NotKept::Duplicate,
-            Refused::TooDense => NotKept::TooDense,
-        })
+        block.put(row, column as usize, value, start, self.limit).map_err(NotKept::from)
     }
 
     /// Gives series that do not report with the others of their block blocks of their own.
     #[inline(never)]
-    fn split_laggards(&mut self, block: u32) {
+    fn split_laggards(&mut self, resource: ResourceId, block: u32) {
+        if self.blocks[block as usize].len() % 16 != 0 {
+            return;
+        }
         let laggards = self.blocks[block as usize].laggards();
         if laggards.is_empty() {
             return;
@@ -275,10 +343,11 @@ impl SeriesStore {
         let mut parts = vec![(block, old.extract(&stay))];
         for laggard in laggards {
             parts.push((self.blocks.len() as u32, old.extract(&[laggard])));
-            let resource = self.series[old.columns[laggard].series as usize].resource;
             self.resources[resource as usize].blocks.push(self.blocks.len() as u32);
             self.blocks.push(Block::default());
         }
+        // What the layout says of columns is no longer true; it is learned anew.
+        self.resources[resource as usize].layout.clear();
         for (block, part) in parts {
             for (column, of) in part.columns.iter().enumerate() {
                 self.series[of.series as usize].place = Place::Column { block, column: column as u32 };
@@ -301,7 +370,7 @@ impl SeriesStore {
         if kept.has(time) {
             return Err(NotKept::Duplicate);
         }
-        if kept.points.len() > self.limit {
+        if kept.points.len() >= self.limit {
             return Err(NotKept::TooDense);
         }
         kept.put(HistogramPoint { time, start, histogram }, at);
@@ -396,6 +465,14 @@ impl SeriesStore {
     /// The plan of a series.
     pub fn plan_of(&self, series: SeriesId) -> u32 {
         self.series[series as usize].plan
+    }
+
+    /// Whether a monotonic delta sum sent a negative delta.
+    pub fn has_negative_delta(&self, series: SeriesId) -> bool {
+        match self.series[series as usize].place {
+            Place::Column { block, column } => self.blocks[block as usize].columns[column as usize].negative_delta,
+            Place::Nowhere | Place::Histogram(_) => false,
+        }
     }
 
     /// Whether several processes write a series: its start times go back and forth.

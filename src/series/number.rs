@@ -3,7 +3,7 @@
 //! Everything is a function of the kept points alone, in the order of time: the same points give the same bits.
 
 use super::block::{Block, NumberKind};
-use super::sum::sum;
+use super::sum::{Sum, sum};
 use super::window::{Frame, points_until, sampling_interval};
 use crate::model::{Aggregation, Nanos, SECOND};
 
@@ -125,11 +125,11 @@ impl Points {
         let Frame { first, end, chain, .. } = *frame;
         let increase = || {
             if counter {
-                counter_increase(end - chain, |i| self.values[chain + i])
+                counter_increase(&self.values[chain..end])
             } else if self.steps.is_empty() {
                 self.values[end - 1] - self.values[chain]
             } else {
-                sum(end - chain - 1, |i| self.steps[chain + 1 + i])
+                sum(&self.steps[chain + 1..end])
             }
         };
         match request.aggregation {
@@ -158,21 +158,19 @@ pub(super) fn delta_step(value: f64, start: Nanos, time: Nanos, before: Nanos) -
     if first_observation { 0.0 } else { value }
 }
 
-/// The increase of a counter over `n` values: the difference of the ends, and for every fall the value before it, because
-/// the counter went on from zero.
-fn counter_increase(n: usize, value: impl Fn(usize) -> f64) -> f64 {
-    let mut falls: Vec<f64> = Vec::new();
-    for i in 1..n {
-        if value(i) < value(i - 1) {
-            falls.push(value(i - 1));
+/// The increase of a counter: the difference of the ends, and for every fall the value before it, because the counter
+/// went on from zero.
+fn counter_increase(values: &[f64]) -> f64 {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0.0 };
+    let mut total = Sum::default();
+    total.add(*last);
+    total.add(-first);
+    for pair in values.windows(2) {
+        if pair[1] < pair[0] {
+            total.add(pair[0]);
         }
     }
-    if falls.is_empty() {
-        return value(n - 1) - value(0);
-    }
-    falls.push(-value(0));
-    falls.push(value(n - 1));
-    sum(falls.len(), |i| falls[i])
+    total.value()
 }
 
 #[inline]
@@ -187,7 +185,7 @@ fn roll_up(times: &[Nanos], values: &[f64], length: Nanos) -> Vec<f64> {
     let mut first = 0;
     for i in 1..=times.len() {
         if i == times.len() || bucket(i) != bucket(first) {
-            means.push(sum(i - first, |k| values[first + k]) / (i - first) as f64);
+            means.push(sum(&values[first..i]) / (i - first) as f64);
             first = i;
         }
     }
@@ -197,8 +195,8 @@ fn roll_up(times: &[Nanos], values: &[f64], length: Nanos) -> Vec<f64> {
 fn aggregate_values(values: &[f64], aggregation: Aggregation) -> Option<f64> {
     let (first, last) = (*values.first()?, *values.last()?);
     Some(match aggregation {
-        Aggregation::Avg => sum(values.len(), |i| values[i]) / values.len() as f64,
-        Aggregation::Sum => sum(values.len(), |i| values[i]),
+        Aggregation::Avg => sum(values) / values.len() as f64,
+        Aggregation::Sum => sum(values),
         Aggregation::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
         Aggregation::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Aggregation::Count => values.len() as f64,
@@ -236,6 +234,7 @@ pub struct BlockFrames {
     interval: Option<Nanos>,
     frames: Vec<(Nanos, Frame)>,
     points: Points,
+    values: Vec<f64>,
 }
 
 impl BlockFrames {
@@ -262,9 +261,9 @@ impl BlockFrames {
     /// What a request says of a column.
     #[inline]
     pub(super) fn judge(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
-        if block.is_dense(column) {
+        if block.is_even() || block.is_dense(column) {
             let frame = self.frame(block, request.length, min_coverage);
-            if let Some(judgement) = judge_dense(block, column, &frame, request) {
+            if let Some(judgement) = judge_dense(block, column, &frame, request, &mut self.values) {
                 return judgement;
             }
         }
@@ -283,35 +282,36 @@ impl BlockFrames {
 
 /// The aggregates that are read straight from the rows; `None` for those that need the points gathered.
 #[inline]
-fn judge_dense(block: &Block, column: usize, frame: &Frame, request: &Request) -> Option<Judgement> {
+fn judge_dense(
+    block: &Block,
+    column: usize,
+    frame: &Frame,
+    request: &Request,
+    values: &mut Vec<f64>,
+) -> Option<Judgement> {
     let kind = block.columns[column].kind;
     let Frame { first, end, chain, judged, .. } = *frame;
     if !judged {
         return Some(Judgement::of(frame, || None));
     }
-    let n = end - first;
-    let value = |row| block.value(row, column);
-    let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
-    if by_chain && !matches!(kind, NumberKind::Delta { .. }) {
-        let rows = end - chain;
-        let falls = kind == NumberKind::Counter && block.may_fall_after(column, block.time(chain));
-        let increase = if falls { counter_increase(rows, |i| value(chain + i)) } else { value(end - 1) - value(chain) };
+    if matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta) {
+        if matches!(kind, NumberKind::Delta { .. }) {
+            return None;
+        }
+        let increase = if kind == NumberKind::Counter && block.may_fall_after(column, block.time(chain)) {
+            block.column_values(column, chain, end, values);
+            counter_increase(values)
+        } else {
+            block.value(end - 1, column) - block.value(chain, column)
+        };
         return Some(Judgement::of(frame, || match request.aggregation {
             Aggregation::Delta => Some(increase),
             _ => per_second(increase, block.time(end - 1) - block.time(chain)),
         }));
     }
-    if by_chain || request.rollup > 0 || (request.increase && kind.is_monotonic()) {
+    if request.rollup > 0 || (request.increase && kind.is_monotonic()) {
         return None;
     }
-    let result = match request.aggregation {
-        Aggregation::Avg => sum(n, |i| value(first + i)) / n as f64,
-        Aggregation::Sum => sum(n, |i| value(first + i)),
-        Aggregation::Min => (first..end).map(value).fold(f64::INFINITY, f64::min),
-        Aggregation::Max => (first..end).map(value).fold(f64::NEG_INFINITY, f64::max),
-        Aggregation::Count => n as f64,
-        Aggregation::AbsoluteDiff => value(end - 1) - value(first),
-        Aggregation::RelativeDiff | Aggregation::Percentile(_) | Aggregation::Rate | Aggregation::Delta => return None,
-    };
-    Some(Judgement::of(frame, || Some(result)))
+    block.column_values(column, first, end, values);
+    Some(Judgement::of(frame, || aggregate_values(values, request.aggregation)))
 }

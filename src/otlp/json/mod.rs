@@ -9,14 +9,17 @@
 
 mod scan;
 mod schema;
+mod write;
+
+pub use write::to_json;
 
 use super::DecodeError;
 use super::wire::{MAX_DEPTH, error};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use scan::{Int, Quoted, Scanner};
-use schema::{Field, Kind, Label, MESSAGES, Message, REQUEST};
+use scan::{Int, Scanner, skip};
+use schema::{Field, Kind, Label, MESSAGES, Message, PATTERN, REQUEST};
 
 /// Writes the protobuf encoding of a JSON text behind what `out` holds.
 pub(super) fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
@@ -24,18 +27,17 @@ pub(super) fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeErr
         return Err(error("text that is not UTF-8", e.valid_up_to()));
     }
     let start = if json.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let scan = Scanner { b: json, p: start };
-    let mut transcriber = Transcriber { scan, out, widths: [1; MESSAGES], scratch: Vec::new() };
-    transcriber.message(&REQUEST, 0)?;
-    transcriber.scan.peek();
-    match transcriber.scan.p < json.len() {
-        true => Err(error("text after the end of the message", transcriber.scan.p)),
-        false => Ok(()),
+    let mut transcriber = Transcriber { out, widths: [1; MESSAGES], scratch: Vec::new() };
+    let end = transcriber.message(json, start, &REQUEST, 0)?;
+    let mut scan = Scanner { b: json, p: end };
+    scan.peek();
+    if scan.p < json.len() {
+        return Err(error("text after the end of the message", scan.p));
     }
+    Ok(())
 }
 
 struct Transcriber<'a> {
-    scan: Scanner<'a>,
     out: &'a mut Vec<u8>,
     /// How many bytes the length of each kind of message took last time: the guess for the next one. A wrong guess costs
     /// moving the message.
@@ -45,203 +47,194 @@ struct Transcriber<'a> {
 }
 
 impl Transcriber<'_> {
-    fn message(&mut self, message: &'static Message, depth: u32) -> Result<(), DecodeError> {
-        self.scan.expect(b'{', "something else where an object must be")?;
-        if self.scan.take(b'}') {
-            return Ok(());
+    /// Transcribes the object that comes next and returns where it ends.
+    fn message(&mut self, b: &[u8], p: usize, message: &'static Message, depth: u32) -> Result<usize, DecodeError> {
+        let mut scan = Scanner { b, p };
+        scan.expect(b'{', "something else where an object must be")?;
+        if scan.take(b'}') {
+            return Ok(scan.p);
         }
         let (mut next, mut member) = (0, None);
         loop {
-            self.scan.peek();
-            let at = self.scan.p;
-            let known = self.key(message, next)?;
-            self.scan.expect(b':', "no colon after a key")?;
+            scan.peek();
+            let at = scan.p;
+            let known = self.key(&mut scan, message, next)?;
             match known {
-                None => self.scan.skip(depth)?,
-                Some(i) => {
+                None => scan.p = skip(scan.b, scan.p, depth)?,
+                Some((i, field)) => {
                     next = i + 1;
-                    let field = &message.fields[i];
-                    if self.scan.peek() == b'n' {
-                        self.scan.word("null")?;
+                    if scan.peek() == b'n' {
+                        scan.word("null")?;
                     } else {
                         if field.label == Label::Member && *member.get_or_insert(i) != i {
                             return Err(error("a second value where only one may be", at));
                         }
-                        self.field(field, depth)?;
+                        self.field(&mut scan, field, depth)?;
                     }
                 }
             }
-            if !self.scan.more(b'}')? {
-                return Ok(());
+            if !scan.more(b'}')? {
+                return Ok(scan.p);
             }
         }
     }
 
-    /// Takes a key and gives the index of its field, if it has one. `next` is where it is expected.
+    /// Takes a key and its colon and gives its field and the field's index, if it has one. `next` is the index that is
+    /// expected.
     #[inline(always)]
-    fn key(&mut self, message: &'static Message, next: usize) -> Result<Option<usize>, DecodeError> {
-        if let Some(rest) = self.scan.b.get(self.scan.p + 1..)
-            && let Some(head) = rest.first_chunk::<8>()
-            && self.scan.b[self.scan.p] == b'"'
+    fn key(
+        &mut self,
+        scan: &mut Scanner,
+        message: &'static Message,
+        next: usize,
+    ) -> Result<Option<(usize, &'static Field)>, DecodeError> {
+        if let Some([b'"', text @ ..]) = scan.b.get(scan.p..)
+            && let Some(text) = text.first_chunk::<PATTERN>()
         {
-            let head = u64::from_le_bytes(*head);
-            let fields = message.fields;
-            let next = next.min(fields.len());
-            for i in (next..fields.len()).chain(0..next) {
-                if let Some(length) = fields[i].pattern.matches(head, rest) {
-                    self.scan.p += 1 + length;
-                    return Ok(Some(i));
-                }
+            let (words, _) = text.as_chunks::<8>();
+            let text = [0, 1, 2].map(|i| u64::from_le_bytes(words[i]));
+            let expected =
+                message.fields.get(next).and_then(|field| Some((next, field, field.pattern.matches(&text)?)));
+            if let Some((i, field, length)) = expected.or_else(|| search(message.fields, next, &text)) {
+                scan.p += 1 + length;
+                return Ok(Some((i, field)));
             }
         }
-        self.unusual_key(message)
+        let (known, end) = self.unusual_key(scan.b, scan.p, message)?;
+        scan.p = end;
+        Ok(known.map(|i| (i, &message.fields[i])))
     }
 
     #[inline(never)]
-    fn unusual_key(&mut self, message: &'static Message) -> Result<Option<usize>, DecodeError> {
-        let key = self.scan.string("something else where a key must be")?.text(&mut self.scratch)?;
-        Ok(message.fields.iter().position(|field| field.json.as_bytes() == key || field.proto.as_bytes() == key))
+    fn unusual_key(
+        &mut self,
+        b: &[u8],
+        p: usize,
+        message: &'static Message,
+    ) -> Result<(Option<usize>, usize), DecodeError> {
+        let mut scan = Scanner { b, p };
+        let key = scan.string("something else where a key must be")?.text(&mut self.scratch)?;
+        let is_it = |field: &Field| field.json.as_bytes() == key || field.proto.as_bytes() == key;
+        let known = message.fields.iter().position(is_it);
+        scan.expect(b':', "no colon after a key")?;
+        Ok((known, scan.p))
     }
 
     #[inline(always)]
-    fn field(&mut self, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
-        match (field.label, field.kind) {
-            (Label::One | Label::Member, _) => self.value(field, depth),
-            (Label::Many, Kind::Message(_) | Kind::String | Kind::Base64 | Kind::Hex) => {
-                self.list(|t| t.value(field, depth))
-            }
-            (Label::Many, kind) => {
-                let start = self.open(field.tag, 1);
-                self.list(|t| t.number(kind))?;
-                self.close(start, 1);
-                Ok(())
-            }
+    fn field(&mut self, scan: &mut Scanner, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
+        if field.label != Label::Many {
+            return self.value(scan, field, depth);
         }
-    }
-
-    #[inline(always)]
-    fn list(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
-        self.scan.expect(b'[', "something else where an array must be")?;
-        if self.scan.take(b']') {
+        let packed = !matches!(field.kind, Kind::Message(_) | Kind::String | Kind::Base64 | Kind::Hex);
+        scan.expect(b'[', "something else where an array must be")?;
+        if scan.take(b']') {
+            return Ok(());
+        }
+        if packed {
+            scan.p = self.packed(scan.b, scan.p, field)?;
             return Ok(());
         }
         loop {
-            element(self)?;
-            if !self.scan.more(b']')? {
+            self.value(scan, field, depth)?;
+            if !scan.more(b']')? {
                 return Ok(());
             }
         }
     }
 
-    #[inline(always)]
-    fn value(&mut self, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
-        match field.kind {
-            Kind::Message(message) => {
-                if depth >= MAX_DEPTH {
-                    return Err(error("values nested too deeply", self.scan.p));
-                }
-                let width = self.widths[message.id] as usize;
-                let start = self.open(field.tag, width);
-                self.message(message, depth + 1)?;
-                self.widths[message.id] = self.close(start, width) as u8;
-                Ok(())
-            }
-            Kind::String => {
-                let text = self.scan.string("something else where a string must be")?.text(&mut self.scratch)?;
-                self.out.push(field.tag);
-                put_varint(self.out, text.len() as u64);
-                self.out.extend_from_slice(text);
-                Ok(())
-            }
-            Kind::Base64 => self.bytes(field.tag, base64),
-            Kind::Hex => self.bytes(field.tag, hex),
-            kind => {
-                self.out.push(field.tag);
-                self.number(kind)
+    /// The rest of a list of numbers; returns where it ends.
+    #[inline(never)]
+    fn packed(&mut self, b: &[u8], p: usize, field: &'static Field) -> Result<usize, DecodeError> {
+        let mut scan = Scanner { b, p };
+        let start = self.open(field.tag, 1);
+        loop {
+            self.number(&mut scan, None, field.kind)?;
+            if !scan.more(b']')? {
+                self.close(start, 1);
+                return Ok(scan.p);
             }
         }
     }
 
-    /// A value of a type that may stand in a packed list, without its tag.
     #[inline(always)]
-    fn number(&mut self, kind: Kind) -> Result<(), DecodeError> {
-        match kind {
-            Kind::Fixed64 => {
-                let v = self.integer(|v| v.unsigned(u64::MAX))?;
-                self.out.extend_from_slice(&v.to_le_bytes());
+    fn value(&mut self, scan: &mut Scanner, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
+        match field.kind {
+            Kind::Message(message) => {
+                if depth >= MAX_DEPTH {
+                    return Err(error("values nested too deeply", scan.p));
+                }
+                let width = self.widths[message.id] as usize;
+                let start = self.open(field.tag, width);
+                scan.p = self.message(scan.b, scan.p, message, depth + 1)?;
+                self.widths[message.id] = self.close(start, width) as u8;
             }
-            Kind::Sfixed64 => {
-                let v = self.integer(|v| v.signed(i64::MAX))?;
-                self.out.extend_from_slice(&v.to_le_bytes());
+            Kind::String => {
+                let text = scan.string("something else where a string must be")?.text(&mut self.scratch)?;
+                match text.len() {
+                    n @ 0..0x80 => self.out.extend_from_slice(&[field.tag, n as u8]),
+                    n => {
+                        self.out.push(field.tag);
+                        put_varint(self.out, n as u64);
+                    }
+                }
+                self.out.extend_from_slice(text);
             }
-            Kind::Double => {
-                let v = self.scan.double()?;
-                self.out.extend_from_slice(&v.to_le_bytes());
-            }
-            _ => {
-                let v = self.small_number(kind)?;
-                put_varint(self.out, v);
-            }
+            Kind::Base64 => scan.p = self.bytes(scan.b, scan.p, field.tag, base64)?,
+            Kind::Hex => scan.p = self.bytes(scan.b, scan.p, field.tag, hex)?,
+            kind => self.number(scan, Some(field.tag), kind)?,
         }
         Ok(())
     }
 
-    /// A value that is a varint on the wire.
-    #[inline(never)]
-    fn small_number(&mut self, kind: Kind) -> Result<u64, DecodeError> {
-        let int32 = |v: Int| v.signed(i32::MAX as i64);
-        match kind {
-            Kind::Bool => self.boolean().map(u64::from),
-            Kind::Uint32 => self.integer(|v| v.unsigned(u32::MAX as u64)),
-            Kind::Int32 => self.integer(int32).map(|v| v as u64),
-            Kind::Sint32 => self.integer(int32).map(|v| (v << 1 ^ v >> 63) as u32 as u64),
-            Kind::Enum(names) => self.named(names).map(|v| v as i64 as u64),
-            Kind::Int64 => self.integer(|v| v.signed(i64::MAX)).map(|v| v as u64),
-            _ => self.integer(|v| v.unsigned(u64::MAX)),
-        }
-    }
-
+    /// A value of a type that may stand in a packed list, where it has no tag.
     #[inline(always)]
-    fn integer<T>(&mut self, fit: impl Fn(Int) -> Option<T>) -> Result<T, DecodeError> {
-        let at = self.scan.p;
-        let value = self.scan.integer()?;
-        fit(value).ok_or_else(|| error("an integer out of range", at))
+    fn number(&mut self, scan: &mut Scanner, tag: Option<u8>, kind: Kind) -> Result<(), DecodeError> {
+        let word = match kind {
+            Kind::Fixed64 | Kind::Sfixed64 => {
+                let signed = matches!(kind, Kind::Sfixed64);
+                integer(scan, |v| if signed { v.signed(i64::MAX).map(|v| v as u64) } else { v.unsigned(u64::MAX) })?
+            }
+            Kind::Double => scan.double()?.to_bits(),
+            _ => {
+                let (value, end) = small_number(scan.b, scan.p, kind)?;
+                scan.p = end;
+                self.out.extend(tag);
+                put_varint(self.out, value);
+                return Ok(());
+            }
+        };
+        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+        match tag {
+            Some(tag) => self.out.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]),
+            None => self.out.extend_from_slice(&[a, b, c, d, e, f, g, h]),
+        }
+        Ok(())
     }
 
-    fn boolean(&mut self) -> Result<bool, DecodeError> {
-        match self.scan.peek() {
-            b't' => self.scan.word("true").map(|()| true),
-            b'f' => self.scan.word("false").map(|()| false),
-            _ => Err(self.scan.unexpected("something else where true or false must be")),
-        }
-    }
-
-    /// An enum: one of its names or any number, which may be a value that is not known yet.
-    fn named(&mut self, names: &[(&str, i32)]) -> Result<i32, DecodeError> {
-        if self.scan.peek() != b'"' {
-            return self.integer(|v| v.signed(i32::MAX as i64)).map(|v| v as i32);
-        }
-        let at = self.scan.p;
-        let name = self.scan.string("no name")?.text(&mut self.scratch)?;
-        match names.iter().find(|(known, _)| known.as_bytes() == name) {
-            Some((_, value)) => Ok(*value),
-            None => Err(error("an unknown name where one of an enum's must be", at)),
-        }
-    }
-
-    fn bytes(&mut self, tag: u8, read: fn(&[u8]) -> Result<Vec<u8>, &'static str>) -> Result<(), DecodeError> {
-        let quoted: Quoted = self.scan.string("something else where a string must be")?;
+    #[inline(never)]
+    fn bytes(
+        &mut self,
+        b: &[u8],
+        p: usize,
+        tag: u8,
+        read: fn(&[u8]) -> Result<Vec<u8>, &'static str>,
+    ) -> Result<usize, DecodeError> {
+        let mut scan = Scanner { b, p };
+        let quoted = scan.string("something else where a string must be")?;
         let bytes = read(quoted.text(&mut self.scratch)?).map_err(|what| error(what, quoted.at))?;
         self.out.push(tag);
         put_varint(self.out, bytes.len() as u64);
         self.out.extend_from_slice(&bytes);
-        Ok(())
+        Ok(scan.p)
     }
 
     /// Writes a tag and leaves `width` bytes for the length; returns where the content begins.
     #[inline(always)]
     fn open(&mut self, tag: u8, width: usize) -> usize {
-        self.out.extend_from_slice(&[tag, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..1 + width]);
+        self.out.extend_from_slice(&[tag, 0]);
+        if width > 1 {
+            self.out.resize(self.out.len() + width - 1, 0);
+        }
         self.out.len()
     }
 
@@ -281,6 +274,64 @@ impl Transcriber<'_> {
         self.out[start - width..moved].copy_from_slice(&length[..needed]);
         needed
     }
+}
+
+#[inline(always)]
+fn integer<T>(scan: &mut Scanner, fit: impl Fn(Int) -> Option<T>) -> Result<T, DecodeError> {
+    scan.peek();
+    let at = scan.p;
+    let value = scan.integer()?;
+    fit(value).ok_or_else(|| error("an integer out of range", at))
+}
+
+/// A value that is a varint on the wire, and where it ends.
+#[inline(never)]
+fn small_number(b: &[u8], p: usize, kind: Kind) -> Result<(u64, usize), DecodeError> {
+    let mut scan = Scanner { b, p };
+    let int32 = |v: Int| v.signed(i32::MAX as i64);
+    let value = match kind {
+        Kind::Bool => boolean(&mut scan)? as u64,
+        Kind::Uint32 => integer(&mut scan, |v| v.unsigned(u32::MAX as u64))?,
+        Kind::Int32 => integer(&mut scan, int32)? as u64,
+        Kind::Sint32 => {
+            let v = integer(&mut scan, int32)?;
+            (v << 1 ^ v >> 63) as u32 as u64
+        }
+        Kind::Enum(names) => named(&mut scan, names)? as u64,
+        Kind::Int64 => integer(&mut scan, |v| v.signed(i64::MAX))? as u64,
+        _ => integer(&mut scan, |v| v.unsigned(u64::MAX))?,
+    };
+    Ok((value, scan.p))
+}
+
+fn boolean(scan: &mut Scanner) -> Result<bool, DecodeError> {
+    match scan.peek() {
+        b't' => scan.word("true").map(|()| true),
+        b'f' => scan.word("false").map(|()| false),
+        _ => Err(scan.unexpected("something else where true or false must be")),
+    }
+}
+
+/// An enum: one of its names or any number, which may be a value that is not known yet.
+fn named(scan: &mut Scanner, names: &[(&str, i32)]) -> Result<i64, DecodeError> {
+    if scan.peek() != b'"' {
+        return integer(scan, |v| v.signed(i32::MAX as i64));
+    }
+    let at = scan.p;
+    let mut scratch = Vec::new();
+    let name = scan.string("no name")?.text(&mut scratch)?;
+    match names.iter().find(|(known, _)| known.as_bytes() == name) {
+        Some((_, value)) => Ok(*value as i64),
+        None => Err(error("an unknown name where one of an enum's must be", at)),
+    }
+}
+
+/// The field whose pattern `text` begins with, looked for from `next` on and then from the first one.
+#[inline(never)]
+fn search(fields: &'static [Field], next: usize, text: &[u64; 3]) -> Option<(usize, &'static Field, usize)> {
+    let (before, from_next) = fields.split_at_checked(next)?;
+    let found = |(i, field): (usize, &'static Field)| Some((i, field, field.pattern.matches(text)?));
+    (next..).zip(from_next).chain((0..).zip(before)).find_map(found)
 }
 
 #[inline(always)]

@@ -2,6 +2,10 @@
 //!
 //! Strict where RFC 8259 is: raw control characters, lone surrogates, `01`, `1.` and `+1` are errors. The text must be
 //! UTF-8, which is checked before a scanner is made. Every error has the byte where it was found.
+//!
+//! What is rare is a function of its own that takes the position by value and hands the new one back, so that the position
+//! of a scanner stays in a register where the common case goes on. No comparison is cast to a number here: rustc 1.95
+//! forgets to compute a comparison with a constant that is both cast and branched on.
 
 use super::super::DecodeError;
 use super::super::wire::{MAX_DEPTH, error};
@@ -24,8 +28,8 @@ pub(super) struct Quoted<'a> {
 /// An integer before it is known which type it must fit.
 #[derive(Clone, Copy)]
 pub(super) struct Int {
-    pub(super) negative: bool,
-    pub(super) magnitude: u64,
+    negative: bool,
+    magnitude: u64,
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -40,31 +44,53 @@ fn string_stops(x: u64) -> u64 {
     (zero(x ^ (ONES * b'"' as u64)) | zero(x ^ (ONES * b'\\' as u64)) | control) & HIGHS
 }
 
+/// Takes decimal digits and appends them to `value`, which wraps when there are more than 19.
+#[inline(always)]
+fn take_digits(b: &[u8], p: &mut usize, mut value: u64) -> u64 {
+    while let Some(word) = b.get(*p..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        let high_halves = ONES * 0xf0;
+        let only_digits = (word & high_halves) | ((word.wrapping_add(ONES * 6) & high_halves) >> 4) == ONES * 0x33;
+        if !only_digits {
+            break;
+        }
+        // Pairs, fours and then all eight digits at once; the first digit is in the lowest byte.
+        let digits = word & (ONES * 0x0f);
+        let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+        let eight = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+        value = value.wrapping_mul(100_000_000).wrapping_add(eight);
+        *p += 8;
+    }
+    while let Some(digit @ 0..10) = b.get(*p).map(|c| c.wrapping_sub(b'0')) {
+        value = value.wrapping_mul(10).wrapping_add(digit as u64);
+        *p += 1;
+    }
+    value
+}
+
 impl<'a> Scanner<'a> {
     /// The next byte that is not white space, 0 at the end of the text.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> u8 {
         match self.b.get(self.p) {
             Some(&c) if c > b' ' => c,
-            _ => self.peek_behind_space(),
+            _ => {
+                self.p = behind_space(self.b, self.p);
+                // A zero byte in the text is no more welcome than the end of the text, wherever either is met.
+                self.b.get(self.p).copied().unwrap_or(0)
+            }
         }
-    }
-
-    #[inline(never)]
-    fn peek_behind_space(&mut self) -> u8 {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.b.get(self.p) {
-            self.p += 1;
-        }
-        // A zero byte in the text is no more welcome than the end of the text, wherever either is met.
-        self.b.get(self.p).copied().unwrap_or(0)
     }
 
     /// Takes `c` when it comes next.
     #[inline(always)]
     pub(super) fn take(&mut self, c: u8) -> bool {
-        let found = self.peek() == c;
-        self.p += found as usize;
-        found
+        if self.peek() == c {
+            self.p += 1;
+            return true;
+        }
+        false
     }
 
     /// Takes `c`, which must come next.
@@ -74,10 +100,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// What to say when something else should stand here.
-    #[cold]
-    pub(super) fn unexpected(&mut self, what: &'static str) -> DecodeError {
-        let end = self.peek() == 0 && self.p >= self.b.len();
-        error(if end { "the text ends too early" } else { what }, self.p)
+    pub(super) fn unexpected(&self, what: &'static str) -> DecodeError {
+        unexpected(self.b, self.p, what)
     }
 
     /// After an element: true when another one follows, false when `close` was taken.
@@ -97,6 +121,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes one of the words `true`, `false` and `null`.
+    #[inline(always)]
     pub(super) fn word(&mut self, word: &'static str) -> Result<(), DecodeError> {
         match self.b.get(self.p..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             true => {
@@ -142,18 +167,14 @@ impl<'a> Scanner<'a> {
     /// Takes an integer, written as a number or as a string.
     #[inline(always)]
     pub(super) fn integer(&mut self) -> Result<Int, DecodeError> {
-        let first = self.peek();
-        let start = self.p;
-        let quoted = first == b'"';
-        let mut p = start + quoted as usize;
+        let quoted = self.peek() == b'"';
+        let mut p = if quoted { self.p + 1 } else { self.p };
         let negative = self.b.get(p) == Some(&b'-');
-        p += negative as usize;
-        let digits = p;
-        let mut magnitude = 0u64;
-        while let Some(digit @ 0..10) = self.b.get(p).map(|c| c.wrapping_sub(b'0')) {
-            magnitude = magnitude.wrapping_mul(10).wrapping_add(digit as u64);
+        if negative {
             p += 1;
         }
+        let digits = p;
+        let magnitude = take_digits(self.b, &mut p, 0);
         let plain = match self.b.get(p) {
             Some(b'"') => quoted,
             Some(b'.' | b'e' | b'E') => false,
@@ -161,22 +182,12 @@ impl<'a> Scanner<'a> {
         };
         let canonical = (1..20).contains(&(p - digits)) && (self.b[digits] != b'0' || p - digits == 1);
         if plain && canonical {
-            self.p = p + quoted as usize;
+            self.p = if quoted { p + 1 } else { p };
             return Ok(Int { negative, magnitude });
         }
-        self.unusual_integer()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn unusual_integer(&mut self) -> Result<Int, DecodeError> {
-        let start = self.p;
-        let mut scratch = Vec::new();
-        let text = self.number_text("something else where an integer must be", &mut scratch)?;
-        if number_end(text, 0) != Some(text.len()) {
-            return Err(error("text that is not a number", start));
-        }
-        exact_integer(text).map_err(|what| error(what, start))
+        let (value, end) = unusual_integer(self.b, self.p)?;
+        self.p = end;
+        Ok(value)
     }
 
     /// Takes a double, written as a number or as a string.
@@ -185,22 +196,17 @@ impl<'a> Scanner<'a> {
         self.peek();
         let mut p = self.p;
         let negative = self.b.get(p) == Some(&b'-');
-        p += negative as usize;
-        let mut mantissa = 0u64;
-        let mut digits = |mut p: usize| {
-            while let Some(digit @ 0..10) = self.b.get(p).map(|c| c.wrapping_sub(b'0')) {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(digit as u64);
-                p += 1;
-            }
-            p
-        };
+        if negative {
+            p += 1;
+        }
         let whole = p;
-        p = digits(p);
+        let mut mantissa = take_digits(self.b, &mut p, 0);
         let mut decimals = 0;
         let mut canonical = p > whole && (p == whole + 1 || self.b[whole] != b'0');
         if self.b.get(p) == Some(&b'.') {
             let point = p + 1;
-            p = digits(point);
+            p = point;
+            mantissa = take_digits(self.b, &mut p, mantissa);
             decimals = p - point;
             canonical &= decimals > 0;
         }
@@ -211,98 +217,115 @@ impl<'a> Scanner<'a> {
             let value = mantissa as f64 / POWERS_OF_TEN[decimals];
             return Ok(if negative { -value } else { value });
         }
-        self.unusual_double()
+        let (value, end) = unusual_double(self.b, self.p)?;
+        self.p = end;
+        Ok(value)
     }
+}
 
-    #[inline(never)]
-    fn unusual_double(&mut self) -> Result<f64, DecodeError> {
-        let start = self.p;
-        let mut scratch = Vec::new();
-        let text = self.number_text("something else where a number must be", &mut scratch)?;
-        let quoted = self.b[start] == b'"';
+impl Scanner<'_> {
+    fn skip_string(&mut self) -> Result<(), DecodeError> {
+        self.string("something else where a key must be")?.text(&mut Vec::new()).map(drop)
+    }
+}
+
+#[inline(never)]
+fn behind_space(b: &[u8], mut p: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = b.get(p) {
+        p += 1;
+    }
+    p
+}
+
+#[cold]
+#[inline(never)]
+fn unexpected(b: &[u8], p: usize, what: &'static str) -> DecodeError {
+    let p = behind_space(b, p);
+    error(if p < b.len() { what } else { "the text ends too early" }, p)
+}
+
+#[cold]
+#[inline(never)]
+fn unusual_integer(b: &[u8], start: usize) -> Result<(Int, usize), DecodeError> {
+    let mut scratch = Vec::new();
+    let (text, end) = number_text(b, start, "something else where an integer must be", &mut scratch)?;
+    if number_end(text, 0) != Some(text.len()) {
+        return Err(error("text that is not a number", start));
+    }
+    let value = exact_integer(text).map_err(|what| error(what, start))?;
+    Ok((value, end))
+}
+
+#[inline(never)]
+fn unusual_double(b: &[u8], start: usize) -> Result<(f64, usize), DecodeError> {
+    let mut scratch = Vec::new();
+    let (text, end) = number_text(b, start, "something else where a number must be", &mut scratch)?;
+    if b[start] == b'"' {
         match text {
-            b"NaN" if quoted => return Ok(f64::NAN),
-            b"Infinity" if quoted => return Ok(f64::INFINITY),
-            b"-Infinity" if quoted => return Ok(f64::NEG_INFINITY),
-            _ if number_end(text, 0) != Some(text.len()) => return Err(error("text that is not a number", start)),
+            b"NaN" => return Ok((f64::NAN, end)),
+            b"Infinity" => return Ok((f64::INFINITY, end)),
+            b"-Infinity" => return Ok((f64::NEG_INFINITY, end)),
             _ => {}
         }
-        match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
-            Some(value) if value.is_finite() => Ok(value),
-            Some(_) => Err(error("a number out of range", start)),
-            None => Err(error("text that is not a number", start)),
-        }
     }
-
-    /// The text of a number or of a string that should hold one.
-    fn number_text<'s>(&mut self, what: &'static str, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], DecodeError>
-    where
-        'a: 's,
-    {
-        if self.peek() == b'"' {
-            let quoted = self.string(what)?;
-            return quoted.text(scratch);
-        }
-        match number_end(self.b, self.p) {
-            Some(end) => {
-                let text = &self.b[self.p..end];
-                self.p = end;
-                Ok(text)
-            }
-            None => Err(self.unexpected(what)),
-        }
+    let valid = number_end(text, 0) == Some(text.len());
+    match std::str::from_utf8(text).ok().filter(|_| valid).and_then(|text| text.parse::<f64>().ok()) {
+        Some(value) if value.is_finite() => Ok((value, end)),
+        Some(_) => Err(error("a number out of range", start)),
+        None => Err(error("text that is not a number", start)),
     }
+}
 
-    /// Skips a value of any kind. `depth` counts the messages, objects and arrays around it.
-    pub(super) fn skip(&mut self, depth: u32) -> Result<(), DecodeError> {
-        let c = self.peek();
-        if matches!(c, b'{' | b'[') && depth >= MAX_DEPTH {
-            return Err(error("values nested too deeply", self.p));
-        }
-        match c {
-            b'"' => self.skip_string(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            b'{' => {
-                self.p += 1;
-                if self.take(b'}') {
-                    return Ok(());
-                }
-                loop {
-                    self.skip_string()?;
-                    self.expect(b':', "no colon after a key")?;
-                    self.skip(depth + 1)?;
-                    if !self.more(b'}')? {
-                        return Ok(());
-                    }
-                }
+/// The text of a number, or of a string that should hold one, and where it ends.
+fn number_text<'s>(
+    b: &'s [u8],
+    p: usize,
+    what: &'static str,
+    scratch: &'s mut Vec<u8>,
+) -> Result<(&'s [u8], usize), DecodeError> {
+    let mut scan = Scanner { b, p };
+    if scan.peek() == b'"' {
+        let quoted = scan.string(what)?;
+        return Ok((quoted.text(scratch)?, scan.p));
+    }
+    let end = number_end(b, p).ok_or_else(|| unexpected(b, p, what))?;
+    Ok((&b[p..end], end))
+}
+
+/// Where the value of any kind that comes next ends. `depth` counts the messages, objects and arrays around it.
+#[inline(never)]
+pub(super) fn skip(b: &[u8], p: usize, depth: u32) -> Result<usize, DecodeError> {
+    let mut scan = Scanner { b, p };
+    let c = scan.peek();
+    match c {
+        b'"' => scan.skip_string()?,
+        b't' => scan.word("true")?,
+        b'f' => scan.word("false")?,
+        b'n' => scan.word("null")?,
+        b'{' | b'[' => {
+            if depth >= MAX_DEPTH {
+                return Err(error("values nested too deeply", scan.p));
             }
-            b'[' => {
-                self.p += 1;
-                if self.take(b']') {
-                    return Ok(());
+            scan.p += 1;
+            // The closing brackets lie two behind the opening ones in ASCII.
+            let close = c + 2;
+            if scan.take(close) {
+                return Ok(scan.p);
+            }
+            loop {
+                if c == b'{' {
+                    scan.skip_string()?;
+                    scan.expect(b':', "no colon after a key")?;
                 }
-                loop {
-                    self.skip(depth + 1)?;
-                    if !self.more(b']')? {
-                        return Ok(());
-                    }
+                scan.p = skip(b, scan.p, depth + 1)?;
+                if !scan.more(close)? {
+                    return Ok(scan.p);
                 }
             }
-            _ => match number_end(self.b, self.p) {
-                Some(end) => {
-                    self.p = end;
-                    Ok(())
-                }
-                None => Err(self.unexpected("no value")),
-            },
         }
+        _ => scan.p = number_end(b, scan.p).ok_or_else(|| scan.unexpected("no value"))?,
     }
-
-    fn skip_string(&mut self) -> Result<(), DecodeError> {
-        self.string("no key")?.text(&mut Vec::new()).map(drop)
-    }
+    Ok(scan.p)
 }
 
 const POWERS_OF_TEN: [f64; 20] =
@@ -317,14 +340,16 @@ fn number_end(b: &[u8], mut p: usize) -> Option<usize> {
         }
         (p > start).then_some(p)
     };
-    p += (b.get(p) == Some(&b'-')) as usize;
+    if b.get(p) == Some(&b'-') {
+        p += 1;
+    }
     p = if b.get(p) == Some(&b'0') { p + 1 } else { digits(p)? };
     if b.get(p) == Some(&b'.') {
         p = digits(p + 1)?;
     }
     if let Some(b'e' | b'E') = b.get(p) {
-        let sign = matches!(b.get(p + 1), Some(b'+' | b'-')) as usize;
-        p = digits(p + 1 + sign)?;
+        let signed = matches!(b.get(p + 1), Some(b'+' | b'-'));
+        p = digits(if signed { p + 2 } else { p + 1 })?;
     }
     Some(p)
 }
@@ -332,8 +357,10 @@ fn number_end(b: &[u8], mut p: usize) -> Option<usize> {
 /// The integer a JSON number stands for, when it is one: `1e3`, `1.0` and `12.50e1` are.
 fn exact_integer(text: &[u8]) -> Result<Int, &'static str> {
     const TOO_LARGE: &str = "an integer out of range";
-    let negative = text.first() == Some(&b'-');
-    let text = &text[negative as usize..];
+    let (negative, text) = match text.strip_prefix(b"-") {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
     let (mantissa, power) = match text.iter().position(|c| matches!(c, b'e' | b'E')) {
         Some(e) => (&text[..e], &text[e + 1..]),
         None => (text, &text[..0]),

@@ -23,7 +23,7 @@ pub(super) struct Field {
     pub(super) kind: Kind,
     /// How many values there may be.
     pub(super) label: Label,
-    /// The name and its closing quote, as the reader compares it.
+    /// The name as the reader compares it.
     pub(super) pattern: Pattern,
 }
 
@@ -60,36 +60,34 @@ pub(super) enum Label {
     Many,
 }
 
-/// A quoted name, arranged for a comparison of eight bytes at once.
+/// A name with its closing quote and the colon behind it, arranged for a comparison of eight bytes at once.
 pub(super) struct Pattern {
-    head: u64,
-    mask: u64,
-    rest: &'static [u8],
+    words: [u64; 3],
+    masks: [u64; 3],
     len: usize,
 }
 
+/// Room for the longest pattern.
+pub(super) const PATTERN: usize = 24;
+
 impl Pattern {
-    const fn new(quoted: &'static str) -> Pattern {
+    const fn new(quoted: &str) -> Pattern {
         let bytes = quoted.as_bytes();
-        let (mut head, mut mask, mut i) = (0, 0, 0);
-        while i < bytes.len() && i < 8 {
-            head |= (bytes[i] as u64) << (8 * i);
-            mask |= 0xff << (8 * i);
+        let (mut words, mut masks, mut i) = ([0; 3], [0; 3], 0);
+        assert!(bytes.len() <= PATTERN);
+        while i < bytes.len() {
+            words[i / 8] |= (bytes[i] as u64) << (8 * (i % 8));
+            masks[i / 8] |= 0xff << (8 * (i % 8));
             i += 1;
         }
-        Pattern { head, mask, rest: bytes.split_at(i).1, len: bytes.len() }
+        Pattern { words, masks, len: bytes.len() }
     }
 
-    /// Length of what matched, when `b` begins with the name and its quote. `head` is the first eight bytes of `b`.
+    /// Length of what matched, when `text` begins with the pattern.
     #[inline(always)]
-    pub(super) fn matches(&self, head: u64, b: &[u8]) -> Option<usize> {
-        if head & self.mask != self.head {
-            return None;
-        }
-        match self.rest.is_empty() || b.get(8..self.len) == Some(self.rest) {
-            true => Some(self.len),
-            false => None,
-        }
+    pub(super) fn matches(&self, text: &[u64; 3]) -> Option<usize> {
+        let differing = |i: usize| (text[i] & self.masks[i]) ^ self.words[i];
+        if differing(0) | differing(1) | differing(2) == 0 { Some(self.len) } else { None }
     }
 }
 
@@ -111,7 +109,7 @@ macro_rules! fields {
             tag: tag($number, $kind, Label::$label),
             kind: $kind,
             label: Label::$label,
-            pattern: Pattern::new(concat!($json, "\"")),
+            pattern: Pattern::new(concat!($json, "\":")),
         }),*]
     };
 }

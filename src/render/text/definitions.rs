@@ -1,7 +1,7 @@
 //! One line per definition: fired, quiet or inconclusive, why, and how near it came; then what is worth knowing about the
 //! metrics behind it.
 
-use super::events::{measure, severity, short_series};
+use super::events::{measure, presence_seen, severity, short_series};
 use super::{Detail, Replay, release};
 use crate::catalog::{self, Misleads};
 use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
@@ -10,12 +10,12 @@ use crate::model::MetricIdentity;
 use crate::render::Style;
 use crate::render::hint;
 use crate::render::quantity::{Measure, count, margin, percent};
-use crate::render::words::{Clock, aggregation, counted, duration, paragraph, span_ms};
+use crate::render::words::{Clock, aggregation, counted, duration, meant, paragraph, span_ms};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Columns of the verdict.
-const VERDICT: usize = 14;
+const VERDICT: usize = 16;
 /// The longest name that still has its own column.
 const LONGEST_NAME: usize = 32;
 
@@ -54,12 +54,13 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
     write_remarks(out, remarks, style)
 }
 
-fn write_remarks(out: &mut dyn Write, remarks: Vec<Remark>, style: Style) -> io::Result<()> {
+fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) -> io::Result<()> {
     if remarks.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
     writeln!(out, "{}", style.strong("WORTH KNOWING"))?;
+    remarks.sort_by_key(|remark| remark.rank);
     let mut last = String::new();
     for remark in remarks {
         if remark.about != last {
@@ -72,8 +73,9 @@ fn write_remarks(out: &mut dyn Write, remarks: Vec<Remark>, style: Style) -> io:
 }
 
 /// Something about a metric that the reader of a verdict should know.
-#[derive(PartialEq)]
 struct Remark {
+    /// What fired comes first, then what could not be judged.
+    rank: u8,
     about: String,
     text: String,
 }
@@ -117,6 +119,8 @@ impl Line<'_> {
         }
         if let Some((threshold, nearest)) = self.nearest() {
             text += &format!("; worst {}", self.distance(threshold, nearest));
+        } else if let Some(seen) = self.nearest_presence() {
+            text += &format!("; worst {seen}");
         }
         text
     }
@@ -146,7 +150,22 @@ impl Line<'_> {
                     format!("nearest {far}")
                 }
             }
-            None => "never violated".to_string(),
+            None => match self.nearest_presence() {
+                Some(seen) => format!("nearest {seen}"),
+                None => "never violated".to_string(),
+            },
+        }
+    }
+
+    /// What a presence rule saw when it was nearest: `1 entity present … at 06:00:00`.
+    fn nearest_presence(&self) -> Option<String> {
+        let nearest = self.report.nearest.as_ref()?;
+        match &self.definition.rules.get(nearest.rule)?.kind {
+            RuleKind::Presence(presence) => {
+                let seen = presence_seen(presence, nearest.observation.value);
+                Some(format!("at {}: {seen}", self.clock.time(nearest.observation.at)))
+            }
+            RuleKind::Threshold(_) => None,
         }
     }
 
@@ -176,7 +195,7 @@ impl Line<'_> {
     fn whose(&self, series: &SeriesLabel) -> String {
         let mut text = String::new();
         if self.report.matched_entities > 1 {
-            text += &format!(" on {}", series.entity.label);
+            text += &format!(" on {}", shortened(&series.entity.label));
         }
         if self.report.matched_series > self.report.matched_entities && !series.attributes.is_empty() {
             text += &format!(" {}", series.attributes.to_suffix());
@@ -202,7 +221,9 @@ impl Line<'_> {
         let missing = rules.filter(|(_, (_, report))| report.matched_series == 0).map(|(i, (rule, _))| {
             let text = match &rule.kind {
                 RuleKind::Threshold(threshold) => hint::no_series(threshold, self.definition, self.replay),
-                RuleKind::Presence(_) => "no entity was seen".to_string(),
+                RuleKind::Presence(presence) => {
+                    format!("no {} was seen, so none can be missed", meant(presence))
+                }
             };
             if self.definition.rules.len() > 1 { format!("rule {i}: {text}") } else { text }
         });
@@ -293,15 +314,29 @@ impl Line<'_> {
                 };
                 let shown = misled
                     && trap.concerns(release)
+                    && trap.beside.as_deref().is_none_or(|other| self.has_arrived(other))
                     && trap.aggregation.as_deref().is_none_or(|wanted| wanted == aggregation)
                     && (!trap.verbose || self.replay.detail == Detail::Full)
                     && (trap.attributes.is_empty() || self.violating_series().any(|s| trap.concerns_series(s)));
-                let remark = Remark { about: known.name.clone(), text: trap.text.clone() };
-                if shown && !remarks.contains(&remark) {
-                    remarks.push(remark);
+                if shown && remarks.iter().all(|remark| remark.text != trap.text) {
+                    let about = format!("{} ({})", self.definition.name, known.name);
+                    remarks.push(Remark { rank: self.rank(), about, text: trap.text.clone() });
                 }
             }
         }
+    }
+
+    fn rank(&self) -> u8 {
+        match self.report.verdict {
+            Verdict::Fired => 0,
+            Verdict::Inconclusive(_) => 1,
+            Verdict::Quiet => 2,
+            Verdict::Disabled => 3,
+        }
+    }
+
+    fn has_arrived(&self, name: &str) -> bool {
+        self.replay.report.metrics.iter().any(|(metric, _)| metric.name == name)
     }
 
     fn violating_series(&self) -> impl Iterator<Item = &crate::model::Attributes> {
@@ -310,6 +345,15 @@ impl Line<'_> {
             .flat_map(|rule| &rule.series)
             .map(|series| series.attributes.as_ref())
     }
+}
+
+/// A label with a long instance id (a UUID) cut to its first eight characters; the events name it in full.
+fn shortened(label: &str) -> String {
+    let cut = || {
+        let (name, id) = label.strip_suffix(')')?.rsplit_once(" (")?;
+        (id.chars().count() > 12).then(|| format!("{name} ({}…)", id.chars().take(8).collect::<String>()))
+    };
+    cut().unwrap_or_else(|| label.to_string())
 }
 
 /// How a series is named below the definitions.

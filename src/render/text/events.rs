@@ -3,21 +3,21 @@
 use super::{Detail, Replay};
 use crate::catalog;
 use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
-use crate::event::{EventDefinition, Presence, Rule, RuleKind, Threshold};
-use crate::model::{Attributes, MetricIdentity, Nanos};
+use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
+use crate::model::{Attributes, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
-use crate::render::quantity::{Measure, margin};
-use crate::render::words::{Clock, aggregation, counted, duration, paragraph, span_ms};
+use crate::render::quantity::{Measure, margin_and_threshold};
+use crate::render::words::{Clock, WIDTH, aggregation, counted, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
 const MOST_EVENTS: usize = 60;
 /// More violating series of a rule than this are only counted in the brief text.
 const MOST_SERIES: usize = 3;
-/// Columns of the bar that shows when an event was open.
-const BAR: usize = 60;
+/// Columns of the severity.
+const SEVERITY: usize = 12;
 /// Columns in front of what is said about an event.
-const INDENT: usize = 12;
+const INDENT: usize = 4;
 
 /// Writes the events, grouped by entity; entities in the order of their first event.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
@@ -34,12 +34,19 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
         }
         writeln!(out)?;
         writeln!(out, "{}", style.strong(&entity_name(entity)))?;
-        for event in group.iter().take(limit - written) {
+        for (i, event) in group.iter().take(limit - written).enumerate() {
+            if i > 0 {
+                writeln!(out)?;
+            }
             if let Some(definition) = replay.definitions.get(event.definition) {
                 Story { replay, definition, event, clock, style }.write(out)?;
             }
             written += 1;
         }
+    }
+    if events.iter().any(|event| matches!(event.state, EventState::Closed { closed_at, end, .. } if closed_at > end)) {
+        writeln!(out)?;
+        writeln!(out, "{}", style.dim("(█ violated   ░ in the grace period)"))?;
     }
     if written < events.len() {
         writeln!(out)?;
@@ -70,7 +77,7 @@ fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
         Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
         Some(entity) => entity.label.clone(),
-        None => "no single entity".to_string(),
+        None => "about no single entity".to_string(),
     }
 }
 
@@ -91,7 +98,7 @@ impl Story<'_> {
             5..=9 => self.style.warning(&severity),
             _ => self.style.strong(&severity),
         };
-        let lead = format!("  {painted}{:pad$}", "", pad = INDENT.saturating_sub(2 + severity.len()).max(1));
+        let lead = format!("  {painted}{:pad$}", "", pad = SEVERITY.saturating_sub(2 + severity.len()).max(1));
         let title = format!("{}  {}", self.style.strong(&self.definition.title), self.definition.name);
         writeln!(out, "{lead}{title}")?;
         self.bar(out)?;
@@ -110,24 +117,47 @@ impl Story<'_> {
         if to <= from {
             return Ok(());
         }
+        let (first, last) = (self.clock.time(from), self.clock.time(to));
+        let width = WIDTH - INDENT - first.len() - last.len() - 2;
+        let cells = self.cells((from, to), width);
+        let is_open = |cell: &char| *cell != '·';
+        let begin = cells.iter().position(is_open).unwrap_or(width);
+        let end = cells.iter().rposition(is_open).map_or(begin, |last| last + 1);
+        let text = |cells: &[char]| cells.iter().collect::<String>();
+        let (before, rest) = cells.split_at(begin);
+        let (open, after) = rest.split_at(end - begin);
+        let open = match self.event.severity {
+            10.. => self.style.critical(&text(open)),
+            _ => self.style.warning(&text(open)),
+        };
+        let bar = format!("{}{open}{}", self.style.dim(&text(before)), self.style.dim(&text(after)));
+        writeln!(out, "{:INDENT$}{first} {bar} {last}", "")
+    }
+
+    fn cells(&self, (from, to): (Nanos, Nanos), width: usize) -> Vec<char> {
         let column = |at: Nanos| {
             let share = (at - from).clamp(0, to - from) as f64 / (to - from) as f64;
-            ((share * BAR as f64) as usize).min(BAR - 1)
+            ((share * width as f64) as usize).min(width - 1)
         };
-        let (start, last) = (column(self.event.start), column(self.event.last_violation));
-        let end = match self.event.state {
-            EventState::Open => BAR - 1,
-            EventState::Closed { closed_at, .. } => column(closed_at),
+        let start = column(self.event.start);
+        let (violated, end) = match self.event.state {
+            EventState::Open if self.quiet_at_the_end(to) => (column(self.event.last_violation), width - 1),
+            EventState::Open => (width - 1, width - 1),
+            EventState::Closed { closed_at, .. } => (column(self.event.last_violation), column(closed_at)),
         };
         let cell = |i| match i {
             i if i < start => '·',
-            i if i <= last => '█',
+            i if i <= violated => '█',
             i if i <= end => '░',
             _ => '·',
         };
-        let bar: String = (0..BAR).map(cell).collect();
-        let bar = if self.event.severity >= 10 { self.style.critical(&bar) } else { self.style.warning(&bar) };
-        writeln!(out, "{:INDENT$}{} {bar} {}", "", self.clock.time(from), self.clock.time(to))
+        (0..width).map(cell).collect()
+    }
+
+    /// Whether the event is open, but was not violated at the last instant that was judged.
+    fn quiet_at_the_end(&self, to: Nanos) -> bool {
+        let report = self.replay.report.definitions.get(self.event.definition);
+        report.is_some_and(|report| self.event.last_violation.saturating_add(report.step) <= to)
     }
 
     fn opened(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -145,13 +175,14 @@ impl Story<'_> {
     fn violations(&self, rule: &Rule, violated: &ViolatedRule) -> Vec<String> {
         let threshold = match &rule.kind {
             RuleKind::Threshold(threshold) => threshold,
-            RuleKind::Presence(presence) => return vec![absence(presence, violated.observed)],
+            RuleKind::Presence(presence) => return absence(presence, violated.observed),
         };
         let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
         let worst = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
         series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
-        let mut sentences: Vec<String> = series.iter().take(limit).map(|s| violation(threshold, s)).collect();
+        let mut sentences: Vec<String> =
+            series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
         if series.len() > limit {
             let rest = (series.len() - limit) as u64;
             sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
@@ -172,10 +203,11 @@ impl Story<'_> {
                     }
                     _ => String::new(),
                 };
-                let far = margin(measure, threshold.condition, value);
+                let far = margin_and_threshold(measure, threshold.condition, value);
                 format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
             }
-            Some(RuleKind::Presence(_)) | None => Measure::plain().text(value),
+            Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
+            None => Measure::plain().text(value),
         };
         paragraph(out, &lead, lead.chars().count(), &text)
     }
@@ -188,13 +220,17 @@ impl Story<'_> {
         let (word, at, text) = match self.event.state {
             EventState::Open => {
                 let end = self.replay.report.coverage.to.unwrap_or(self.event.last_violation);
-                let still = if self.event.last_violation + self.grace() > end && self.event.last_violation < end {
-                    format!(", last violated {}", self.clock.time(self.event.last_violation))
+                let still = if self.quiet_at_the_end(end) {
+                    let grace = span_ms(self.definition.expiration_ms);
+                    format!(
+                        "; last violated {}, within the grace period of {grace}",
+                        self.clock.time(self.event.last_violation)
+                    )
                 } else {
                     String::new()
                 };
                 let held = duration((end - self.event.start).max(0));
-                ("end", end, format!("still open when the recording ends, after {held}{still}"))
+                ("open", end, format!("still open when the recording ends, after {held}{still}"))
             }
             EventState::Closed { end, closed_at, reason } => {
                 let held = duration(end - self.event.start);
@@ -208,15 +244,11 @@ impl Story<'_> {
                 } else {
                     "; closed at once".to_string()
                 };
-                ("end", end, format!("{what}{grace}"))
+                ("ended", end, format!("{what}{grace}"))
             }
         };
         let lead = self.lead(word, at);
         paragraph(out, &lead, lead.chars().count(), &text)
-    }
-
-    fn grace(&self) -> Nanos {
-        self.definition.expiration_ms.saturating_mul(1_000_000)
     }
 
     fn lead(&self, word: &str, at: Nanos) -> String {
@@ -234,19 +266,24 @@ pub(super) fn severity(severity: i64) -> String {
     }
 }
 
-fn violation(threshold: &Threshold, series: &ViolatingSeries) -> String {
+/// How far the series is over its threshold, and below it which value of which series that is.
+fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
     let measure = measure(threshold, Some(&series.metric));
     let condition = threshold.condition;
-    format!(
-        "{} of {} over {}: {} {} {}, {}",
-        aggregation(threshold.aggregation),
-        short_series(&series.metric, &series.attributes),
-        span_ms(threshold.window_ms),
-        measure.beside(series.value, condition.value),
-        condition.operator.as_str(),
-        measure.exact(condition.value),
-        margin(measure, condition, series.value),
-    )
+    let points = match detail {
+        Detail::Brief => String::new(),
+        Detail::Full => format!(" ({})", counted(series.points as u64, "point", "points")),
+    };
+    let value = measure.beside(series.value, condition.value);
+    [
+        format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
+        format!(
+            "{} over {} of {}{points}",
+            aggregation(threshold.aggregation),
+            span_ms(threshold.window_ms),
+            short_series(&series.metric, &series.attributes),
+        ),
+    ]
 }
 
 /// The measure of a rule's values on a metric.
@@ -260,19 +297,27 @@ pub(super) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> 
     if attributes.is_empty() { metric.name.clone() } else { format!("{}{}", metric.name, attributes.to_suffix()) }
 }
 
-fn absence(presence: &Presence, observed: Option<f64>) -> String {
-    let counted = observed.map(|n| Measure::plain().text(n));
+/// What a presence rule saw. It compares a number of entities, or the seconds since the newest point of one.
+pub(super) fn presence_seen(presence: &Presence, observed: f64) -> String {
+    let number = counted(observed as u64, "entity", "entities");
     match presence {
-        Presence::Count { condition } | Presence::CountVerification { condition, .. } => format!(
-            "{} entities present, which is {} {}",
-            counted.unwrap_or_else(|| "no".into()),
-            condition.operator.as_str(),
-            Measure::plain().exact(condition.value)
-        ),
-        Presence::Verification { matching, offline_ms } => {
-            format!("no entity with the label `{}` for {}", matching.label, span_ms(*offline_ms))
+        Presence::Count { condition } | Presence::CountVerification { condition, .. } => {
+            let limit = Measure::plain().exact(condition.value);
+            format!("{number} present, {} {limit} violates", condition.operator.as_str())
         }
-        Presence::Availability { offline_ms, .. } => format!("no point for {}", span_ms(*offline_ms)),
-        Presence::Offline => "no point any more".to_string(),
+        Presence::Verification { matching, .. } if matching.operator == MatchOperator::Is => {
+            format!("{number} present")
+        }
+        Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => {
+            format!("no point for {}", duration((observed * SECOND as f64) as Nanos))
+        }
     }
+}
+
+fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
+    let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
+    if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
+        sentences.push(format!("meant: {}", meant(presence)));
+    }
+    sentences
 }

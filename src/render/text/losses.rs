@@ -45,7 +45,7 @@ fn dropped(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result
 }
 
 /// What a reason means and what to do about it.
-pub(crate) fn explain(reason: DropReason) -> &'static str {
+pub(in crate::render) fn explain(reason: DropReason) -> &'static str {
     match reason {
         DropReason::NoRecordedValue => {
             "the client said that there is no value, or sent none; nothing to do unless you expect one"

@@ -8,6 +8,8 @@ mod definitions;
 mod events;
 mod losses;
 
+pub(super) use losses::explain;
+
 use super::Style;
 use super::quantity::count;
 use super::words::{Clock, counted, date_time, duration, paragraph};
@@ -65,8 +67,9 @@ fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()
         _ => "no point with a time".to_string(),
     };
     let counts = &report.counts;
+    writeln!(out, "{span}")?;
     let arrived = format!(
-        "{span}: {} of {}, {}",
+        "{} of {}, {}",
         counted(counts.series, "series", "series"),
         counted(counts.entities, "entity", "entities"),
         counted(counts.points, "point", "points"),

@@ -1,0 +1,29 @@
+//! The definitions that are part of the program.
+
+use super::load::Source;
+
+macro_rules! python {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../rules/python/events/", $name)))
+    };
+}
+
+/// File names and texts of the package in `rules/python`.
+const PYTHON: [(&str, &str); 8] = [
+    python!("excessive-context-switching.json"),
+    python!("frequent-garbage-collection.json"),
+    python!("high-cpu-utilization.json"),
+    python!("high-disk-io.json"),
+    python!("high-memory-usage.json"),
+    python!("high-network-io.json"),
+    python!("high-thread-count.json"),
+    python!("memory-leak-detection.json"),
+];
+
+/// The embedded files, by path; a path begins with `builtin:` and the name of its package.
+pub fn builtin() -> Vec<Source> {
+    PYTHON
+        .iter()
+        .map(|(name, text)| Source { path: format!("builtin:python/events/{name}"), text: (*text).to_string() })
+        .collect()
+}
