@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod cli_convert;
 mod cli_support;
 mod corpus;
 mod event;
