@@ -40,7 +40,7 @@ DEFINITIONS
   fired         busy          1 event, critical, on 1 of 2 entities; violated for 1m 10s; worst
                               1 of 0.8 at 06:02:30 on shop (i-1), 25 % over
   quiet         calm          nearest 1 of 2 at 06:02:30 on shop (i-1), 50 % below
-  inconclusive  memory-usage  no app/memory arrived; `foreshock inspect` lists what did
+  inconclusive  memory-usage  no memory arrived; `foreshock inspect` lists what did
 
 DROPPED 1 of 31 points
   1 too_late          older than the longest window that could use them; for back-filled data
@@ -117,7 +117,7 @@ fn a_rule_that_matches_nothing_is_told_what_is_nearest() {
     );
     assert_eq!(
         app("metrics.gauges.app/queue.size"),
-        "no app/queue.size arrived; the most similar name is metrics.gauges.app/queue.length"
+        "no queue.size arrived; the most similar name is metrics.gauges.app/queue.length"
     );
     assert_eq!(
         app("cpu.used"),
@@ -163,7 +163,7 @@ fn a_query_that_selects_nothing_and_a_short_recording_are_explained() {
     let lines =
         |name: &str| text.lines().skip_while(|line| !line.contains(name)).take(2).collect::<Vec<_>>().join("\n");
     assert!(lines(" long ").contains("too short to fill the window of 10m: at best 5m of 10m"), "{text}");
-    assert!(lines(" query ").contains("entity.type:nodeJsRuntime selects none of 1 entity"), "{text}");
+    assert!(lines(" query ").contains("entity.type:nodeJsRuntime does not select the only entity"), "{text}");
     assert!(lines(" off ").contains("disabled      off    switched off"), "{text}");
     assert!(lines(" odd ").contains("cannot be judged: "), "{text}");
 }

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 /// Columns of the verdict.
 const VERDICT: usize = 16;
 /// The longest name that still has its own column.
-const LONGEST_NAME: usize = 32;
+const LONGEST_NAME: usize = 28;
 
 /// Writes the table of definitions and the remarks below it.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
