@@ -1,6 +1,6 @@
 //! The texts that people read, as they read them.
 
-use super::cli_support::{Folder, START_S, gauge, hump, line, rule};
+use super::cli_support::{Folder, START_S, gauge, gauge_from, hump, line, rule};
 
 /// Expected texts stand in the tests as they are printed; the first line break is the quote's.
 fn assert_text(got: &str, expected: &str) {
@@ -255,5 +255,45 @@ fn control_characters_from_outside_do_not_reach_the_terminal() {
         let text = folder.run(arguments).stdout;
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{arguments}\n{text:?}");
         assert!(text.contains("sh\\u{1b}[31mop"), "{arguments}\n{text}");
+    }
+}
+
+#[test]
+fn presence_is_told_in_entities_and_silence() {
+    let folder = Folder::new();
+    let count = r#"{"name":"Few","entityType":"any","rules":[{"ruleType":"entity_count","conditionOperator":"<","conditionValue":3,"severity":5}]}"#;
+    let offline = r#"{"name":"Gone","entityType":"any","rules":[{"ruleType":"system","systemRuleId":"entity.offline","severity":10}]}"#;
+    let outlived = gauge("till", "cpu", &[1.0]);
+    folder
+        .write("cpu.jsonl", outlived + &gauge("shop", "cpu", &[1.0; 40]))
+        .write("rules/few.json", count)
+        .write("rules/gone.json", offline);
+    let text = folder.run("replay cpu.jsonl --rules rules -q").stdout;
+    for expected in [
+        "about no single entity\n  WARNING   Few  few\n",
+        "    opened  06:00:00 +0s        2 entities present, < 3 violates\n",
+        "till (i-1)\n  CRITICAL  Gone  gone\n",
+        "    opened  06:05:00 +5m        no point for 5m\n",
+        "    worst   06:06:30 +6m 30s    no point for 6m 30s\n",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_recording_over_midnight_has_dates() {
+    let folder = Folder::new();
+    let two_minutes_before_midnight = START_S + 18 * 3600 - 120;
+    folder
+        .write("cpu.jsonl", gauge_from(two_minutes_before_midnight, "shop", "cpu", &hump()))
+        .write("busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8));
+    let text = folder.run("replay cpu.jsonl --rules busy.json").stdout;
+    for expected in [
+        "\n2025-11-22 23:58:00 to 2025-11-23 00:02:50 UTC (4m 50s)\n",
+        "\n    2025-11-22 23:58:00 ·",
+        "· 2025-11-23 00:02:50\n",
+        "\n    opened  2025-11-23 00:00:20 +2m 20s    0.867, 8.3 % over 0.8\n",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
 }
