@@ -6,5 +6,5 @@ mod event;
 mod otlp;
 mod otlp_json;
 mod otlp_messages;
-mod tidy;
 mod recording;
+mod tidy;
