@@ -8,8 +8,7 @@ use super::report::{Counts, Coverage, DropReason, EntityLabel};
 use super::selection::What;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue,
-    Span, Value,
+    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, Span, Value,
 };
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Reading, Report, ResourceId, SeriesId, UNSELECTED};
@@ -91,7 +90,7 @@ impl Engine {
                 self.store.end_report(report);
                 let of = &mut self.intake.entities[entity as usize];
                 of.newest = of.newest.max(newest);
-                self.judge.wake(entity);
+                self.report_came(entity);
             }
         }
     }
