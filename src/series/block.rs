@@ -3,7 +3,8 @@
 //! One row serves all series of a report, so a point costs eight bytes and a bit. Rows form a ring in the order of time.
 //! The values of a row lie side by side, except those of columns that are read whole at every instant (by an average, or
 //! because the counter keeps falling): their values lie one after the other, a *run*. It is the same cell either way; the
-//! split is about how many cache lines a judged instant touches.
+//! split is about how many cache lines a judged instant touches. All of a block is one piece of memory for the same reason:
+//! with many resources every piece is a miss of its own.
 //! Invariant: a cell's bit in the row's mask says whether the series has a point at that time; `ragged` counts the rows in
 //! which some series has none, so without them every column is read by row number alone.
 //! Kept of every series, whatever their age: its newest 16 points up to `at` and the newest point up to `at - W`. More may
@@ -31,34 +32,27 @@ impl NumberKind {
     pub fn is_monotonic(self) -> bool {
         matches!(self, NumberKind::Counter | NumberKind::Delta { monotonic: true })
     }
-
-    fn keeps_starts(self) -> bool {
-        matches!(self, NumberKind::Delta { .. })
-    }
 }
 
-/// One series of a block.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    /// Number of the series.
-    pub series: u32,
-    /// What the engine judges it by.
-    pub plan: u32,
-    pub kind: NumberKind,
-    /// Two start times alternate: several processes write this series.
-    pub several_writers: bool,
-    /// A monotonic delta sum sent a negative delta.
-    pub negative_delta: bool,
-    /// Whether the values lie in a run.
-    run: bool,
-    /// How often a counter fell, up to `RESTLESS`.
-    falls: u8,
-}
+/// Words of a column in the block's memory: its place and marks, its number and plan, the start time of its newest point,
+/// and the time of its newest fall.
+const COLUMN: usize = 4;
+const PLACE: usize = 0;
+const NUMBER: usize = 1;
+const START: usize = 2;
+const FALL: usize = 3;
 
+/// Marks in the first word of a column, above the number of its cell or run.
+const RUN: u64 = 1 << 32;
+const COUNTER: u64 = 1 << 33;
+const DELTA: u64 = 1 << 34;
+const MONOTONIC: u64 = 1 << 35;
+const SEVERAL_WRITERS: u64 = 1 << 36;
+const NEGATIVE_DELTA: u64 = 1 << 37;
+/// How often a counter fell, up to `RESTLESS`.
+const FALLS: u64 = 1 << 40;
 /// A counter that fell this often is read whole at every instant.
-const RESTLESS: u8 = 4;
-/// Marks the place of a run.
-const RUN: u32 = 1 << 31;
+const RESTLESS: u64 = 4;
 
 /// A row found or made for the points of one report. It stands until a column or another row is added.
 #[derive(Clone, Copy, Debug)]
@@ -77,37 +71,38 @@ const NONE: u32 = u32::MAX;
 /// See the module's own words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
-    pub columns: Vec<Column>,
     /// Longest window of a rule on one of the columns, and the shortest of the columns' longest windows.
     pub longest: Nanos,
     pub shortest: Nanos,
-    /// Per column the start time of its newest point.
-    starts: Vec<Nanos>,
-    /// Per column: no kept point later than this is lower than the one before it (of counters).
-    falls: Vec<Nanos>,
-    /// One bit per column: whether it is a counter; and whether there is a column at all.
-    counters: Vec<u64>,
-    full: Vec<u64>,
-    times: Vec<Nanos>,
-    masks: Vec<u64>,
-    values: Vec<f64>,
-    /// Start times of the points, where a column needs them; same places as the values.
-    point_starts: Vec<Nanos>,
-    /// Per column the cell in its row, or the number of its run marked with `RUN`.
-    slots: Vec<u32>,
-    /// Cells of a row that are reserved and used; runs.
+    /// Columns; one word in 64 of them that are counters; one of all of them; times; masks; values; start times of points.
+    data: Vec<u64>,
+    columns: u32,
+    /// Where the parts of the memory begin; the columns begin at 0.
+    counters_at: u32,
+    full_at: u32,
+    times_at: u32,
+    masks_at: u32,
+    values_at: u32,
+    point_starts_at: u32,
+    /// Columns there is room for.
+    room: u32,
+    /// Cells of a row, and runs, that are reserved and used.
     stride: u32,
     row_cells: u32,
+    run_room: u32,
     runs: u32,
-    /// Whether a column shall become a run.
-    restless: bool,
     /// Mask words of a row.
     words: u32,
     /// Physical row of the oldest time; rows in use; rows reserved.
     head: u32,
     len: u32,
     capacity: u32,
+    /// Rows in which a column has no point.
     ragged: u32,
+    /// Whether the start times of points are kept.
+    keeps_starts: bool,
+    /// Whether a column shall become a run.
+    restless: bool,
 }
 
 /// Why a point was not put.
@@ -124,32 +119,70 @@ impl Block {
         self.len as usize
     }
 
+    /// Number of columns.
+    #[inline]
+    pub fn columns(&self) -> usize {
+        self.columns as usize
+    }
+
+    #[inline]
+    fn place(&self, column: usize) -> u64 {
+        self.data[column * COLUMN + PLACE]
+    }
+
+    /// Number of the column's series.
+    #[inline]
+    pub fn series(&self, column: usize) -> u32 {
+        self.data[column * COLUMN + NUMBER] as u32
+    }
+
+    /// What the engine judges the column by.
+    #[inline]
+    pub fn plan(&self, column: usize) -> u32 {
+        (self.data[column * COLUMN + NUMBER] >> 32) as u32
+    }
+
+    /// How the values of the column follow each other.
+    #[inline]
+    pub fn kind(&self, column: usize) -> NumberKind {
+        let place = self.place(column);
+        if place & DELTA != 0 {
+            NumberKind::Delta { monotonic: place & MONOTONIC != 0 }
+        } else if place & COUNTER != 0 {
+            NumberKind::Counter
+        } else {
+            NumberKind::Level
+        }
+    }
+
+    /// Whether several processes write the column's series.
+    pub fn has_several_writers(&self, column: usize) -> bool {
+        self.place(column) & SEVERAL_WRITERS != 0
+    }
+
+    /// Whether the column is a monotonic delta sum that sent a negative delta.
+    pub fn has_negative_delta(&self, column: usize) -> bool {
+        self.place(column) & NEGATIVE_DELTA != 0
+    }
+
     #[inline]
     fn physical(&self, row: usize) -> usize {
         let i = self.head as usize + row;
         if i >= self.capacity as usize { i - self.capacity as usize } else { i }
     }
 
-    #[inline]
-    fn cell(&self, row: usize, column: usize) -> usize {
-        self.cell_at(self.physical(row), column)
-    }
-
+    /// Number of a cell among the values, by the physical row.
     #[inline]
     fn cell_at(&self, index: usize, column: usize) -> usize {
-        let slot = self.slots[column];
-        let (stride, capacity) = (self.stride as usize, self.capacity as usize);
-        if slot & RUN == 0 {
-            index * stride + slot as usize
-        } else {
-            (stride + (slot & !RUN) as usize) * capacity + index
-        }
+        let place = self.place(column);
+        let (number, stride, capacity) = (place as u32 as usize, self.stride as usize, self.capacity as usize);
+        if place & RUN == 0 { index * stride + number } else { (stride + number) * capacity + index }
     }
 
     /// Time of a row.
     #[inline]
     pub fn time(&self, row: usize) -> Nanos {
-        self.times[self.physical(row)]
+        self.data[self.times_at as usize + self.physical(row)] as Nanos
     }
 
     /// Whether every series has a point in every row.
@@ -164,18 +197,23 @@ impl Block {
     }
 
     #[inline]
+    fn mask_at(&self, index: usize, column: usize) -> usize {
+        self.masks_at as usize + index * self.words as usize + column / 64
+    }
+
+    #[inline]
     pub fn has(&self, row: usize, column: usize) -> bool {
-        self.masks[self.physical(row) * self.words as usize + column / 64] >> (column % 64) & 1 == 1
+        self.data[self.mask_at(self.physical(row), column)] >> (column % 64) & 1 == 1
     }
 
     #[inline]
     pub fn value(&self, row: usize, column: usize) -> f64 {
-        self.values[self.cell(row, column)]
+        f64::from_bits(self.data[self.values_at as usize + self.cell_at(self.physical(row), column)])
     }
 
     /// Start time of a delta point.
     pub fn start(&self, row: usize, column: usize) -> Nanos {
-        self.point_starts[self.cell(row, column)]
+        self.data[self.point_starts_at as usize + self.cell_at(self.physical(row), column)] as Nanos
     }
 
     /// The values of a dense column in the rows `first..end`, in the order of time.
@@ -184,14 +222,13 @@ impl Block {
         out.clear();
         let from = self.physical(first);
         let until_wrap = (self.capacity as usize - from).min(end - first);
-        let step = if self.slots[column] & RUN == 0 { self.stride as usize } else { 1 };
-        let parts = [(from, until_wrap), (0, end - first - until_wrap)];
-        for (from, rows) in parts {
-            let cells = &self.values[self.cell_at(from, column)..];
+        let step = if self.place(column) & RUN == 0 { self.stride as usize } else { 1 };
+        for (from, rows) in [(from, until_wrap), (0, end - first - until_wrap)] {
+            let cells = &self.data[self.values_at as usize + self.cell_at(from, column)..];
             if step == 1 {
-                out.extend_from_slice(&cells[..rows]);
+                out.extend(cells[..rows].iter().map(|&bits| f64::from_bits(bits)));
             } else {
-                out.extend(cells.iter().step_by(step).take(rows));
+                out.extend(cells.iter().step_by(step).take(rows).map(|&bits| f64::from_bits(bits)));
             }
         }
     }
@@ -199,45 +236,45 @@ impl Block {
     /// Whether a counter may have fallen at a point later than `after`.
     #[inline]
     pub fn may_fall_after(&self, column: usize, after: Nanos) -> bool {
-        self.falls[column] > after
+        self.data[column * COLUMN + FALL] as Nanos > after
     }
 
     /// Adds a column without points. `longest` is the longest window of a rule on it; `whole` says that a rule reads all
     /// values of its window at every instant.
     pub fn add_column(&mut self, series: u32, plan: u32, kind: NumberKind, longest: Nanos, whole: bool) -> usize {
-        self.shortest = if self.columns.is_empty() { longest } else { self.shortest.min(longest) };
+        self.shortest = if self.columns == 0 { longest } else { self.shortest.min(longest) };
         self.longest = self.longest.max(longest);
-        let column = self.columns.len();
-        self.columns.push(Column {
-            series,
-            plan,
-            kind,
-            several_writers: false,
-            negative_delta: false,
-            run: whole,
-            falls: 0,
-        });
-        self.starts.push(0);
-        self.falls.push(Nanos::MIN);
-        let words = self.columns.len().div_ceil(64);
-        self.counters.resize(words, 0);
-        self.full.resize(words, 0);
-        self.full[column / 64] |= 1 << (column % 64);
-        self.counters[column / 64] |= u64::from(kind == NumberKind::Counter) << (column % 64);
-        if kind.keeps_starts() && self.point_starts.is_empty() {
-            self.point_starts = vec![0; self.values.len().max(1)];
+        let marks = match kind {
+            NumberKind::Level => 0,
+            NumberKind::Counter => COUNTER,
+            NumberKind::Delta { monotonic: false } => DELTA,
+            NumberKind::Delta { monotonic: true } => DELTA | MONOTONIC,
+        };
+        let keeps_starts = self.keeps_starts || marks & DELTA != 0;
+        let (in_use, reserved) = if whole { (self.runs, self.run_room) } else { (self.row_cells, self.stride) };
+        if self.columns == self.room || in_use == reserved || keeps_starts != self.keeps_starts {
+            let mut shape = self.shape();
+            shape.columns = shape.columns.max(self.columns() + 1 + self.columns() / 2);
+            let cells = if whole { &mut shape.runs } else { &mut shape.stride };
+            *cells = (*cells).max(in_use as usize + 1 + in_use as usize / 2);
+            shape.keeps_starts = keeps_starts;
+            self.reshape(shape);
         }
-        let slot = if whole { RUN | self.runs } else { self.row_cells };
-        self.slots.push(slot);
-        if whole {
-            self.runs += 1;
-        } else {
-            self.row_cells += 1;
-        }
-        if whole || self.row_cells > self.stride || words > self.words as usize {
-            // A resource that keeps growing gets room for more at once; one that is new gets what it needs.
-            let room = if self.capacity == 0 { 0 } else { self.row_cells as usize / 4 };
-            self.reshape(self.capacity as usize, (self.row_cells as usize + room).max(self.stride as usize), words);
+        let column = self.columns();
+        self.columns += 1;
+        let number = if whole { &mut self.runs } else { &mut self.row_cells };
+        let place = u64::from(*number) | marks | if whole { RUN } else { 0 };
+        *number += 1;
+        self.data[column * COLUMN..][..COLUMN].copy_from_slice(&[
+            place,
+            u64::from(plan) << 32 | u64::from(series),
+            0,
+            Nanos::MIN as u64,
+        ]);
+        let bit = 1 << (column % 64);
+        self.data[self.full_at as usize + column / 64] |= bit;
+        if marks & COUNTER != 0 {
+            self.data[self.counters_at as usize + column / 64] |= bit;
         }
         self.ragged = self.len;
         column
@@ -267,90 +304,107 @@ impl Block {
             self.copy_row(later - 1, later);
         }
         let index = self.physical(row);
-        let words = self.words as usize;
-        self.times[index] = time;
-        self.masks[index * words..(index + 1) * words].fill(0);
+        self.data[self.times_at as usize + index] = time as u64;
+        let mask = self.mask_at(index, 0);
+        self.data[mask..mask + self.words as usize].fill(0);
         self.ragged += 1;
     }
 
     /// Puts a point into its cell.
     #[inline]
     pub fn put(&mut self, row: Row, column: usize, value: f64, start: Nanos, limit: usize) -> Result<(), Refused> {
-        let (index, words) = (row.index as usize, self.words as usize);
+        let index = row.index as usize;
         let (word, bit) = (column / 64, 1u64 << (column % 64));
-        let mask = self.masks[index * words + word];
+        let mask_at = self.mask_at(index, column);
+        let mask = self.data[mask_at];
         if mask & bit != 0 {
             return Err(Refused::Duplicate);
         }
         if self.len() > limit && self.points_of(column) >= limit {
             return Err(Refused::TooDense);
         }
-        let cell = self.cell_at(index, column);
-        self.masks[index * words + word] = mask | bit;
-        self.values[cell] = value;
-        if mask | bit == self.full[word] && (words == 1 || self.is_full(index)) {
+        let cell = self.values_at as usize + self.cell_at(index, column);
+        self.data[mask_at] = mask | bit;
+        self.data[cell] = value.to_bits();
+        if mask | bit == self.data[self.full_at as usize + word] && (self.words == 1 || self.is_full(index)) {
             self.ragged -= 1;
         }
-        let counter = self.counters[word] & bit != 0;
+        let counter = self.data[self.counters_at as usize + word] & bit != 0;
         let regular = row.newest
-            && self.starts[column] == start
-            && self.point_starts.is_empty()
-            && (!counter || row.before == NONE || self.masks[row.before as usize * words + word] & bit != 0);
+            && self.data[column * COLUMN + START] == start as u64
+            && !self.keeps_starts
+            && (!counter || row.before == NONE || self.data[self.mask_at(row.before as usize, column)] & bit != 0);
         if !regular {
             self.put_irregular(row, column, value, start);
-        } else if counter && row.before != NONE && value < self.values[self.cell_at(row.before as usize, column)] {
-            self.fell(column, row.time);
+        } else if counter && row.before != NONE {
+            let before = self.data[self.values_at as usize + self.cell_at(row.before as usize, column)];
+            if value < f64::from_bits(before) {
+                self.fell(column, row.time);
+            }
         }
         Ok(())
     }
 
+    #[inline(never)]
     fn fell(&mut self, column: usize, time: Nanos) {
-        self.falls[column] = self.falls[column].max(time);
-        let c = &mut self.columns[column];
-        c.falls = (c.falls + 1).min(RESTLESS);
-        self.restless |= c.falls == RESTLESS && !c.run;
+        let fall = &mut self.data[column * COLUMN + FALL];
+        *fall = (*fall as Nanos).max(time) as u64;
+        let place = &mut self.data[column * COLUMN + PLACE];
+        if *place / FALLS < RESTLESS {
+            *place += FALLS;
+            self.restless |= *place / FALLS == RESTLESS && *place & RUN == 0;
+        }
     }
 
     /// Gives the counters that keep falling a run.
     #[inline]
     pub fn settle(&mut self) {
         if self.restless {
-            self.settle_restless();
+            self.restless = false;
+            for column in 0..self.columns() {
+                let place = &mut self.data[column * COLUMN + PLACE];
+                if *place / FALLS == RESTLESS && *place & RUN == 0 {
+                    self.move_to_run(column);
+                }
+            }
         }
     }
 
     #[inline(never)]
-    fn settle_restless(&mut self) {
-        self.restless = false;
-        for c in &mut self.columns {
-            c.run |= c.falls == RESTLESS;
-        }
-        self.reshape(self.capacity as usize, 0, self.words as usize);
+    fn move_to_run(&mut self, column: usize) {
+        let mut shape = self.shape();
+        shape.runs = shape.runs.max(self.runs as usize + 1);
+        shape.to_run = Some(column);
+        self.reshape(shape);
     }
 
     fn is_full(&self, index: usize) -> bool {
-        let words = self.words as usize;
-        self.masks[index * words..(index + 1) * words] == self.full[..]
+        let (mask, words) = (self.mask_at(index, 0), self.words as usize);
+        self.data[mask..mask + words] == self.data[self.full_at as usize..][..words]
     }
 
     /// What is rare at a point already in its cell: another start time, an order of arrival that is not the order of time,
     /// a missing point before it.
     #[inline(never)]
     fn put_irregular(&mut self, row: Row, column: usize, value: f64, start: Nanos) {
-        if !self.point_starts.is_empty() {
-            let cell = self.cell_at(row.index as usize, column);
-            self.point_starts[cell] = start;
+        if self.keeps_starts {
+            let cell = self.point_starts_at as usize + self.cell_at(row.index as usize, column);
+            self.data[cell] = start as u64;
         }
         let own = points_until(self.len(), row.time, |r| self.time(r)) - 1;
         let later = (own + 1..self.len()).find(|&r| self.has(r, column));
-        if later.is_none() && self.starts[column] != start {
-            let delta = self.columns[column].kind.keeps_starts();
-            self.columns[column].several_writers |= start != 0 && start < self.starts[column] && !delta;
-            self.starts[column] = start;
+        let kind = self.kind(column);
+        let newest_start = self.data[column * COLUMN + START] as Nanos;
+        if later.is_none() && newest_start != start {
+            if start != 0 && start < newest_start && !matches!(kind, NumberKind::Delta { .. }) {
+                self.data[column * COLUMN + PLACE] |= SEVERAL_WRITERS;
+            }
+            self.data[column * COLUMN + START] = start as u64;
         }
-        self.columns[column].negative_delta |=
-            value < 0.0 && self.columns[column].kind == NumberKind::Delta { monotonic: true };
-        if self.columns[column].kind == NumberKind::Counter {
+        if value < 0.0 && kind == (NumberKind::Delta { monotonic: true }) {
+            self.data[column * COLUMN + PLACE] |= NEGATIVE_DELTA;
+        }
+        if kind == NumberKind::Counter {
             self.note_fall_at(own, column);
             if let Some(later) = later {
                 self.note_fall_at(later, column);
@@ -390,7 +444,7 @@ impl Block {
 
     /// With missing points, every column that has one in the oldest row must have enough newer ones.
     fn oldest_row_is_unneeded(&self, at: Nanos) -> bool {
-        (0..self.columns.len()).all(|column| {
+        (0..self.columns()).all(|column| {
             if !self.has(0, column) {
                 return true;
             }
@@ -402,32 +456,35 @@ impl Block {
 
     /// The columns that miss most rows, when rows cannot be given back because of them or hold little.
     pub fn laggards(&self) -> Vec<usize> {
-        if self.ragged == 0 || self.len() <= 2 * INTERVAL_POINTS || self.columns.len() == 1 {
+        if self.ragged == 0 || self.len() <= 2 * INTERVAL_POINTS || self.columns == 1 {
             return Vec::new();
         }
-        (0..self.columns.len()).filter(|&column| self.points_of(column) * 2 < self.len()).collect()
+        (0..self.columns()).filter(|&column| self.points_of(column) * 2 < self.len()).collect()
     }
 
     /// A block with only the wanted columns, in their order, and only the rows in which one of them has a point.
     pub fn extract(&self, wanted: &[usize]) -> Block {
         let mut part = Block::default();
         for &column in wanted {
-            let old = self.columns[column];
-            let new = part.add_column(old.series, old.plan, old.kind, self.longest, old.run);
-            part.columns[new] = old;
-            (part.starts[new], part.falls[new]) = (self.starts[column], self.falls[column]);
+            let run = self.place(column) & RUN != 0;
+            let new = part.add_column(self.series(column), self.plan(column), self.kind(column), self.longest, run);
+            let marks = self.place(column) & !u64::from(u32::MAX);
+            part.data[new * COLUMN + PLACE] |= marks;
+            for word in [START, FALL] {
+                part.data[new * COLUMN + word] = self.data[column * COLUMN + word];
+            }
         }
         part.shortest = self.shortest;
         let rows: Vec<usize> = (0..self.len()).filter(|&r| wanted.iter().any(|&c| self.has(r, c))).collect();
-        part.reshape(rows.len() + 1, part.stride as usize, part.words as usize);
+        part.reshape(Shape { rows: rows.len() + 1, ..part.shape() });
         for (to, &row) in rows.iter().enumerate() {
             part.make_row(to, self.time(row));
             for (new, &column) in wanted.iter().enumerate().filter(|&(_, &c)| self.has(row, c)) {
-                let cell = part.cell(to, new);
-                part.masks[to * part.words as usize + new / 64] |= 1 << (new % 64);
-                part.values[cell] = self.value(row, column);
-                if !part.point_starts.is_empty() && !self.point_starts.is_empty() {
-                    part.point_starts[cell] = self.start(row, column);
+                let (mask, cell) = (part.mask_at(to, new), part.cell_at(to, new));
+                part.data[mask] |= 1 << (new % 64);
+                part.data[part.values_at as usize + cell] = self.value(row, column).to_bits();
+                if part.keeps_starts {
+                    part.data[part.point_starts_at as usize + cell] = self.start(row, column) as u64;
                 }
             }
             if part.is_full(to) {
@@ -439,14 +496,16 @@ impl Block {
 
     fn copy_row(&mut self, from: usize, to: usize) {
         let (from, to) = (self.physical(from), self.physical(to));
-        let words = self.words as usize;
-        self.times[to] = self.times[from];
-        self.masks.copy_within(from * words..(from + 1) * words, to * words);
-        for column in 0..self.columns.len() {
+        self.data[self.times_at as usize + to] = self.data[self.times_at as usize + from];
+        for word in 0..self.words as usize {
+            self.data[self.masks_at as usize + to * self.words as usize + word] =
+                self.data[self.masks_at as usize + from * self.words as usize + word];
+        }
+        for column in 0..self.columns() {
             let (from, to) = (self.cell_at(from, column), self.cell_at(to, column));
-            self.values[to] = self.values[from];
-            if !self.point_starts.is_empty() {
-                self.point_starts[to] = self.point_starts[from];
+            self.data[self.values_at as usize + to] = self.data[self.values_at as usize + from];
+            if self.keeps_starts {
+                self.data[self.point_starts_at as usize + to] = self.data[self.point_starts_at as usize + from];
             }
         }
     }
@@ -454,45 +513,90 @@ impl Block {
     /// More rows: after the first few at once as many as the longest window will hold at the pace seen so far, so that
     /// blocks of a fleet do not leave a trail of outgrown memory behind.
     fn grow(&mut self) {
-        let mut rows = self.capacity as usize + (self.capacity as usize / 4).max(4);
+        let mut shape = self.shape();
+        let few = self.capacity as usize;
+        shape.rows = few + (few / 4).max(4);
         if self.len >= 4 {
             let pace = (self.time(self.len() - 1) - self.time(self.len() - 4)) / 3;
             let expected = ((self.longest / pace.max(1)).min(8192) as usize + 3).max(INTERVAL_POINTS + 2);
-            rows = rows.max(expected.min(self.capacity as usize * 32));
+            shape.rows = shape.rows.max(expected.min(few * 32));
+            // By now the columns are known: no room is kept for more.
+            (shape.columns, shape.stride, shape.runs) = (self.columns(), self.row_cells as usize, self.runs as usize);
         }
-        self.reshape(rows, self.stride as usize, self.words as usize);
+        self.reshape(shape);
     }
 
-    /// Lays the block out anew: this many rows, at least this many cells in a row, every column where it belongs.
-    fn reshape(&mut self, rows: usize, stride: usize, words: usize) {
-        let mut new = Block { columns: std::mem::take(&mut self.columns), ..Block::default() };
-        for c in &new.columns {
-            let number = if c.run { &mut new.runs } else { &mut new.row_cells };
-            new.slots.push(*number | if c.run { RUN } else { 0 });
-            *number += 1;
+    fn shape(&self) -> Shape {
+        Shape {
+            rows: self.capacity as usize,
+            columns: self.room as usize,
+            stride: self.stride as usize,
+            runs: self.run_room as usize,
+            keeps_starts: self.keeps_starts,
+            to_run: None,
         }
-        new.stride = (stride as u32).max(new.row_cells);
-        (new.words, new.capacity, new.len) = (words as u32, rows as u32, self.len);
-        let cells = rows * (new.stride + new.runs) as usize;
-        new.values = vec![0.0; cells];
-        new.point_starts = vec![0; if self.point_starts.is_empty() { 0 } else { cells.max(1) }];
-        (new.times, new.masks) = (vec![0; rows], vec![0; rows * words]);
-        let old_words = self.words as usize;
+    }
+
+    /// Lays the block out anew.
+    fn reshape(&mut self, shape: Shape) {
+        let words = shape.columns.div_ceil(64);
+        let mut new = Block { columns: self.columns, room: shape.columns as u32, ..Block::default() };
+        (new.longest, new.shortest, new.restless) = (self.longest, self.shortest, self.restless);
+        (new.len, new.ragged, new.words) = (self.len, self.ragged, words as u32);
+        (new.capacity, new.keeps_starts) = (shape.rows as u32, shape.keeps_starts);
+        let columns: Vec<u64> = (0..self.columns())
+            .map(|column| {
+                let marks =
+                    self.place(column) & !u64::from(u32::MAX) | if shape.to_run == Some(column) { RUN } else { 0 };
+                let number = if marks & RUN == 0 { &mut new.row_cells } else { &mut new.runs };
+                *number += 1;
+                marks | u64::from(*number - 1)
+            })
+            .collect();
+        new.stride = (shape.stride as u32).max(new.row_cells);
+        new.run_room = (shape.runs as u32).max(new.runs);
+        let cells = shape.rows * (new.stride + new.run_room) as usize;
+        new.counters_at = (shape.columns * COLUMN) as u32;
+        new.full_at = new.counters_at + words as u32;
+        new.times_at = new.full_at + words as u32;
+        new.masks_at = new.times_at + shape.rows as u32;
+        new.values_at = new.masks_at + (shape.rows * words) as u32;
+        new.point_starts_at = new.values_at + cells as u32;
+        new.data = vec![0; new.point_starts_at as usize + if shape.keeps_starts { cells } else { 0 }];
+        for (column, place) in columns.into_iter().enumerate() {
+            new.data[column * COLUMN..][..COLUMN].copy_from_slice(&self.data[column * COLUMN..][..COLUMN]);
+            new.data[column * COLUMN + PLACE] = place;
+        }
+        for word in 0..self.words as usize {
+            new.data[new.counters_at as usize + word] = self.data[self.counters_at as usize + word];
+            new.data[new.full_at as usize + word] = self.data[self.full_at as usize + word];
+        }
         for row in 0..self.len() {
             let from = self.physical(row);
-            new.times[row] = self.times[from];
-            new.masks[row * words..][..old_words].copy_from_slice(&self.masks[from * old_words..][..old_words]);
-            for column in (0..new.columns.len()).filter(|&c| self.words > 0 && self.has(row, c)) {
+            new.data[new.times_at as usize + row] = self.time(row) as u64;
+            for word in 0..self.words as usize {
+                new.data[new.masks_at as usize + row * words + word] =
+                    self.data[self.masks_at as usize + from * self.words as usize + word];
+            }
+            for column in 0..self.columns() {
                 let (from, to) = (self.cell_at(from, column), new.cell_at(row, column));
-                new.values[to] = self.values[from];
-                if !new.point_starts.is_empty() {
-                    new.point_starts[to] = self.point_starts[from];
+                new.data[new.values_at as usize + to] = self.data[self.values_at as usize + from];
+                if self.keeps_starts {
+                    new.data[new.point_starts_at as usize + to] = self.data[self.point_starts_at as usize + from];
                 }
             }
         }
-        (new.starts, new.falls) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.falls));
-        (new.counters, new.full) = (std::mem::take(&mut self.counters), std::mem::take(&mut self.full));
-        (new.longest, new.shortest, new.ragged) = (self.longest, self.shortest, self.ragged);
         *self = new;
     }
+}
+
+/// How much room a block has.
+struct Shape {
+    rows: usize,
+    columns: usize,
+    stride: usize,
+    runs: usize,
+    keeps_starts: bool,
+    /// A column that becomes a run.
+    to_run: Option<usize>,
 }

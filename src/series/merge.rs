@@ -19,7 +19,7 @@ pub(super) fn judge_numbers(
         values: Vec<f64>,
         steps: Vec<f64>,
     }
-    let kinds: Vec<NumberKind> = members.iter().map(|(block, column)| block.columns[*column].kind).collect();
+    let kinds: Vec<NumberKind> = members.iter().map(|(block, column)| block.kind(*column)).collect();
     let has_steps = kinds.iter().all(|kind| *kind != NumberKind::Level);
     let mut cells: BTreeMap<Nanos, Cell> = BTreeMap::new();
     let mut merged = Points::default();

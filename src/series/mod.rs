@@ -341,7 +341,7 @@ impl SeriesStore {
             return;
         }
         let old = std::mem::take(&mut self.blocks[block as usize]);
-        let stay: Vec<usize> = (0..old.columns.len()).filter(|c| !laggards.contains(c)).collect();
+        let stay: Vec<usize> = (0..old.columns()).filter(|c| !laggards.contains(c)).collect();
         let mut parts = vec![(block, old.extract(&stay))];
         for laggard in laggards {
             parts.push((self.blocks.len() as u32, old.extract(&[laggard])));
@@ -351,8 +351,8 @@ impl SeriesStore {
         // What the layout says of columns is no longer true; it is learned anew.
         self.resources[resource as usize].layout.clear();
         for (block, part) in parts {
-            for (column, of) in part.columns.iter().enumerate() {
-                self.series[of.series as usize].place = Place::Column { block, column: column as u32 };
+            for column in 0..part.columns() {
+                self.series[part.series(column) as usize].place = Place::Column { block, column: column as u32 };
             }
             self.blocks[block as usize] = part;
         }
@@ -395,9 +395,9 @@ impl SeriesStore {
         for &block in &of.blocks {
             let block = &self.blocks[block as usize];
             frames.begin(block, at);
-            for (column, c) in block.columns.iter().enumerate() {
-                for planned in requests(c.plan) {
-                    emit(c.series, planned, frames.judge(block, column, &planned.request, min_coverage));
+            for column in 0..block.columns() {
+                for planned in requests(block.plan(column)) {
+                    emit(block.series(column), planned, frames.judge(block, column, &planned.request, min_coverage));
                 }
             }
         }
@@ -472,7 +472,7 @@ impl SeriesStore {
     /// Whether a monotonic delta sum sent a negative delta.
     pub fn has_negative_delta(&self, series: SeriesId) -> bool {
         match self.series[series as usize].place {
-            Place::Column { block, column } => self.blocks[block as usize].columns[column as usize].negative_delta,
+            Place::Column { block, column } => self.blocks[block as usize].has_negative_delta(column as usize),
             Place::Nowhere | Place::Histogram(_) => false,
         }
     }
@@ -481,7 +481,7 @@ impl SeriesStore {
     pub fn has_several_writers(&self, series: SeriesId) -> bool {
         match self.series[series as usize].place {
             Place::Nowhere => false,
-            Place::Column { block, column } => self.blocks[block as usize].columns[column as usize].several_writers,
+            Place::Column { block, column } => self.blocks[block as usize].has_several_writers(column as usize),
             Place::Histogram(place) => self.histograms[place as usize].several_writers,
         }
     }

@@ -89,7 +89,7 @@ impl Points {
     /// The points of a column up to `at`, with their steps.
     pub fn gather(&mut self, block: &Block, column: usize, at: Nanos) {
         self.clear();
-        let kind = block.columns[column].kind;
+        let kind = block.kind(column);
         for row in 0..block.len() {
             if !block.has(row, column) {
                 continue;
@@ -274,7 +274,7 @@ impl BlockFrames {
     fn judge_gathered(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
         self.points.gather(block, column, self.at);
         let frame = self.points.frame(self.at, request.length, min_coverage);
-        let kind = block.columns[column].kind;
+        let kind = block.kind(column);
         let counter = kind == NumberKind::Counter;
         Judgement::of(&frame, || self.points.aggregate(&frame, request, kind.is_monotonic(), counter))
     }
@@ -289,7 +289,7 @@ fn judge_dense(
     request: &Request,
     values: &mut Vec<f64>,
 ) -> Option<Judgement> {
-    let kind = block.columns[column].kind;
+    let kind = block.kind(column);
     let Frame { first, end, chain, judged, .. } = *frame;
     if !judged {
         return Some(Judgement::of(frame, || None));
