@@ -142,7 +142,7 @@ fn read_everything(batch: &Batch) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(800))]
 
     #[test]
     fn damaged_bodies_are_judged_as_a_protobuf_library_judges_them(
