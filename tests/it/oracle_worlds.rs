@@ -443,11 +443,21 @@ pub fn world() -> impl Strategy<Value = World> {
                 prop::collection::vec(plan(family, interval), 1..6),
                 any::<u64>(),
                 prop::bool::weighted(0.1),
+                prop::bool::weighted(0.05),
             )
         })
-        .prop_map(|(options, definitions, plans, split, backwards)| World {
-            options,
-            definitions: definitions.into_iter().enumerate().map(|(i, d)| (format!("d{i}"), d)).collect(),
-            arrivals: arrivals(&plans, split, backwards),
+        .prop_map(|(options, definitions, plans, split, backwards, timeless)| {
+            let mut arrivals = arrivals(&plans, split, backwards);
+            if timeless && options.timestamps == Timestamps::Event {
+                arrivals.splice(0..0, arrivals.first().map(without_times));
+            }
+            let named = definitions.into_iter().enumerate().map(|(i, d)| (format!("d{i}"), d));
+            World { options, definitions: named.collect(), arrivals }
         })
+}
+
+/// The body as a client without a clock would send it: it says nothing about when it arrived.
+fn without_times(arrival: &Arrival) -> Arrival {
+    let points = arrival.points.iter().map(|point| Point { time: 0, ..point.clone() });
+    Arrival { at: None, points: points.collect() }
 }
