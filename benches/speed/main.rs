@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench speed` prints a table and the bars the project holds itself to; `-- --check` makes a missed bar
 //! exit 1, `-- --quick` uses a tenth of the data (figures for a first look only). Options of the corpus: `--entities N`,
-//! `--steps N`, `--rounds N`, `--many N` (entities of the large case). Data is generated, nothing is stored.
+//! `--steps N`, `--rounds N`, `--many N` (entities of the large case). `--only CASE` runs one case: 8000, 1000, single, zstd,
+//! 60s, json or many. Data is generated, nothing is stored.
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
 #[allow(dead_code, reason = "each target uses its part of the generator")]
@@ -24,6 +25,9 @@ use paths::Input;
 use std::process::ExitCode;
 use table::{Bar, Table};
 
+/// The cases, in the order they run.
+const CASES: [&str; 7] = ["8000", "1000", "single", "zstd", "60s", "json", "many"];
+
 /// What to run.
 #[derive(Clone, Copy)]
 pub struct Plan {
@@ -32,11 +36,12 @@ pub struct Plan {
     rounds: usize,
     many: u32,
     check: bool,
+    only: Option<&'static str>,
 }
 
 fn main() -> ExitCode {
     let Some(plan) = plan(std::env::args().skip(1)) else {
-        println!("options: --entities N --steps N --rounds N --many N --quick --check");
+        println!("options: --entities N --steps N --rounds N --many N --only CASE --quick --check");
         return ExitCode::from(2);
     };
     let mut table = Table::default();
@@ -44,20 +49,29 @@ fn main() -> ExitCode {
         format!("--entities {} --steps {} --rounds {} --many {}", plan.entities, plan.steps, plan.rounds, plan.many);
     println!("cargo bench --bench speed -- {line}");
     println!("One thread, CPU time, least of {} interleaved rounds; ns = nanoseconds a data point.\n", plan.rounds);
-    for (name, points_per_request, bar) in [("8000", 8000, 5.0), ("1000", 1000, 5.0), ("single", 0, 3.5)] {
-        protobuf(&mut table, plan, name, points_per_request, bar);
+    for case in CASES.into_iter().filter(|case| plan.only.is_none_or(|only| only == *case)) {
+        match case {
+            "zstd" => compressed(&mut table, plan),
+            "60s" => minutes(&mut table, plan),
+            "json" => json(&mut table, plan),
+            "many" => cardinality::run(&mut table, plan),
+            "single" => protobuf(&mut table, plan, case, 0, 3.5),
+            "1000" => protobuf(&mut table, plan, case, 1000, 5.0),
+            _ => protobuf(&mut table, plan, case, 8000, 5.0),
+        }
     }
-    compressed(&mut table, plan);
-    minutes(&mut table, plan);
-    json(&mut table, plan);
-    cardinality::run(&mut table, plan);
     let passed = table.finish();
     if plan.check && !passed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn plan(mut args: impl Iterator<Item = String>) -> Option<Plan> {
-    let mut plan = Plan { entities: 1000, steps: 200, rounds: 5, many: 43_500, check: false };
+    let mut plan = Plan { entities: 1000, steps: 200, rounds: 5, many: 43_500, check: false, only: None };
     while let Some(arg) = args.next() {
+        if arg == "--only" {
+            let wanted = args.next()?;
+            plan.only = Some(CASES.into_iter().find(|case| *case == wanted)?);
+            continue;
+        }
         let mut number = || args.next().and_then(|text| text.parse::<u64>().ok()).filter(|n| *n > 0);
         match arg.as_str() {
             "--entities" => plan.entities = u32::try_from(number()?).ok()?,

@@ -8,7 +8,7 @@ use super::output::Terminal;
 use crate::engine::Input;
 use crate::model::Batch;
 use crate::recording::{DamageKind, OpenError, Reader, Source};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,6 +124,7 @@ fn bar(total: Option<u64>) -> ProgressBar {
         Some(total) => (ProgressBar::new(total), "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
         None => (ProgressBar::no_length(), "{spinner} {bytes} {bytes_per_sec}"),
     };
+    let bar = bar.with_finish(ProgressFinish::AndClear);
     // The templates are constants; one that is wrong leaves the default look.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

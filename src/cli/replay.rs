@@ -14,8 +14,19 @@ use clap::ValueEnum;
 use std::io::Write;
 use std::path::PathBuf;
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 passed; 1 events at or above --fail-on; 2 could not run, nothing was judged;
+4 inconclusive: no point arrived, no definition could be judged, a recording is damaged,
+or --strict and any definition is inconclusive. 1 wins over 4.
+
+Examples:
+  foreshock replay recording.jsonl.gz
+  foreshock replay day1.otlp day2.otlp --rules my-package --fail-on critical
+  foreshock replay recording.jsonl.gz --set high-cpu-utilization.conditionValue=0.9 --format json";
+
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     recordings: RecordingsArgs,

@@ -237,13 +237,19 @@ impl Engine {
         let mut busy = false;
         for i in 0..self.intake.entities[entity].definitions.len() {
             let d = self.intake.entities[entity].definitions[i];
-            if due[d] && !self.judge.global.iter().any(|g| g.definition == d) {
+            if self.judge.global.iter().any(|g| g.definition == d) {
+                continue;
+            }
+            if self.selection.has_presence[d] {
                 busy |= self.apply_presence(entity, d, at);
+            }
+            if due[d] {
                 self.apply_definition(entity, d, at, emit);
             }
         }
         let state = &self.judge.entities[entity];
         busy |= state.rules.iter().any(|answer| answer.evaluations + answer.warming_up > 0);
+        busy |= state.open.iter().any(|(_, open)| open.is_fresh());
         self.judge.wake[entity] = if busy {
             at + 1
         } else {

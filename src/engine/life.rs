@@ -100,6 +100,11 @@ impl OpenEvent {
         true
     }
 
+    /// Whether nothing was said since the last violation: the next judged instant decides the end.
+    pub fn is_fresh(&self) -> bool {
+        self.end.is_none()
+    }
+
     /// The first instant from which on a silent event is closed.
     pub fn expires(&self, expiration: Nanos) -> Nanos {
         self.event.last_violation.saturating_add(expiration)

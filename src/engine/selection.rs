@@ -45,6 +45,8 @@ pub(super) struct Selection {
     pub rules: Vec<JudgedRule>,
     /// Of each definition its rules; empty when it is not judged.
     pub rules_of: Vec<Range<usize>>,
+    /// Of each definition whether it is judged and has a presence rule.
+    pub has_presence: Vec<bool>,
     /// Of each definition the step of its grid.
     pub steps: Vec<Nanos>,
     pub classes: Vec<Class>,
@@ -83,6 +85,8 @@ impl Selection {
                     selection.rules.push(JudgedRule { index, severity: rule.severity, what });
                 }
             }
+            let presence = |rule: &JudgedRule| matches!(rule.what, What::Presence { .. });
+            selection.has_presence.push(selection.rules[first..].iter().any(presence));
             selection.rules_of.push(first..selection.rules.len());
             selection.steps.push(options.step.unwrap_or_else(|| step_of(&selection.rules[first..])));
         }

@@ -7,21 +7,28 @@ use crate::catalog::{self, OtherName, Relation};
 use crate::engine::Report;
 use crate::event::{EventDefinition, MetricId, MetricPattern, Selector, Threshold};
 use crate::model::MetricIdentity;
+use crate::render::quantity::count;
 use crate::render::words::counted;
 use std::sync::Arc;
 
 /// Why a query selects nothing.
 pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String {
-    if report.counts.entities == 0 {
-        return "no resource arrived".to_string();
-    }
-    let among = counted(report.counts.entities, "entity", "entities");
-    let help = if definition.query.text.contains("Runtime") {
-        "; `entity.type` of a runtime means the resource attribute telemetry.sdk.language"
-    } else {
-        "; `foreshock inspect` shows the resources"
+    let query = &definition.query.text;
+    let none = match report.counts.entities {
+        0 => return "no resource arrived".to_string(),
+        1 => "does not select the only entity there is".to_string(),
+        n => format!("selects none of {} entities", count(n)),
     };
-    format!("the query {} selects none of {among}{help}", definition.query.text)
+    const RUNTIMES: [(&str, &str); 4] =
+        [("pythonRuntime", "python"), ("goLangRuntime", "go"), ("nodeJsRuntime", "nodejs"), ("jvmRuntime", "java")];
+    match RUNTIMES.iter().find(|(runtime, _)| query.contains(runtime)) {
+        Some((runtime, language)) => {
+            format!(
+                "the query {query} {none}; {runtime} means the resource attribute telemetry.sdk.language={language}"
+            )
+        }
+        None => format!("the query {query} {none}; `foreshock inspect -v` shows the resources"),
+    }
 }
 
 /// Why a threshold rule selects no series.
@@ -101,8 +108,12 @@ fn unknown_name(path: &str, metrics: &[(Arc<MetricIdentity>, usize)], replay: &R
             ),
         };
     }
+    let (scope, name) = path.rsplit_once('/').unwrap_or(("", path));
     match similar(path, metrics) {
         Some(metric) => format!("no {name} arrived; the most similar name is {}", metric.id()),
+        None if !scope.is_empty() && metrics.iter().all(|(metric, _)| metric.scope != scope) => {
+            format!("no {name} arrived, nor anything else of its scope")
+        }
         None => format!("no {name} arrived; `foreshock inspect` lists what did"),
     }
 }

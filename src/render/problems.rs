@@ -5,6 +5,7 @@
 
 use super::Style;
 use super::text::Detail;
+use super::words::clean;
 use crate::event::{Problem, Severity};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -20,7 +21,7 @@ pub fn problems<'a>(
 ) -> io::Result<()> {
     for problem in problems {
         if problem.severity == Severity::Warning && detail == Detail::Brief {
-            writeln!(out, "{}: {}", style.warning("warning"), one_line(problem))?;
+            writeln!(out, "{}: {}", style.warning("warning"), clean(&one_line(problem)))?;
         } else {
             writeln!(out, "{}\n", snippet(problem, text_of(&problem.file), style))?;
         }

@@ -3,6 +3,7 @@
 use crate::event::{Aggregation, MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
 use chrono::DateTime;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Columns of the text outputs.
@@ -137,10 +138,20 @@ pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", super::quantity::count(n), if n == 1 { one } else { many })
 }
 
+/// A text from outside without control characters, which could move the cursor or change colours: they are written as
+/// escapes. Everything that did not come from here goes through this before it is printed.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
 /// Writes `lead` and then `text`, wrapped so that its lines stand below each other. `lead_width` is the number of columns
 /// `lead` takes, escape sequences not counted.
 pub(super) fn paragraph(out: &mut dyn Write, lead: &str, lead_width: usize, text: &str) -> io::Result<()> {
-    let mut lines = wrap(text, WIDTH.saturating_sub(lead_width)).into_iter();
+    let mut lines = wrap(&clean(text), WIDTH.saturating_sub(lead_width)).into_iter();
     writeln!(out, "{}", format!("{lead}{}", lines.next().unwrap_or_default()).trim_end())?;
     for line in lines {
         writeln!(out, "{:lead_width$}{line}", "")?;

@@ -376,7 +376,7 @@ impl Block {
         let mut rows = self.capacity as usize + (self.capacity as usize / 4).max(4);
         if self.len >= 4 {
             let pace = (self.time(self.len() - 1) - self.time(self.len() - 4)) / 3;
-            let expected = (self.longest / pace.max(1)).min(8192) as usize + 3;
+            let expected = ((self.longest / pace.max(1)).min(8192) as usize + 3).max(INTERVAL_POINTS + 2);
             rows = rows.max(expected.min(self.capacity as usize * 32));
         }
         self.reshape(rows, self.stride as usize, self.words as usize);

@@ -60,8 +60,13 @@ impl Folder {
 
 /// A recording of one gauge of scope `app`: a value every ten seconds from the start on, as lines of OTLP/JSON.
 pub fn gauge(service: &str, name: &str, values: &[f64]) -> String {
+    gauge_from(START_S, service, name, values)
+}
+
+/// The same from another instant on.
+pub fn gauge_from(start_s: u64, service: &str, name: &str, values: &[f64]) -> String {
     let lines = values.iter().enumerate().map(|(i, value)| {
-        let nanos = (START_S + 10 * i as u64) * 1_000_000_000;
+        let nanos = (start_s + 10 * i as u64) * 1_000_000_000;
         let point = format!(r#"{{"timeUnixNano":"{nanos}","asDouble":{value}}}"#);
         line(service, name, &format!(r#""gauge":{{"dataPoints":[{point}]}}"#))
     });

@@ -4,6 +4,7 @@ mod cases;
 mod check;
 mod check_scenarios;
 mod cli;
+mod cli_convert;
 mod cli_support;
 mod corpus;
 mod event;

@@ -1,6 +1,6 @@
 //! The texts that people read, as they read them.
 
-use super::cli_support::{Folder, START_S, gauge, hump, line, rule};
+use super::cli_support::{Folder, START_S, gauge, gauge_from, hump, line, rule};
 
 /// Expected texts stand in the tests as they are printed; the first line break is the quote's.
 fn assert_text(got: &str, expected: &str) {
@@ -40,7 +40,7 @@ DEFINITIONS
   fired         busy          1 event, critical, on 1 of 2 entities; violated for 1m 10s; worst
                               1 of 0.8 at 06:02:30 on shop (i-1), 25 % over
   quiet         calm          nearest 1 of 2 at 06:02:30 on shop (i-1), 50 % below
-  inconclusive  memory-usage  no app/memory arrived; `foreshock inspect` lists what did
+  inconclusive  memory-usage  no memory arrived; `foreshock inspect` lists what did
 
 DROPPED 1 of 31 points
   1 too_late          older than the longest window that could use them; for back-filled data
@@ -117,7 +117,7 @@ fn a_rule_that_matches_nothing_is_told_what_is_nearest() {
     );
     assert_eq!(
         app("metrics.gauges.app/queue.size"),
-        "no app/queue.size arrived; the most similar name is metrics.gauges.app/queue.length"
+        "no queue.size arrived; the most similar name is metrics.gauges.app/queue.length"
     );
     assert_eq!(
         app("cpu.used"),
@@ -163,7 +163,7 @@ fn a_query_that_selects_nothing_and_a_short_recording_are_explained() {
     let lines =
         |name: &str| text.lines().skip_while(|line| !line.contains(name)).take(2).collect::<Vec<_>>().join("\n");
     assert!(lines(" long ").contains("too short to fill the window of 10m: at best 5m of 10m"), "{text}");
-    assert!(lines(" query ").contains("entity.type:nodeJsRuntime selects none of 1 entity"), "{text}");
+    assert!(lines(" query ").contains("entity.type:nodeJsRuntime does not select the only entity"), "{text}");
     assert!(lines(" off ").contains("disabled      off    switched off"), "{text}");
     assert!(lines(" odd ").contains("cannot be judged: "), "{text}");
 }
@@ -181,7 +181,7 @@ fn what_the_catalog_knows_is_said_where_it_decides() {
         .write("mid.jsonl", scoped("0.51b0"))
         .write("cpu.json", rule("CPU", metric, 10, 0.8));
     let old = folder.run("replay old.jsonl --rules cpu.json -q").stdout;
-    assert!(old.contains("WORTH KNOWING") && old.contains("This release sends a percentage"), "{old}");
+    assert!(old.contains("WORTH KNOWING") && old.contains("send a percentage"), "{old}");
     let mid = folder.run("replay mid.jsonl --rules cpu.json -q").stdout;
     assert!(!mid.contains("WORTH KNOWING"), "{mid}");
 }
@@ -244,4 +244,56 @@ WOULD BE DROPPED: 1 of 9 points
     assert_eq!(document["services"][0]["interval"], 10_000);
     assert_eq!(document["services"][0]["instances"][0]["gaps"][0]["from"], (START_S + 30) * 1000);
     assert_eq!(document["dropped"], serde_json::json!({"duplicate": 1}));
+}
+
+#[test]
+fn control_characters_from_outside_do_not_reach_the_terminal() {
+    let folder = Folder::new();
+    folder.write("evil.jsonl", gauge("sh\\u001b[31mop", "c\\u0007pu", &hump()));
+    folder.write("busy.json", rule("Busy\\u001b[2J", "metrics.gauges.app/c\\u0007pu", 10, 0.8));
+    for arguments in ["inspect evil.jsonl -v", "replay evil.jsonl --rules busy.json -v"] {
+        let text = folder.run(arguments).stdout;
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{arguments}\n{text:?}");
+        assert!(text.contains("sh\\u{1b}[31mop"), "{arguments}\n{text}");
+    }
+}
+
+#[test]
+fn presence_is_told_in_entities_and_silence() {
+    let folder = Folder::new();
+    let count = r#"{"name":"Few","entityType":"any","rules":[{"ruleType":"entity_count","conditionOperator":"<","conditionValue":3,"severity":5}]}"#;
+    let offline = r#"{"name":"Gone","entityType":"any","rules":[{"ruleType":"system","systemRuleId":"entity.offline","severity":10}]}"#;
+    let outlived = gauge("till", "cpu", &[1.0]);
+    folder
+        .write("cpu.jsonl", outlived + &gauge("shop", "cpu", &[1.0; 40]))
+        .write("rules/few.json", count)
+        .write("rules/gone.json", offline);
+    let text = folder.run("replay cpu.jsonl --rules rules -q").stdout;
+    for expected in [
+        "about no single entity\n  WARNING   Few  few\n",
+        "    opened  06:00:00 +0s        2 entities present, < 3 violates\n",
+        "till (i-1)\n  CRITICAL  Gone  gone\n",
+        "    opened  06:05:00 +5m        no point for 5m\n",
+        "    worst   06:06:30 +6m 30s    no point for 6m 30s\n",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_recording_over_midnight_has_dates() {
+    let folder = Folder::new();
+    let two_minutes_before_midnight = START_S + 18 * 3600 - 120;
+    folder
+        .write("cpu.jsonl", gauge_from(two_minutes_before_midnight, "shop", "cpu", &hump()))
+        .write("busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8));
+    let text = folder.run("replay cpu.jsonl --rules busy.json").stdout;
+    for expected in [
+        "\n2025-11-22 23:58:00 to 2025-11-23 00:02:50 UTC (4m 50s)\n",
+        "\n    2025-11-22 23:58:00 ·",
+        "· 2025-11-23 00:02:50\n",
+        "\n    opened  2025-11-23 00:00:20 +2m 20s    0.867, 8.3 % over 0.8\n",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
 }

@@ -6,7 +6,7 @@ use crate::model::{Kind, Temporality};
 use crate::render::Style;
 use crate::render::quantity::{Measure, count};
 use crate::render::text::Detail;
-use crate::render::words::{counted, paragraph};
+use crate::render::words::{clean, counted, paragraph};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -27,9 +27,9 @@ pub(super) fn write(out: &mut dyn Write, findings: &Findings, detail: Detail, st
     for metric in &findings.metrics {
         if scope != Some(&metric.identity.scope) {
             scope = Some(&metric.identity.scope);
-            writeln!(out, "  {}", scope_line(findings, &metric.identity.scope))?;
+            writeln!(out, "  {}", clean(&scope_line(findings, &metric.identity.scope)))?;
         }
-        writeln!(out, "{}", line(metric, width).trim_end())?;
+        writeln!(out, "{}", clean(line(metric, width).trim_end()))?;
         for text in below(metric, detail) {
             paragraph(out, "        ", 8, &text)?;
         }

@@ -10,7 +10,7 @@ pub use document::json;
 use super::Style;
 use super::quantity::count;
 use super::text::{Detail, explain};
-use super::words::{Clock, counted, date_time, duration, paragraph};
+use super::words::{Clock, clean, counted, date_time, duration, paragraph};
 use crate::engine::DropReason;
 use crate::inspect::{Findings, Gap, Instance, Service};
 use crate::model::Nanos;
@@ -52,7 +52,7 @@ pub fn text(out: &mut impl Write, inspected: &Inspected<'_>, style: Style) -> io
 
 fn head(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -> io::Result<Clock> {
     for (name, form) in inspected.sources.iter().zip(inspected.forms) {
-        writeln!(out, "{} ({form})", style.strong(name))?;
+        writeln!(out, "{} ({form})", style.strong(&clean(name)))?;
     }
     let findings = inspected.findings;
     let instances = || findings.services.iter().flat_map(|service| &service.instances);
@@ -99,7 +99,7 @@ impl Services<'_> {
         if !service.sdks.is_empty() {
             parts.push(service.sdks.join(", "));
         }
-        let lead = format!("  {}  ", self.style.strong(&name));
+        let lead = format!("  {}  ", self.style.strong(&clean(&name)));
         paragraph(self.out, &lead, name.chars().count() + 4, &parts.join(", "))?;
         let limit = if self.detail == Detail::Full { usize::MAX } else { MOST };
         for instance in service.instances.iter().take(limit) {

@@ -2,22 +2,22 @@
 //! metrics behind it.
 
 use super::events::{measure, presence_seen, severity, short_series};
-use super::{Detail, Replay, release};
-use crate::catalog::{self, Misleads};
+use super::{Detail, Replay};
+use crate::catalog::{self, Misleads, Trap};
 use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
 use crate::event::{EventDefinition, LogicalOperator, RuleKind, Selector, Threshold};
 use crate::model::MetricIdentity;
 use crate::render::Style;
 use crate::render::hint;
 use crate::render::quantity::{Measure, count, margin, percent};
-use crate::render::words::{Clock, aggregation, counted, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, aggregation, clean, counted, duration, meant, paragraph, span_ms};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Columns of the verdict.
 const VERDICT: usize = 16;
 /// The longest name that still has its own column.
-const LONGEST_NAME: usize = 32;
+const LONGEST_NAME: usize = 28;
 
 /// Writes the table of definitions and the remarks below it.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
@@ -36,9 +36,10 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
             Verdict::Inconclusive(_) => style.warning(&word),
             Verdict::Disabled => style.dim(&word),
         };
-        let name_length = definition.name.chars().count().max(name_width);
-        let padding = name_length - definition.name.chars().count();
-        let lead = format!("  {word}{}{:padding$}  ", definition.name, "");
+        let name = clean(&definition.name);
+        let name_length = name.chars().count().max(name_width);
+        let padding = name_length - name.chars().count();
+        let lead = format!("  {word}{name}{:padding$}  ", "");
         if name_length > name_width {
             writeln!(out, "{}", lead.trim_end())?;
             let indent = VERDICT + name_width + 2;
@@ -64,7 +65,7 @@ fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) ->
     let mut last = String::new();
     for remark in remarks {
         if remark.about != last {
-            writeln!(out, "  {}", remark.about)?;
+            writeln!(out, "  {}", clean(&remark.about))?;
             last.clone_from(&remark.about);
         }
         paragraph(out, "    - ", 6, &remark.text)?;
@@ -302,7 +303,6 @@ impl Line<'_> {
             let Selector::Id(id) = &threshold.selector else { continue };
             let path = id.path();
             let Some(known) = catalog::python().metric_of_path(path) else { continue };
-            let release = release(self.replay.clients, &catalog::python().scope);
             let aggregation = aggregation(threshold.aggregation);
             for trap in &known.traps {
                 let misled = match (trap.misleads, self.report.verdict) {
@@ -313,7 +313,7 @@ impl Line<'_> {
                     (Misleads::Both, Verdict::Inconclusive(_) | Verdict::Disabled) => false,
                 };
                 let shown = misled
-                    && trap.concerns(release)
+                    && self.is_sent_with(trap)
                     && trap.beside.as_deref().is_none_or(|other| self.has_arrived(other))
                     && trap.aggregation.as_deref().is_none_or(|wanted| wanted == aggregation)
                     && (!trap.verbose || self.replay.detail == Detail::Full)
@@ -333,6 +333,13 @@ impl Line<'_> {
             Verdict::Quiet => 2,
             Verdict::Disabled => 3,
         }
+    }
+
+    /// Whether one of the clients has the trap; all that is unknown may have it.
+    fn is_sent_with(&self, trap: &Trap) -> bool {
+        let scope = &catalog::python().scope;
+        let mut clients = self.replay.clients.iter().filter(|client| client.scope == *scope).peekable();
+        clients.peek().is_none() || clients.any(|client| trap.concerns(client.release()))
     }
 
     fn has_arrived(&self, name: &str) -> bool {

@@ -7,7 +7,7 @@ use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Thr
 use crate::model::{Attributes, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
-use crate::render::words::{Clock, WIDTH, aggregation, counted, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -33,7 +33,7 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
             break;
         }
         writeln!(out)?;
-        writeln!(out, "{}", style.strong(&entity_name(entity)))?;
+        writeln!(out, "{}", style.strong(&clean(&entity_name(entity))))?;
         for (i, event) in group.iter().take(limit - written).enumerate() {
             if i > 0 {
                 writeln!(out)?;
@@ -99,7 +99,7 @@ impl Story<'_> {
             _ => self.style.strong(&severity),
         };
         let lead = format!("  {painted}{:pad$}", "", pad = SEVERITY.saturating_sub(2 + severity.len()).max(1));
-        let title = format!("{}  {}", self.style.strong(&self.definition.title), self.definition.name);
+        let title = format!("{}  {}", self.style.strong(&clean(&self.definition.title)), clean(&self.definition.name));
         writeln!(out, "{lead}{title}")?;
         self.bar(out)?;
         self.opened(out)?;

@@ -12,7 +12,7 @@ pub(super) use losses::explain;
 
 use super::Style;
 use super::quantity::count;
-use super::words::{Clock, counted, date_time, duration, paragraph};
+use super::words::{Clock, clean, counted, date_time, duration, paragraph};
 use crate::catalog::Release;
 use crate::engine::{Report, Verdict};
 use crate::event::EventDefinition;
@@ -58,7 +58,7 @@ pub fn replay(out: &mut impl Write, replay: &Replay<'_>, style: Style) -> io::Re
 
 fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
     let report = replay.report;
-    writeln!(out, "{}", style.strong(&replay.sources.join(", ")))?;
+    writeln!(out, "{}", style.strong(&clean(&replay.sources.join(", "))))?;
     let span = match (report.coverage.from, report.coverage.to) {
         (Some(from), Some(to)) => {
             let clock = Clock::new(Some(from), Some(to));
