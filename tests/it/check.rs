@@ -119,10 +119,10 @@ dropped: {}
             (9, "high on shop (i-1): reason expected no_data, got recovered"),
             (9, "high on shop (i-1): severity expected 10, got 5"),
             (9, "high on shop (i-1): peak expected 3, got 10"),
-            (9, "high on shop (i-1): at the opening expected a series with 11, got one with 10 (1 points){}"),
+            (9, "high on shop (i-1): at the opening expected a series with 11, got one with 10 (1 point){}"),
             (10, "high on till (i-1): expected to open at 1m30s, it did not open"),
-            (1, "high on shop (i-1) opened at 1m30s, which nothing expects with 10 (1 points){}"),
-            (1, "high on shop (i-1) opened at 1m50s, which nothing expects with 10 (1 points){}"),
+            (1, "high on shop (i-1) opened at 1m30s with 10 (1 point){}, which nothing expects"),
+            (1, "high on shop (i-1) opened at 1m50s with 10 (1 point){}, which nothing expects"),
             (11, "high: expected quiet, got fired; nearest to the threshold was 10 at 30s"),
             (12, "low: expected inconclusive (no_series), got quiet; nearest to the threshold was 0 at 10s"),
             (13, "dropped as not_finite: expected 0, got 1"),
@@ -234,6 +234,7 @@ proptest! {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long reading takes is what is tested")]
 fn reading_takes_linear_time() {
     let many =
         |n: usize| -> String { (0..n).map(|i| format!("---\n{}", GOOD.replace("memory", &format!("m{i}")))).collect() };
