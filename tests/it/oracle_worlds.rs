@@ -171,7 +171,11 @@ fn plan(family: usize, interval: i64) -> impl Strategy<Value = Plan> {
         prop_oneof![2 => Just(0usize), 1 => 1..4usize],
         prop_oneof![4 => Just(interval), 1 => select(vec![1i64, 5, 10, 60])],
         prop_oneof![3 => Just(0i64), 1 => 1..9_999i64],
-        prop_oneof![1 => prop::collection::vec(slot(), 1..12), 4 => prop::collection::vec(slot(), 12..50)],
+        prop_oneof![
+            3 => prop::collection::vec(slot(), 1..12),
+            12 => prop::collection::vec(slot(), 12..50),
+            1 => prop::collection::vec(slot(), 150..300),
+        ],
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(0i64), 1 => 0..60i64],
     )
