@@ -8,13 +8,12 @@ use super::report::{Counts, Coverage, DropReason, EntityLabel};
 use super::selection::What;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue,
-    Span, Value,
+    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, Span, Value,
 };
 use crate::otlp;
-use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
+use crate::series::{Found, MetricBytes, NotKept, Reading, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -36,6 +35,7 @@ pub(super) struct Intake {
     entity_by_identity: HashMap<u64, Vec<u32>, RandomState>,
     pub matched_series: Vec<u64>,
     pub matched_by_rule: Vec<u64>,
+    joined: HashSet<SeriesId, RandomState>,
 }
 
 /// One resource.
@@ -90,7 +90,7 @@ impl Engine {
                 self.store.end_report(report);
                 let of = &mut self.intake.entities[entity as usize];
                 of.newest = of.newest.max(newest);
-                self.judge.wake(entity);
+                self.report_came(entity);
             }
         }
     }
@@ -109,6 +109,7 @@ impl Engine {
         let at = self.at;
         let limit = at.map_or(Nanos::MIN, |at| at.saturating_add(FUTURE));
         let arrival = self.options.timestamps == Timestamps::Arrival;
+        let merging = self.options.series == SeriesMode::Merge;
         let mut begun = false;
         for p in points {
             let time = if arrival { at.unwrap_or(0) } else { p.time };
@@ -141,6 +142,7 @@ impl Engine {
             }
             let bytes = batch.bytes(p.attributes);
             if let PointValue::Number(value) = p.value
+                && !merging
                 && let Some(kept) = self.store.take_as_before(report, bytes, (time, p.start, value), at)
             {
                 *newest = (*newest).max(time);
@@ -190,6 +192,9 @@ impl Engine {
             }
             PointValue::None | PointValue::Summary => Ok(()),
         };
+        if kept.is_ok() && self.options.series == SeriesMode::Merge {
+            self.join_groups(series, plan);
+        }
         kept.map_err(DropReason::from)
     }
 
@@ -271,8 +276,8 @@ impl Engine {
         let class = self.intake.resources[report.resource() as usize].class;
         let (metric, attributes) = (self.store.key_metric(key).clone(), self.store.key_attributes(key).clone());
         let plan = self.selection.plan(&self.definitions, class, key, &metric, &attributes);
-        let longest = plan.map_or(0, |plan| self.selection.plans[plan as usize].longest);
-        let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED), longest);
+        let reading = plan.map_or(Reading::default(), |plan| self.selection.plans[plan as usize].reading());
+        let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED), reading);
         self.intake.counts.series += 1;
         let Some(plan) = plan else { return (series, UNSELECTED) };
         self.intake.matched_series.resize(self.definitions.len(), 0);
@@ -284,22 +289,30 @@ impl Engine {
         for planned in &of.requests {
             self.intake.matched_by_rule[planned.rule as usize] += 1;
         }
-        if self.options.series == SeriesMode::Merge {
-            let entity = self.intake.resources[report.resource() as usize].entity;
-            let same = |a: &MetricIdentity| {
-                (&a.scope, &a.name, a.kind, a.monotonic) == (&metric.scope, &metric.name, metric.kind, metric.monotonic)
-            };
-            let store = &self.store;
-            let groups = &mut self.intake.entities[entity as usize].groups;
-            for planned in &of.requests {
-                let found = groups.iter_mut().find(|g| g.rule == planned.rule && same(store.metric_of(g.members[0])));
-                match found {
-                    Some(group) => group.members.push(series),
-                    None => groups.push(Group { rule: planned.rule, members: vec![series] }),
+        (series, plan)
+    }
+
+    /// With merged series: a series joins the others of its metric with the first point that is kept of it.
+    fn join_groups(&mut self, series: SeriesId, plan: u32) {
+        if !self.intake.joined.insert(series) {
+            return;
+        }
+        let store = &self.store;
+        let entity = self.intake.resources[store.resource_of(series) as usize].entity;
+        let key = |series: SeriesId| {
+            let m = store.metric_of(series);
+            (&m.scope, &m.name, m.kind, m.monotonic)
+        };
+        let groups = &mut self.intake.entities[entity as usize].groups;
+        for planned in &self.selection.plans[plan as usize].requests {
+            match groups.iter_mut().find(|g| g.rule == planned.rule && key(g.members[0]) == key(series)) {
+                Some(group) => {
+                    group.members.push(series);
+                    group.members.sort_unstable();
                 }
+                None => groups.push(Group { rule: planned.rule, members: vec![series] }),
             }
         }
-        (series, plan)
     }
 }
 

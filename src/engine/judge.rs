@@ -2,7 +2,9 @@
 //!
 //! An entity is evaluated when a point of it came or when its last evaluation has run out: each window says until when the
 //! same points give the same answer. Between two evaluations the answer stands and is only applied, so what is computed
-//! depends on the points, not on how often one looks.
+//! depends on the points, not on how often one looks. An entity that reports once between two instants is evaluated for the
+//! coming instant as soon as its report is in, while its points are at hand; another report before that instant merely
+//! makes the answer void.
 
 use super::life::{OpenEvent, State, Worst, combine};
 use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
@@ -24,7 +26,14 @@ pub(super) struct Judge {
     due: Vec<bool>,
     /// When an entity must be looked at next; `Nanos::MIN` after a point came.
     wake: Vec<Nanos>,
-    entities: Vec<EntityState>,
+    /// Per entity: its answers hold until here (exclusive).
+    valid_until: Vec<Nanos>,
+    /// Per entity: reports since its last instant, and before that one.
+    reports: Vec<(u8, u8)>,
+    /// Per entity the answers of all rules, one entity after the other.
+    answers: Vec<RuleAnswer>,
+    /// Per entity the open events, by definition.
+    open: Vec<Vec<(usize, Box<OpenEvent>)>>,
     /// Per rule what was judged.
     pub totals: Vec<RuleTotals>,
     /// Per definition the nearest evaluation.
@@ -35,15 +44,6 @@ pub(super) struct Judge {
     pub(super) global: Vec<presence::GlobalState>,
     frames: BlockFrames,
     attributes_of_none: Arc<Attributes>,
-}
-
-/// What is known of one entity.
-#[derive(Debug, Default)]
-struct EntityState {
-    /// The cached answers hold until here (exclusive).
-    valid_until: Nanos,
-    rules: Vec<RuleAnswer>,
-    open: Vec<(usize, Box<OpenEvent>)>,
 }
 
 /// What the last evaluation said of a rule on an entity.
@@ -121,14 +121,24 @@ impl Judge {
 
     pub fn add_entity(&mut self, rules: usize) {
         self.wake.push(Nanos::MIN);
-        self.entities.push(EntityState { rules: vec![RuleAnswer::EMPTY; rules], ..EntityState::default() });
+        self.valid_until.push(Nanos::MIN);
+        self.reports.push((0, 0));
+        self.answers.resize(self.answers.len() + rules, RuleAnswer::EMPTY);
+        self.open.push(Vec::new());
     }
 
-    /// A point of the entity came.
+    /// A report of the entity came. True when it is likely to be the only one before the next instant.
     #[inline]
-    pub fn wake(&mut self, entity: u32) {
-        self.wake[entity as usize] = Nanos::MIN;
-        self.entities[entity as usize].valid_until = Nanos::MIN;
+    fn wake(&mut self, entity: usize) -> bool {
+        self.wake[entity] = Nanos::MIN;
+        self.valid_until[entity] = Nanos::MIN;
+        let (now, before) = &mut self.reports[entity];
+        *now = now.saturating_add(1);
+        *now == 1 && *before <= 1
+    }
+
+    fn next_instant(&self) -> Option<Nanos> {
+        self.grid.iter().map(|&(_, next)| next).min()
     }
 
     pub fn last_judged(&self) -> Nanos {
@@ -136,7 +146,7 @@ impl Judge {
     }
 
     pub fn open_events(&self) -> impl Iterator<Item = &Event> {
-        let of_entities = self.entities.iter().flat_map(|e| e.open.iter().map(|(_, open)| &open.event));
+        let of_entities = self.open.iter().flatten().map(|(_, open)| &open.event);
         of_entities.chain(self.global.iter().filter_map(|g| g.open.as_ref().map(|open| &open.event)))
     }
 }
@@ -149,7 +159,7 @@ fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
 impl Engine {
     /// Judges every instant before `until` that was not judged yet.
     pub(super) fn judge_until(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
-        while let Some(at) = self.judge.grid.iter().map(|&(_, next)| next).min()
+        while let Some(at) = self.judge.next_instant()
             && at < until
         {
             let mut due = std::mem::take(&mut self.judge.due);
@@ -170,7 +180,7 @@ impl Engine {
     /// Jumps over the instants at which nothing can change.
     fn skip_silence(&mut self, until: Nanos) {
         let wake = self.judge.wake.iter().copied().min().unwrap_or(Nanos::MAX).min(until);
-        let Some(next) = self.judge.grid.iter().map(|&(_, next)| next).min() else { return };
+        let Some(next) = self.judge.next_instant() else { return };
         if wake <= next {
             return;
         }
@@ -190,28 +200,43 @@ impl Engine {
             if self.judge.wake[entity] > at {
                 continue;
             }
-            if self.judge.entities[entity].valid_until <= at {
+            if self.judge.valid_until[entity] <= at {
                 self.evaluate(entity, at);
+            }
+            let reports = &mut self.judge.reports[entity];
+            if reports.0 > 0 {
+                *reports = (0, reports.0);
             }
             self.apply(entity, at, due, emit);
         }
         self.judge_global(at, due, emit);
     }
 
+    /// A report of the entity came: it is evaluated now or at the next instant.
+    #[inline]
+    pub(super) fn report_came(&mut self, entity: u32) {
+        if self.judge.wake(entity as usize)
+            && let Some(next) = self.judge.next_instant()
+        {
+            self.evaluate(entity as usize, next);
+        }
+    }
+
     /// Asks every rule on an entity for its answer at an instant, and notes until when the answers hold.
     fn evaluate(&mut self, entity: usize, at: Nanos) {
         let Engine { selection, store, intake, judge, options, .. } = self;
         let of = &intake.entities[entity];
-        let Judge { entities, frames, .. } = judge;
-        let state = &mut entities[entity];
-        state.rules.fill(RuleAnswer::EMPTY);
+        let Judge { valid_until: valid, answers, frames, .. } = judge;
+        let rules = selection.rules.len();
+        let answers = &mut answers[entity * rules..][..rules];
+        answers.fill(RuleAnswer::EMPTY);
         let mut valid_until = Nanos::MAX;
         if options.series == SeriesMode::Merge {
             for group in &of.groups {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
                 let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
                 valid_until = valid_until.min(judgement.valid_until);
-                note(&mut state.rules, selection, group.rule, group.members[0], &judgement);
+                note(answers, selection, group.rule, group.members[0], &judgement);
             }
         } else {
             let plans = &selection.plans;
@@ -224,12 +249,12 @@ impl Engine {
                     |plan| &plans[plan as usize].requests,
                     |series, planned, judgement| {
                         valid_until = valid_until.min(judgement.valid_until);
-                        note(&mut state.rules, selection, planned.rule, series, &judgement);
+                        note(answers, selection, planned.rule, series, &judgement);
                     },
                 );
             }
         }
-        state.valid_until = valid_until;
+        valid[entity] = valid_until;
     }
 
     /// Applies the answers of an entity's rules to the due definitions at an instant.
@@ -247,26 +272,31 @@ impl Engine {
                 self.apply_definition(entity, d, at, emit);
             }
         }
-        let state = &self.judge.entities[entity];
-        busy |= state.rules.iter().any(|answer| answer.evaluations + answer.warming_up > 0);
-        busy |= state.open.iter().any(|(_, open)| open.is_fresh());
+        let open = &self.judge.open[entity];
+        busy |= self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0);
+        busy |= open.iter().any(|(_, open)| open.is_fresh());
         self.judge.wake[entity] = if busy {
             at + 1
         } else {
-            let closing = state.open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
-            closing.min().unwrap_or(Nanos::MAX).min(state.valid_until).max(at + 1)
+            let closing = open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
+            closing.min().unwrap_or(Nanos::MAX).min(self.judge.valid_until[entity]).max(at + 1)
         };
+    }
+
+    fn answers(&self, entity: usize) -> &[RuleAnswer] {
+        let rules = self.selection.rules.len();
+        &self.judge.answers[entity * rules..][..rules]
     }
 
     fn apply_definition(&mut self, entity: usize, d: usize, at: Nanos, emit: &mut dyn FnMut(Transition)) {
         let Engine { selection, judge, definitions, .. } = self;
-        let Judge { entities, totals, nearest, violating, .. } = judge;
-        let state = &entities[entity];
+        let Judge { answers, open, totals, nearest, violating, .. } = judge;
+        let answers = &answers[entity * selection.rules.len()..][..selection.rules.len()];
         let rules = selection.rules_of[d].clone();
         let mut worst: Option<Worst> = None;
         let mut severity = i64::MIN;
         for number in rules.clone() {
-            let answer = &state.rules[number];
+            let answer = &answers[number];
             let total = &mut totals[number];
             total.evaluations += u64::from(answer.evaluations);
             total.warming_up += u64::from(answer.warming_up);
@@ -298,8 +328,8 @@ impl Engine {
             }
         }
         let or = definitions[d].operator == LogicalOperator::Or;
-        let verdict = combine(or, rules.map(|number| state_of(selection, number, &state.rules[number])));
-        let open = state.open.iter().position(|(of, _)| *of == d);
+        let verdict = combine(or, rules.map(|number| state_of(selection, number, &answers[number])));
+        let open = open[entity].iter().position(|(of, _)| *of == d);
         match (verdict, worst, open) {
             (State::Violating, Some(worst), open) => {
                 violating[d] += 1;
@@ -328,14 +358,14 @@ impl Engine {
                 let rules = self.violated_rules(entity, d, at);
                 let label = Some(self.intake.entities[entity].label.clone());
                 let event = OpenEvent::open(d, &self.definitions[d].name, label, at, rules);
-                let events = &mut self.judge.entities[entity].open;
+                let events = &mut self.judge.open[entity];
                 events.push((d, Box::new(event)));
                 events.len() - 1
             }
         };
         let Engine { judge, intake, store, options, .. } = self;
         let none = &judge.attributes_of_none;
-        let event = &mut judge.entities[entity].open[open].1;
+        let event = &mut judge.open[entity][open].1;
         let merged = |series: SeriesId, rule: usize| {
             options.series == SeriesMode::Merge
                 && intake.entities[entity]
@@ -358,7 +388,7 @@ impl Engine {
     }
 
     fn rest(&mut self, entity: usize, d: usize, at: Nanos, clear: bool, open: usize, emit: &mut dyn FnMut(Transition)) {
-        let events = &mut self.judge.entities[entity].open;
+        let events = &mut self.judge.open[entity];
         if events[open].1.rest(at, clear, expiration(&self.definitions[d])) {
             let (_, over) = events.remove(open);
             emit(Transition { at, event: over.event.clone() });
@@ -408,7 +438,7 @@ impl Engine {
             let attributes = if merged { none.to_json() } else { store.attributes_of(series).to_json() };
             (rule, store.metric_of(series).id(), attributes.to_string(), series)
         });
-        let answers = &judge.entities[entity].rules;
+        let answers = &judge.answers[entity * selection.rules.len()..][..selection.rules.len()];
         selection.rules_of[d]
             .clone()
             .filter(|&number| state_of(selection, number, &answers[number]) == State::Violating)
@@ -459,7 +489,8 @@ impl Engine {
     }
 
     pub(super) fn set_answer(&mut self, entity: usize, rule: usize, answer: RuleAnswer) {
-        self.judge.entities[entity].rules[rule] = answer;
+        let rules = self.selection.rules.len();
+        self.judge.answers[entity * rules + rule] = answer;
     }
 }
 

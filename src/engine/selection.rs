@@ -7,8 +7,8 @@
 use super::presence::condition_of;
 use super::{Counters, Options};
 use crate::event::{Condition, EventDefinition, Presence, RuleKind, Selector};
-use crate::model::{Attributes, MS, MetricIdentity, Nanos, SECOND};
-use crate::series::{PlannedRequest, Request};
+use crate::model::{Aggregation, Attributes, MS, MetricIdentity, Nanos, SECOND};
+use crate::series::{PlannedRequest, Reading, Request};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -36,6 +36,19 @@ pub(super) struct Plan {
     pub longest: Nanos,
     /// Definitions with a request, each once.
     pub definitions: Vec<usize>,
+}
+
+impl Plan {
+    /// How the rules read the series.
+    pub fn reading(&self) -> Reading {
+        let by_its_ends = |planned: &PlannedRequest| {
+            matches!(
+                planned.request.aggregation,
+                Aggregation::Rate | Aggregation::Delta | Aggregation::Count | Aggregation::AbsoluteDiff
+            )
+        };
+        Reading { longest: self.longest, whole: !self.requests.iter().all(by_its_ends) }
+    }
 }
 
 /// See the module's own words.

@@ -1,6 +1,9 @@
 //! The kept points of the number series that report together: rows are times, columns are series.
 //!
 //! One row serves all series of a report, so a point costs eight bytes and a bit. Rows form a ring in the order of time.
+//! The values of a row lie side by side, except those of columns that are read whole at every instant (by an average, or
+//! because the counter keeps falling): their values lie one after the other, a *run*. It is the same cell either way; the
+//! split is about how many cache lines a judged instant touches.
 //! Invariant: a cell's bit in the row's mask says whether the series has a point at that time; `ragged` counts the rows in
 //! which some series has none, so without them every column is read by row number alone.
 //! Kept of every series, whatever their age: its newest 16 points up to `at` and the newest point up to `at - W`. More may
@@ -46,7 +49,16 @@ pub(super) struct Column {
     pub several_writers: bool,
     /// A monotonic delta sum sent a negative delta.
     pub negative_delta: bool,
+    /// Whether the values lie in a run.
+    run: bool,
+    /// How often a counter fell, up to `RESTLESS`.
+    falls: u8,
 }
+
+/// A counter that fell this often is read whole at every instant.
+const RESTLESS: u8 = 4;
+/// Marks the place of a run.
+const RUN: u32 = 1 << 31;
 
 /// A row found or made for the points of one report. It stands until a column or another row is added.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +93,14 @@ pub(super) struct Block {
     values: Vec<f64>,
     /// Start times of the points, where a column needs them; same places as the values.
     point_starts: Vec<Nanos>,
+    /// Per column the cell in its row, or the number of its run marked with `RUN`.
+    slots: Vec<u32>,
+    /// Cells of a row that are reserved and used; runs.
     stride: u32,
+    row_cells: u32,
+    runs: u32,
+    /// Whether a column shall become a run.
+    restless: bool,
     /// Mask words of a row.
     words: u32,
     /// Physical row of the oldest time; rows in use; rows reserved.
@@ -113,7 +132,18 @@ impl Block {
 
     #[inline]
     fn cell(&self, row: usize, column: usize) -> usize {
-        self.physical(row) * self.stride as usize + column
+        self.cell_at(self.physical(row), column)
+    }
+
+    #[inline]
+    fn cell_at(&self, index: usize, column: usize) -> usize {
+        let slot = self.slots[column];
+        let (stride, capacity) = (self.stride as usize, self.capacity as usize);
+        if slot & RUN == 0 {
+            index * stride + slot as usize
+        } else {
+            (stride + (slot & !RUN) as usize) * capacity + index
+        }
     }
 
     /// Time of a row.
@@ -152,11 +182,18 @@ impl Block {
     #[inline]
     pub fn column_values(&self, column: usize, first: usize, end: usize, out: &mut Vec<f64>) {
         out.clear();
-        let stride = self.stride as usize;
         let from = self.physical(first);
         let until_wrap = (self.capacity as usize - from).min(end - first);
-        out.extend(self.values[from * stride + column..].iter().step_by(stride).take(until_wrap));
-        out.extend(self.values[column..].iter().step_by(stride).take(end - first - until_wrap));
+        let step = if self.slots[column] & RUN == 0 { self.stride as usize } else { 1 };
+        let parts = [(from, until_wrap), (0, end - first - until_wrap)];
+        for (from, rows) in parts {
+            let cells = &self.values[self.cell_at(from, column)..];
+            if step == 1 {
+                out.extend_from_slice(&cells[..rows]);
+            } else {
+                out.extend(cells.iter().step_by(step).take(rows));
+            }
+        }
     }
 
     /// Whether a counter may have fallen at a point later than `after`.
@@ -165,12 +202,21 @@ impl Block {
         self.falls[column] > after
     }
 
-    /// Adds a column without points. `longest` is the longest window of a rule on it.
-    pub fn add_column(&mut self, series: u32, plan: u32, kind: NumberKind, longest: Nanos) -> usize {
+    /// Adds a column without points. `longest` is the longest window of a rule on it; `whole` says that a rule reads all
+    /// values of its window at every instant.
+    pub fn add_column(&mut self, series: u32, plan: u32, kind: NumberKind, longest: Nanos, whole: bool) -> usize {
         self.shortest = if self.columns.is_empty() { longest } else { self.shortest.min(longest) };
         self.longest = self.longest.max(longest);
         let column = self.columns.len();
-        self.columns.push(Column { series, plan, kind, several_writers: false, negative_delta: false });
+        self.columns.push(Column {
+            series,
+            plan,
+            kind,
+            several_writers: false,
+            negative_delta: false,
+            run: whole,
+            falls: 0,
+        });
         self.starts.push(0);
         self.falls.push(Nanos::MIN);
         let words = self.columns.len().div_ceil(64);
@@ -181,10 +227,17 @@ impl Block {
         if kind.keeps_starts() && self.point_starts.is_empty() {
             self.point_starts = vec![0; self.values.len().max(1)];
         }
-        if column >= self.stride as usize || words > self.words as usize {
+        let slot = if whole { RUN | self.runs } else { self.row_cells };
+        self.slots.push(slot);
+        if whole {
+            self.runs += 1;
+        } else {
+            self.row_cells += 1;
+        }
+        if whole || self.row_cells > self.stride || words > self.words as usize {
             // A resource that keeps growing gets room for more at once; one that is new gets what it needs.
-            let room = if self.capacity == 0 { 1 } else { 1 + column / 4 };
-            self.reshape(self.capacity as usize, (column + room).max(self.stride as usize), words);
+            let room = if self.capacity == 0 { 0 } else { self.row_cells as usize / 4 };
+            self.reshape(self.capacity as usize, (self.row_cells as usize + room).max(self.stride as usize), words);
         }
         self.ragged = self.len;
         column
@@ -232,9 +285,9 @@ impl Block {
         if self.len() > limit && self.points_of(column) >= limit {
             return Err(Refused::TooDense);
         }
-        let stride = self.stride as usize;
+        let cell = self.cell_at(index, column);
         self.masks[index * words + word] = mask | bit;
-        self.values[index * stride + column] = value;
+        self.values[cell] = value;
         if mask | bit == self.full[word] && (words == 1 || self.is_full(index)) {
             self.ragged -= 1;
         }
@@ -245,10 +298,34 @@ impl Block {
             && (!counter || row.before == NONE || self.masks[row.before as usize * words + word] & bit != 0);
         if !regular {
             self.put_irregular(row, column, value, start);
-        } else if counter && row.before != NONE && value < self.values[row.before as usize * stride + column] {
-            self.falls[column] = row.time;
+        } else if counter && row.before != NONE && value < self.values[self.cell_at(row.before as usize, column)] {
+            self.fell(column, row.time);
         }
         Ok(())
+    }
+
+    fn fell(&mut self, column: usize, time: Nanos) {
+        self.falls[column] = self.falls[column].max(time);
+        let c = &mut self.columns[column];
+        c.falls = (c.falls + 1).min(RESTLESS);
+        self.restless |= c.falls == RESTLESS && !c.run;
+    }
+
+    /// Gives the counters that keep falling a run.
+    #[inline]
+    pub fn settle(&mut self) {
+        if self.restless {
+            self.settle_restless();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_restless(&mut self) {
+        self.restless = false;
+        for c in &mut self.columns {
+            c.run |= c.falls == RESTLESS;
+        }
+        self.reshape(self.capacity as usize, 0, self.words as usize);
     }
 
     fn is_full(&self, index: usize) -> bool {
@@ -261,7 +338,8 @@ impl Block {
     #[inline(never)]
     fn put_irregular(&mut self, row: Row, column: usize, value: f64, start: Nanos) {
         if !self.point_starts.is_empty() {
-            self.point_starts[row.index as usize * self.stride as usize + column] = start;
+            let cell = self.cell_at(row.index as usize, column);
+            self.point_starts[cell] = start;
         }
         let own = points_until(self.len(), row.time, |r| self.time(r)) - 1;
         let later = (own + 1..self.len()).find(|&r| self.has(r, column));
@@ -283,7 +361,7 @@ impl Block {
     fn note_fall_at(&mut self, row: usize, column: usize) {
         let Some(before) = (0..row).rev().find(|&r| self.has(r, column)) else { return };
         if self.value(row, column) < self.value(before, column) {
-            self.falls[column] = self.falls[column].max(self.time(row));
+            self.fell(column, self.time(row));
         }
     }
 
@@ -335,7 +413,7 @@ impl Block {
         let mut part = Block::default();
         for &column in wanted {
             let old = self.columns[column];
-            let new = part.add_column(old.series, old.plan, old.kind, self.longest);
+            let new = part.add_column(old.series, old.plan, old.kind, self.longest, old.run);
             part.columns[new] = old;
             (part.starts[new], part.falls[new]) = (self.starts[column], self.falls[column]);
         }
@@ -361,12 +439,15 @@ impl Block {
 
     fn copy_row(&mut self, from: usize, to: usize) {
         let (from, to) = (self.physical(from), self.physical(to));
-        let (words, stride) = (self.words as usize, self.stride as usize);
+        let words = self.words as usize;
         self.times[to] = self.times[from];
         self.masks.copy_within(from * words..(from + 1) * words, to * words);
-        self.values.copy_within(from * stride..(from + 1) * stride, to * stride);
-        if !self.point_starts.is_empty() {
-            self.point_starts.copy_within(from * stride..(from + 1) * stride, to * stride);
+        for column in 0..self.columns.len() {
+            let (from, to) = (self.cell_at(from, column), self.cell_at(to, column));
+            self.values[to] = self.values[from];
+            if !self.point_starts.is_empty() {
+                self.point_starts[to] = self.point_starts[from];
+            }
         }
     }
 
@@ -382,24 +463,36 @@ impl Block {
         self.reshape(rows, self.stride as usize, self.words as usize);
     }
 
+    /// Lays the block out anew: this many rows, at least this many cells in a row, every column where it belongs.
     fn reshape(&mut self, rows: usize, stride: usize, words: usize) {
-        let (old_stride, old_words) = (self.stride as usize, self.words as usize);
-        let mut times = vec![0; rows];
-        let mut masks = vec![0; rows * words];
-        let mut values = vec![0.0; rows * stride];
-        let keeps_starts = !self.point_starts.is_empty();
-        let mut point_starts = vec![0; if keeps_starts { (rows * stride).max(1) } else { 0 }];
+        let mut new = Block { columns: std::mem::take(&mut self.columns), ..Block::default() };
+        for c in &new.columns {
+            let number = if c.run { &mut new.runs } else { &mut new.row_cells };
+            new.slots.push(*number | if c.run { RUN } else { 0 });
+            *number += 1;
+        }
+        new.stride = (stride as u32).max(new.row_cells);
+        (new.words, new.capacity, new.len) = (words as u32, rows as u32, self.len);
+        let cells = rows * (new.stride + new.runs) as usize;
+        new.values = vec![0.0; cells];
+        new.point_starts = vec![0; if self.point_starts.is_empty() { 0 } else { cells.max(1) }];
+        (new.times, new.masks) = (vec![0; rows], vec![0; rows * words]);
+        let old_words = self.words as usize;
         for row in 0..self.len() {
             let from = self.physical(row);
-            times[row] = self.times[from];
-            masks[row * words..][..old_words].copy_from_slice(&self.masks[from * old_words..][..old_words]);
-            values[row * stride..][..old_stride].copy_from_slice(&self.values[from * old_stride..][..old_stride]);
-            if keeps_starts {
-                point_starts[row * stride..][..old_stride]
-                    .copy_from_slice(&self.point_starts[from * old_stride..][..old_stride]);
+            new.times[row] = self.times[from];
+            new.masks[row * words..][..old_words].copy_from_slice(&self.masks[from * old_words..][..old_words]);
+            for column in (0..new.columns.len()).filter(|&c| self.words > 0 && self.has(row, c)) {
+                let (from, to) = (self.cell_at(from, column), new.cell_at(row, column));
+                new.values[to] = self.values[from];
+                if !new.point_starts.is_empty() {
+                    new.point_starts[to] = self.point_starts[from];
+                }
             }
         }
-        (self.times, self.masks, self.values, self.point_starts) = (times, masks, values, point_starts);
-        (self.stride, self.words, self.capacity, self.head) = (stride as u32, words as u32, rows as u32, 0);
+        (new.starts, new.falls) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.falls));
+        (new.counters, new.full) = (std::mem::take(&mut self.counters), std::mem::take(&mut self.full));
+        (new.longest, new.shortest, new.ragged) = (self.longest, self.shortest, self.ragged);
+        *self = new;
     }
 }

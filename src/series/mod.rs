@@ -152,10 +152,11 @@ impl SeriesStore {
     pub fn end_report(&mut self, report: Report) {
         let of = &mut self.resources[report.resource as usize];
         of.layout = report.layout;
-        if let Some(block) = self.blocks.get(report.block as usize)
-            && !block.is_even()
-        {
-            self.split_laggards(report.resource, report.block);
+        if let Some(block) = self.blocks.get_mut(report.block as usize) {
+            block.settle();
+            if !block.is_even() {
+                self.split_laggards(report.resource, report.block);
+            }
         }
     }
 
@@ -274,11 +275,11 @@ impl SeriesStore {
         }
     }
 
-    /// Adds the series that [`SeriesStore::point`] has just called new. `longest` is the longest window of a rule on it.
-    pub fn add_series(&mut self, report: &mut Report, key: KeyId, plan: u32, longest: Nanos) -> SeriesId {
+    /// Adds the series that [`SeriesStore::point`] has just called new.
+    pub fn add_series(&mut self, report: &mut Report, key: KeyId, plan: u32, reading: Reading) -> SeriesId {
         let id = self.series.len() as u32;
         let resource = report.resource;
-        let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan, longest) };
+        let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan, reading) };
         self.series.push(Series { key, resource, plan, place });
         self.by_key.insert((resource, key), id);
         report.block = self.resources[resource as usize].block.unwrap_or(u32::MAX);
@@ -290,7 +291,8 @@ impl SeriesStore {
         id
     }
 
-    fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32, longest: Nanos) -> Place {
+    fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32, reading: Reading) -> Place {
+        let Reading { longest, whole } = reading;
         let metric = self.identities.metric_of(key);
         let of = &mut self.resources[resource as usize];
         if metric.kind.is_histogram() {
@@ -309,7 +311,7 @@ impl SeriesStore {
             of.blocks.push(self.blocks.len() as u32 - 1);
             self.blocks.len() as u32 - 1
         });
-        let column = self.blocks[block as usize].add_column(id, plan, kind, longest) as u32;
+        let column = self.blocks[block as usize].add_column(id, plan, kind, longest, whole) as u32;
         Place::Column { block, column }
     }
 
@@ -497,6 +499,15 @@ impl Report {
         self.layout.push(entry);
         self.at += 1;
     }
+}
+
+/// How the rules read a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Their longest window.
+    pub longest: Nanos,
+    /// Whether one of them reads all values of its window at every instant, not just the ends.
+    pub whole: bool,
 }
 
 /// A request with the rule it is for.
