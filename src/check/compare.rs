@@ -64,12 +64,8 @@ pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], rep
     if !scenario.others_allowed {
         for event in others {
             let name = definitions.get(event.definition).map_or("?", |d| d.name.as_str());
-            let message = format!(
-                "{} opened at {}, which nothing expects{}",
-                title(name, event),
-                since(scenario, event.start),
-                values(event)
-            );
+            let (title, at) = (title(name, event), since(scenario, event.start));
+            let message = format!("{title} opened at {at}{}, which nothing expects", values(event));
             out.push(Failure { position: scenario.position, message });
         }
     }
@@ -116,9 +112,14 @@ fn values(event: &Event) -> String {
     let mut text = String::new();
     for series in event.rules.iter().flat_map(|rule| &rule.series).take(5) {
         let lead = if text.is_empty() { " with " } else { ", " };
-        let _ = write!(text, "{lead}{} ({} points){}", series.value, series.points, series.attributes.to_suffix());
+        let _ =
+            write!(text, "{lead}{} ({}){}", series.value, points(series.points as i64), series.attributes.to_suffix());
     }
     text
+}
+
+fn points(count: i64) -> String {
+    format!("{count} point{}", if count == 1 { "" } else { "s" })
 }
 
 fn event_failures(scenario: &Scenario, expected: &ExpectedEvent, event: &Event, out: &mut Vec<Failure>) {
@@ -187,8 +188,8 @@ fn series_failures(expected: &ExpectedEvent, event: &Event, differ: &mut dyn FnM
     if let Some(value) = expected.value {
         let _ = write!(wanted, " with {value}");
     }
-    if let Some(points) = expected.points {
-        let _ = write!(wanted, " ({points} points)");
+    if let Some(count) = expected.points {
+        let _ = write!(wanted, " ({})", points(count));
     }
     if let Some(attributes) = &expected.attributes {
         let _ = write!(wanted, " {}", attributes.to_suffix());

@@ -14,6 +14,27 @@
 //!   - {definition: high-memory-usage, opens: 6m50s, severity: 10, entity: shop (i-1)}
 //! ```
 //!
+//! A file holds one scenario per YAML document; a document with the one key `common` gives keys to those after it.
+//!
+//! | key | meaning |
+//! |---|---|
+//! | `scenario` | its name |
+//! | `rules` | names of rules, which the caller resolves |
+//! | `definitions` | event definitions by name, as Instana's JSON; `name` and `entityType` may be left out |
+//! | `options` | `step`, `series`, `counters`, `min-coverage`, `timestamps`, `max-points-per-series` |
+//! | `start` | an instant; everything else is relative to it (2026-01-01T00:00:00Z) |
+//! | `until` | when the input ends, if that is later than the last arrival |
+//! | `interval`, `resource`, `scope` | for every series that does not say otherwise |
+//! | `series` | `metric`, `kind`, `values`; also `attributes`, `monotonic`, `temporality`, `starts-at`, `interval`, `resource` (on top of the scenario's, null takes a key away), `scope`, `late-by` or `at` (arrival), `bounds`, `scale`, `offset` |
+//! | `expect` | events: `definition`, `opens`; also `entity`, `ends`, `closes` (or `never`), `reason`, `severity`, `last-violation`, `peak`, and of one violating series `attributes`, `value`, `points`; `tolerance`, `note` |
+//! | `quiet`, `inconclusive`, `disabled` | verdicts, by definition; `inconclusive: {name: reason}` |
+//! | `dropped` | numbers of dropped points by reason; what is not named is 0 |
+//! | `others` | `allowed` when events may open that nothing expects |
+//!
+//! Values: `7` one point, `a+bxn` a and n further points each b more, `axn` a and n more of it, `_` and `_xn` no point,
+//! `stale` a point without a recorded value, `restart` the next point begins a new life (a new start time), `NaN`, `Inf`;
+//! `(2 1 0 sum=12 min=1 max=9)` a histogram by its buckets, with `zero=` and `count=` where they are wanted.
+//!
 //! The language of users' `*.test.yaml` files and of our own tests. Owns the language ([`parse`]), the way of its points
 //! through decoder and engine ([`run`]) and the comparison. Everything is a function of the text: files are the caller's.
 

@@ -96,8 +96,10 @@ fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<Vec<EventDe
     }
     for (key, node) in &scenario.definitions {
         let (found, said) = inline_definition(scenario, key, node);
+        // JSON that is no custom event gives no definition and a mere warning; here it is a mistake.
+        let is_definition = !found.is_empty();
         all.extend(found);
-        problems.extend(said.into_iter().filter(|problem| problem.severity == Severity::Error));
+        problems.extend(said.into_iter().filter(|one| one.severity == Severity::Error || !is_definition));
     }
     let mut names = std::collections::HashSet::new();
     if let Some(twice) = all.iter().find(|definition| !names.insert(definition.name.as_str())) {

@@ -64,7 +64,7 @@ fn with_ticks(arrivals: &[Arrival], fractions: &[f64]) -> Vec<Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn how_the_input_is_cut_does_not_matter(
@@ -181,7 +181,7 @@ fn exports(ticks: &[Tick], temporality: Temporality) -> Vec<Arrival> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn cumulative_and_delta_agree(

@@ -171,7 +171,11 @@ fn plan(family: usize, interval: i64) -> impl Strategy<Value = Plan> {
         prop_oneof![2 => Just(0usize), 1 => 1..4usize],
         prop_oneof![4 => Just(interval), 1 => select(vec![1i64, 5, 10, 60])],
         prop_oneof![3 => Just(0i64), 1 => 1..9_999i64],
-        prop_oneof![1 => prop::collection::vec(slot(), 1..12), 4 => prop::collection::vec(slot(), 12..50)],
+        prop_oneof![
+            3 => prop::collection::vec(slot(), 1..12),
+            12 => prop::collection::vec(slot(), 12..50),
+            1 => prop::collection::vec(slot(), 150..300),
+        ],
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(0i64), 1 => 0..60i64],
     )
@@ -443,11 +447,21 @@ pub fn world() -> impl Strategy<Value = World> {
                 prop::collection::vec(plan(family, interval), 1..6),
                 any::<u64>(),
                 prop::bool::weighted(0.1),
+                prop::bool::weighted(0.05),
             )
         })
-        .prop_map(|(options, definitions, plans, split, backwards)| World {
-            options,
-            definitions: definitions.into_iter().enumerate().map(|(i, d)| (format!("d{i}"), d)).collect(),
-            arrivals: arrivals(&plans, split, backwards),
+        .prop_map(|(options, definitions, plans, split, backwards, timeless)| {
+            let mut arrivals = arrivals(&plans, split, backwards);
+            if timeless && options.timestamps == Timestamps::Event {
+                arrivals.splice(0..0, arrivals.first().map(without_times));
+            }
+            let named = definitions.into_iter().enumerate().map(|(i, d)| (format!("d{i}"), d));
+            World { options, definitions: named.collect(), arrivals }
         })
+}
+
+/// The body as a client without a clock would send it: it says nothing about when it arrived.
+fn without_times(arrival: &Arrival) -> Arrival {
+    let points = arrival.points.iter().map(|point| Point { time: 0, ..point.clone() });
+    Arrival { at: None, points: points.collect() }
 }

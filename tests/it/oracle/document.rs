@@ -35,6 +35,8 @@ pub struct DocumentEvent {
     pub severity: i64,
     pub incident: bool,
     pub rules: Vec<DocumentRule>,
+    /// Worst margin, its value and instant; a stored document has none.
+    pub peak: Option<(f64, f64, i64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +96,7 @@ pub fn of_json(json: &Json) -> Document {
                     series: array(&rule["series"]).iter().map(series).collect(),
                 })
                 .collect(),
+            peak: None,
         }
     };
     let definition = |d: &Json| DocumentDefinition {
@@ -170,6 +173,11 @@ pub fn of_report(definitions: &[EventDefinition], report: &Report) -> Document {
                         .collect(),
                 })
                 .collect(),
+            peak: e.peak.as_ref().and_then(|peak| {
+                let RuleKind::Threshold(threshold) = &definition.rules.get(peak.rule)?.kind else { return None };
+                let value = peak.observation.value;
+                Some((threshold.condition.margin(value), value, ms(peak.observation.at)))
+            }),
         }
     };
     let summaries = definitions.iter().zip(&report.definitions).map(|(definition, d)| DocumentDefinition {
@@ -201,6 +209,19 @@ fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= (1e-9 * a.abs().max(b.abs())).max(1e-12)
 }
 
+/// Whether two (margin, value, instant) mean the same. Rounding may make another instant the nearest by less than is
+/// compared. What is exact has no such excuse: of equally near values the first counts.
+fn near(a: Option<(f64, f64, i64)>, b: Option<(f64, f64, i64)>) -> bool {
+    let exact = |value: f64| (value * 1024.0).fract() == 0.0;
+    match (a, b) {
+        (None, None) => true,
+        (Some((m, v, at)), Some((n, w, then))) if m.is_nan() || n.is_nan() => at == then && close(v, w),
+        (Some((m, v, at)), Some((n, w, then))) if m == n && exact(v) && exact(w) => at == then,
+        (Some((m, v, _)), Some((n, w, _))) => (m - n).abs() <= 1e-9 * v.abs().max(w.abs()).max(1e-3),
+        _ => false,
+    }
+}
+
 /// Everything in which two documents differ, one sentence each.
 pub fn differences(wanted: &Document, got: &Document) -> Vec<String> {
     let mut out = Vec::new();
@@ -230,6 +251,9 @@ pub fn differences(wanted: &Document, got: &Document) -> Vec<String> {
         field(&mut out, &format!("{name} lastViolation"), &a.last_violation, &b.last_violation);
         field(&mut out, &format!("{name} severity"), &a.severity, &b.severity);
         field(&mut out, &format!("{name} incident"), &a.incident, &b.incident);
+        if a.peak.is_some() && !near(a.peak, b.peak) {
+            out.push(format!("{name} peak: wanted {:?}, got {:?}", a.peak, b.peak));
+        }
         let series = |e: &DocumentEvent| {
             let all = e.rules.iter().flat_map(|rule| rule.series.iter().map(move |s| (rule.index, s)));
             let mut all: Vec<_> =
@@ -255,16 +279,7 @@ pub fn differences(wanted: &Document, got: &Document) -> Vec<String> {
         field(&mut out, &format!("{name} matchedEntities"), &a.matched_entities, &b.matched_entities);
         field(&mut out, &format!("{name} evaluations"), &a.evaluations, &b.evaluations);
         field(&mut out, &format!("{name} warmingUp"), &a.warming_up, &b.warming_up);
-        // Rounding may make another instant the nearest by less than is compared. What is exact has no such excuse: of
-        // equally near values the first counts.
-        let exact = |value: f64| (value * 1024.0).fract() == 0.0;
-        let near = match (a.nearest, b.nearest) {
-            (None, None) => true,
-            (Some((m, v, at)), Some((n, w, then))) if m.is_nan() || n.is_nan() => at == then && close(v, w),
-            (Some((m, v, at)), Some((n, w, then))) if m == n && exact(v) && exact(w) => at == then,
-            (Some((m, v, _)), Some((n, w, _))) => (m - n).abs() <= 1e-9 * v.abs().max(w.abs()).max(1e-3),
-            _ => false,
-        };
+        let near = near(a.nearest, b.nearest);
         if !near {
             out.push(format!("{name} nearest: wanted {:?}, got {:?}", a.nearest, b.nearest));
         }

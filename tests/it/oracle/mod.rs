@@ -332,6 +332,8 @@ fn combine(any: bool, states: &[State]) -> State {
 struct RuleState {
     state: State,
     violating: Vec<DocumentSeries>,
+    /// Margin and value of the worst violation.
+    worst: Option<(f64, f64)>,
 }
 
 fn judge_definition(
@@ -361,7 +363,7 @@ fn judge_definition(
     let mut at = span.map_or(0, |(first, _)| first.div_euclid(step) * step + if first % step == 0 { 0 } else { step });
     while span.is_some_and(|(_, last)| at <= last) {
         let mut on_entity: BTreeMap<String, Vec<RuleState>> = BTreeMap::new();
-        let nothing = || RuleState { state: State::Unknown, violating: Vec::new() };
+        let nothing = || RuleState { state: State::Unknown, violating: Vec::new(), worst: None };
         for (index, rule) in definition.rules.iter().enumerate() {
             for series in judged(definition, rule, options, seen, at) {
                 let of_entity = on_entity.entry(series.entity.to_json().to_string());
@@ -379,6 +381,9 @@ fn judge_definition(
                         }
                         if rule.violated(value) {
                             state.state = State::Violating;
+                            if state.worst.is_none_or(|(smallest, _)| margin < smallest) {
+                                state.worst = Some((margin, value));
+                            }
                             let metric = if rule.is_pattern() { series.metric.id() } else { String::new() };
                             let attributes = series.attributes.to_json().to_string();
                             state.violating.push(DocumentSeries { metric, attributes, value, points: points as u64 });
@@ -425,12 +430,15 @@ fn live(
     let ms = at / 1_000_000;
     let severity = definition.rules.iter().zip(&states).filter(|(_, s)| s.state == State::Violating);
     let severity = severity.map(|(rule, _)| rule.severity).max();
+    let worst = states.iter().filter_map(|s| s.worst).min_by(|a, b| a.0.total_cmp(&b.0));
+    let worst = worst.map(|(margin, value)| (margin, value, ms));
     if let Some(event) = open.get_mut(entity) {
         event.severity = event.severity.max(severity.unwrap_or(event.severity));
     }
     match (state, open.get_mut(entity)) {
         (State::Violating, Some(event)) => {
             event.last_violation = ms;
+            event.peak = [event.peak, worst].into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
             event.end = None;
             cleared.remove(entity);
         }
@@ -443,6 +451,7 @@ fn live(
                 last_violation: ms,
                 severity: severity.expect("a rule violates"),
                 incident: definition.triggering,
+                peak: worst,
                 rules: violated.map(|(index, s)| DocumentRule { index, series: s.violating }).collect(),
                 ..DocumentEvent::default()
             };
