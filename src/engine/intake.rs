@@ -11,7 +11,7 @@ use crate::model::{
     Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, Span, Value,
 };
 use crate::otlp;
-use crate::series::{Found, MetricBytes, NotKept, Reading, Report, ResourceId, SeriesId, UNSELECTED};
+use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -180,7 +180,7 @@ impl Engine {
         if plan == UNSELECTED {
             return Ok(());
         }
-        if time <= at - self.selection.plans[plan as usize].longest {
+        if time <= at - self.store.plan(plan).longest() {
             return Err(DropReason::TooLate);
         }
         let kept = match p.value {
@@ -274,20 +274,21 @@ impl Engine {
     #[cold]
     fn new_series(&mut self, report: &mut Report, key: u32) -> (SeriesId, u32) {
         let class = self.intake.resources[report.resource() as usize].class;
-        let (metric, attributes) = (self.store.key_metric(key).clone(), self.store.key_attributes(key).clone());
-        let plan = self.selection.plan(&self.definitions, class, key, &metric, &attributes);
-        let reading = plan.map_or(Reading::default(), |plan| self.selection.plans[plan as usize].reading());
-        let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED), reading);
+        let plan = self.selection.plan(&self.definitions, &mut self.store, class, key);
+        let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED));
         self.intake.counts.series += 1;
         let Some(plan) = plan else { return (series, UNSELECTED) };
         self.intake.matched_series.resize(self.definitions.len(), 0);
         self.intake.matched_by_rule.resize(self.selection.rules.len(), 0);
-        let of = &self.selection.plans[plan as usize];
-        for &d in &of.definitions {
-            self.intake.matched_series[d] += 1;
-        }
-        for planned in &of.requests {
+        let mut of_last = usize::MAX;
+        for planned in &self.store.plan(plan).requests {
             self.intake.matched_by_rule[planned.rule as usize] += 1;
+            // The rules of a definition follow each other.
+            let d = self.selection.definition_of(planned.rule as usize);
+            if d != of_last {
+                self.intake.matched_series[d] += 1;
+                of_last = d;
+            }
         }
         (series, plan)
     }
@@ -304,7 +305,7 @@ impl Engine {
             (&m.scope, &m.name, m.kind, m.monotonic)
         };
         let groups = &mut self.intake.entities[entity as usize].groups;
-        for planned in &self.selection.plans[plan as usize].requests {
+        for planned in &store.plan(plan).requests {
             match groups.iter_mut().find(|g| g.rule == planned.rule && key(g.members[0]) == key(series)) {
                 Some(group) => {
                     group.members.push(series);

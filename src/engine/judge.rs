@@ -12,7 +12,7 @@ use super::selection::{Selection, What};
 use super::{Engine, SeriesMode, presence};
 use crate::event::{EventDefinition, LogicalOperator};
 use crate::model::{Attributes, Nanos};
-use crate::series::{BlockFrames, Judgement, Outcome, SeriesId};
+use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
@@ -51,6 +51,8 @@ pub(super) struct Judge {
 pub(super) struct RuleAnswer {
     pub evaluations: u32,
     pub warming_up: u32,
+    /// A window was covered, but the aggregate had no value.
+    pub no_value: bool,
     pub best_covered: Nanos,
     pub margin: f64,
     pub value: f64,
@@ -62,6 +64,7 @@ impl RuleAnswer {
     pub const EMPTY: RuleAnswer = RuleAnswer {
         evaluations: 0,
         warming_up: 0,
+        no_value: false,
         best_covered: 0,
         margin: f64::INFINITY,
         value: 0.0,
@@ -78,7 +81,15 @@ pub(super) const NO_SERIES: u32 = u32::MAX;
 pub(super) struct RuleTotals {
     pub evaluations: u64,
     pub warming_up: u64,
+    pub no_value: bool,
     pub best_covered: Nanos,
+}
+
+impl RuleTotals {
+    /// Whether windows were covered without ever giving a value.
+    pub fn never_had_a_value(&self) -> bool {
+        self.no_value && self.evaluations == 0
+    }
 }
 
 /// The nearest evaluation of a definition so far.
@@ -235,23 +246,17 @@ impl Engine {
             for group in &of.groups {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
                 let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
-                valid_until = valid_until.min(judgement.valid_until);
-                note(answers, selection, group.rule, group.members[0], &judgement);
+                answer(group.rule, group.members[0], judgement, &mut |said| {
+                    valid_until = valid_until.min(said.valid_until);
+                    note(answers, selection, &said);
+                });
             }
         } else {
-            let plans = &selection.plans;
             for &resource in &of.resources {
-                store.judge_resource(
-                    resource,
-                    at,
-                    options.min_coverage,
-                    frames,
-                    |plan| &plans[plan as usize].requests,
-                    |series, planned, judgement| {
-                        valid_until = valid_until.min(judgement.valid_until);
-                        note(answers, selection, planned.rule, series, &judgement);
-                    },
-                );
+                store.judge_resource(resource, at, options.min_coverage, frames, |said| {
+                    valid_until = valid_until.min(said.valid_until);
+                    note(answers, selection, &said);
+                });
             }
         }
         valid[entity] = valid_until;
@@ -300,6 +305,7 @@ impl Engine {
             let total = &mut totals[number];
             total.evaluations += u64::from(answer.evaluations);
             total.warming_up += u64::from(answer.warming_up);
+            total.no_value |= answer.no_value;
             total.best_covered = total.best_covered.max(answer.best_covered);
             if answer.evaluations == 0 {
                 continue;
@@ -401,36 +407,23 @@ impl Engine {
         let Engine { selection, store, intake, judge, options, .. } = self;
         let of = &intake.entities[entity];
         let mut found: Vec<(u32, SeriesId, bool, f64, usize)> = Vec::new();
-        let mut add = |rule: u32, series: SeriesId, merged: bool, judgement: Judgement| {
-            let What::Threshold { condition, .. } = &selection.rules[rule as usize].what else { return };
-            if let Outcome::Value { value, points } = judgement.outcome
-                && condition.holds(value)
-            {
-                found.push((rule, series, merged, value, points));
+        let mut add = |merged: bool, said: Answer<'_>| {
+            let What::Threshold { condition, .. } = &selection.rules[said.rule as usize].what else { return };
+            let Answered::Values { values, series, points } = said.outcome else { return };
+            if selection.rules_of[d].contains(&(said.rule as usize)) {
+                let violating = values.iter().enumerate().filter(|(_, v)| v.is_finite() && condition.holds(**v));
+                found.extend(violating.map(|(i, &value)| (said.rule, series.get(i), merged, value, points)));
             }
         };
         if options.series == SeriesMode::Merge {
             for group in of.groups.iter().filter(|g| selection.rules_of[d].contains(&(g.rule as usize))) {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
                 let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
-                add(group.rule, group.members[0], group.members.len() > 1, judgement);
+                answer(group.rule, group.members[0], judgement, &mut |said| add(group.members.len() > 1, said));
             }
         } else {
-            let plans = &selection.plans;
             for &resource in &of.resources {
-                let requests = |plan: u32| plans[plan as usize].requests.as_slice();
-                store.judge_resource(
-                    resource,
-                    at,
-                    options.min_coverage,
-                    &mut judge.frames,
-                    requests,
-                    |s, planned, j| {
-                        if selection.rules_of[d].contains(&(planned.rule as usize)) {
-                            add(planned.rule, s, false, j);
-                        }
-                    },
-                );
+                store.judge_resource(resource, at, options.min_coverage, &mut judge.frames, |said| add(false, said));
             }
         }
         let none = &judge.attributes_of_none;
@@ -494,26 +487,38 @@ impl Engine {
     }
 }
 
-/// Adds what a window says of a series to the answer of a rule.
+/// Adds what a window says of series to the answer of a rule.
 #[inline]
-fn note(answers: &mut [RuleAnswer], selection: &Selection, rule: u32, series: SeriesId, judgement: &Judgement) {
-    let answer = &mut answers[rule as usize];
-    match judgement.outcome {
-        Outcome::Value { value, points } => {
-            let What::Threshold { condition, .. } = &selection.rules[rule as usize].what else { return };
-            answer.evaluations += 1;
-            let margin = condition.margin(value);
-            if margin < answer.margin || (margin == answer.margin && series < answer.series) {
-                answer.margin = margin;
-                answer.value = value;
-                answer.series = series;
-                answer.points = points as u32;
+fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &Answer<'_>) {
+    let answer = &mut answers[said.rule as usize];
+    answer.best_covered = answer.best_covered.max(said.covered);
+    match &said.outcome {
+        Answered::Empty => {}
+        Answered::WarmingUp(series) => answer.warming_up += *series as u32,
+        Answered::Values { values, series, points } => {
+            let What::Threshold { condition, .. } = &selection.rules[said.rule as usize].what else { return };
+            let mut nearest: Option<(f64, usize)> = None;
+            for (i, &value) in values.iter().enumerate() {
+                answer.no_value |= !value.is_finite();
+                if value.is_finite() {
+                    answer.evaluations += 1;
+                    let margin = condition.margin(value);
+                    if nearest.is_none_or(|(least, _)| margin < least) {
+                        nearest = Some((margin, i));
+                    }
+                }
+            }
+            let Some((margin, i)) = nearest else { return };
+            if margin > answer.margin {
+                return;
+            }
+            let series = series.get(i);
+            if margin < answer.margin || series < answer.series {
+                (answer.margin, answer.value) = (margin, values[i]);
+                (answer.series, answer.points) = (series, *points as u32);
             }
         }
-        Outcome::WarmingUp => answer.warming_up += 1,
-        Outcome::NoValue | Outcome::Empty => {}
     }
-    answer.best_covered = answer.best_covered.max(judgement.covered);
 }
 
 /// What a rule says on an entity. When the series with the smallest margin does not violate, none does.

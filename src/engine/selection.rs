@@ -1,14 +1,14 @@
 //! Which rules look at which series, worked out once for every kind of resource and of series.
 //!
 //! Resources that the same queries select form a *class*; a class and a pair of metric and attributes have a *plan*: the
-//! requests of the rules that select the series, and their longest window. So the choice is made when something is seen for
+//! requests of the rules that select the series. So the choice is made when something is seen for
 //! the first time, and a fleet of equal processes shares it.
 
 use super::presence::condition_of;
 use super::{Counters, Options};
 use crate::event::{Condition, EventDefinition, Presence, RuleKind, Selector};
-use crate::model::{Aggregation, Attributes, MS, MetricIdentity, Nanos, SECOND};
-use crate::series::{PlannedRequest, Reading, Request};
+use crate::model::{Attributes, MS, Nanos, SECOND};
+use crate::series::{Plan, PlannedRequest, Request, SeriesStore};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -29,28 +29,6 @@ pub(super) enum What {
     Presence { presence: Presence, condition: Condition },
 }
 
-/// The requests on a series.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub requests: Vec<PlannedRequest>,
-    pub longest: Nanos,
-    /// Definitions with a request, each once.
-    pub definitions: Vec<usize>,
-}
-
-impl Plan {
-    /// How the rules read the series.
-    pub fn reading(&self) -> Reading {
-        let by_its_ends = |planned: &PlannedRequest| {
-            matches!(
-                planned.request.aggregation,
-                Aggregation::Rate | Aggregation::Delta | Aggregation::Count | Aggregation::AbsoluteDiff
-            )
-        };
-        Reading { longest: self.longest, whole: !self.requests.iter().all(by_its_ends) }
-    }
-}
-
 /// See the module's own words.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
@@ -63,7 +41,6 @@ pub(super) struct Selection {
     /// Of each definition the step of its grid.
     pub steps: Vec<Nanos>,
     pub classes: Vec<Class>,
-    pub plans: Vec<Plan>,
     by_key: HashMap<(u32, u32), u32, RandomState>,
 }
 
@@ -123,15 +100,15 @@ impl Selection {
     pub fn plan(
         &mut self,
         definitions: &[EventDefinition],
+        store: &mut SeriesStore,
         class: u32,
         key: u32,
-        metric: &MetricIdentity,
-        attributes: &Attributes,
     ) -> Option<u32> {
         if let Some(&plan) = self.by_key.get(&(class, key)) {
             return (plan != NO_PLAN).then_some(plan);
         }
-        let mut plan = Plan { requests: Vec::new(), longest: 0, definitions: Vec::new() };
+        let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
+        let mut plan = Plan::default();
         for &d in &self.classes[class as usize].definitions {
             for number in self.rules_of[d].clone() {
                 let rule = &self.rules[number];
@@ -143,21 +120,17 @@ impl Selection {
                 };
                 if selected {
                     plan.requests.push(PlannedRequest { rule: number as u32, request });
-                    plan.longest = plan.longest.max(request.length);
-                    if plan.definitions.last() != Some(&d) {
-                        plan.definitions.push(d);
-                    }
                 }
             }
         }
-        let number = if plan.requests.is_empty() {
-            NO_PLAN
-        } else {
-            self.plans.push(plan);
-            self.plans.len() as u32 - 1
-        };
+        let number = if plan.requests.is_empty() { NO_PLAN } else { store.add_plan(plan) };
         self.by_key.insert((class, key), number);
         (number != NO_PLAN).then_some(number)
+    }
+
+    /// The definition of a rule.
+    pub fn definition_of(&self, rule: usize) -> usize {
+        self.rules_of.partition_point(|rules| rules.end <= rule)
     }
 }
 

@@ -38,7 +38,7 @@ impl Engine {
         let rules: Vec<RuleReport> = numbers
             .clone()
             .map(|number| {
-                let RuleTotals { evaluations, warming_up, best_covered } = self.judge.totals[number];
+                let RuleTotals { evaluations, warming_up, best_covered, .. } = self.judge.totals[number];
                 let matched_series = self.intake.matched_by_rule.get(number).copied().unwrap_or(0);
                 RuleReport { matched_series, evaluations, warming_up, best_covered }
             })
@@ -56,10 +56,10 @@ impl Engine {
             Verdict::Inconclusive(InconclusiveReason::NoEntity)
         } else if rules.iter().any(|rule| rule.evaluations == 0 && rule.matched_series == 0) {
             Verdict::Inconclusive(InconclusiveReason::NoSeries)
-        } else if rules.iter().any(|rule| rule.evaluations == 0 && rule.warming_up > 0) {
-            Verdict::Inconclusive(InconclusiveReason::WarmingUp)
-        } else {
+        } else if numbers.clone().any(|number| self.judge.totals[number].never_had_a_value()) {
             Verdict::Inconclusive(InconclusiveReason::NoValue)
+        } else {
+            Verdict::Inconclusive(InconclusiveReason::WarmingUp)
         };
         DefinitionReport {
             verdict,

@@ -54,7 +54,8 @@ const FALLS: u64 = 1 << 40;
 /// A counter that fell this often is read whole at every instant.
 const RESTLESS: u64 = 4;
 
-/// A row found or made for the points of one report. It stands until a column or another row is added.
+/// A row found or made for the points of one report. It stands until a column or another row is added, and must be handed
+/// to [`Block::complete`] when its points are in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub time: Nanos,
@@ -62,11 +63,17 @@ pub(super) struct Row {
     index: u32,
     /// Physical row of the time before; `NONE` when there is none.
     before: u32,
-    /// Whether no kept time is later.
-    newest: bool,
+    /// Whether points need no more than their cell: the row is the newest, the one before it is full, start times of points
+    /// are not kept, and there is room.
+    plain: bool,
+    /// Whether every column had a point when the row was found.
+    was_full: bool,
 }
 
 const NONE: u32 = u32::MAX;
+
+/// The program of a block that needs a new one.
+pub(super) const STALE: u32 = u32::MAX;
 
 /// See the module's own words.
 #[derive(Clone, Debug, Default)]
@@ -74,11 +81,12 @@ pub(super) struct Block {
     /// Longest window of a rule on one of the columns, and the shortest of the columns' longest windows.
     pub longest: Nanos,
     pub shortest: Nanos,
-    /// Columns; one word in 64 of them that are counters; one of all of them; times; masks; values; start times of points.
+    /// Columns; one bit for each of them; times; masks; values; start times of points.
     data: Vec<u64>,
     columns: u32,
+    /// Number of the program that judges the columns; `STALE` when they have changed since it was chosen.
+    pub program: u32,
     /// Where the parts of the memory begin; the columns begin at 0.
-    counters_at: u32,
     full_at: u32,
     times_at: u32,
     masks_at: u32,
@@ -236,7 +244,44 @@ impl Block {
     /// Whether a counter may have fallen at a point later than `after`.
     #[inline]
     pub fn may_fall_after(&self, column: usize, after: Nanos) -> bool {
-        self.data[column * COLUMN + FALL] as Nanos > after
+        self.place(column) & COUNTER != 0 && self.data[column * COLUMN + FALL] as Nanos > after
+    }
+
+    /// Last minus first of a dense column between two rows.
+    #[inline]
+    pub fn differences(&self, columns: &[u32], first: usize, last: usize, mut each: impl FnMut(usize, f64)) {
+        let (first, last) = (self.physical(first), self.physical(last));
+        let values = &self.data[self.values_at as usize..];
+        for &column in columns {
+            let column = column as usize;
+            let value = |index| f64::from_bits(values[self.cell_at(index, column)]);
+            each(column, value(last) - value(first));
+        }
+    }
+
+    /// Reads a word of every cache line that a report and its evaluation are about to need. The reads do not wait for each
+    /// other, as those of the work itself do: with many resources this is most of the time a report takes.
+    #[inline]
+    pub fn touch(&self) {
+        let mut seen = 0;
+        let mut lines = |from: usize, to: usize| {
+            for line in self.data[from..to].chunks(8) {
+                seen ^= line[0];
+            }
+        };
+        let (values, stride, capacity) = (self.values_at as usize, self.stride as usize, self.capacity as usize);
+        lines(0, values);
+        for run in 0..self.runs as usize {
+            let run = values + (stride + run) * capacity;
+            lines(run, run + capacity);
+        }
+        if self.len > 0 {
+            for row in [self.len() - 1, self.len() / 2, 0] {
+                let row = values + self.physical(row) * stride;
+                lines(row, row + stride);
+            }
+        }
+        std::hint::black_box(seen);
     }
 
     /// Adds a column without points. `longest` is the longest window of a rule on it; `whole` says that a rule reads all
@@ -262,6 +307,7 @@ impl Block {
         }
         let column = self.columns();
         self.columns += 1;
+        self.program = STALE;
         let number = if whole { &mut self.runs } else { &mut self.row_cells };
         let place = u64::from(*number) | marks | if whole { RUN } else { 0 };
         *number += 1;
@@ -273,15 +319,12 @@ impl Block {
         ]);
         let bit = 1 << (column % 64);
         self.data[self.full_at as usize + column / 64] |= bit;
-        if marks & COUNTER != 0 {
-            self.data[self.counters_at as usize + column / 64] |= bit;
-        }
         self.ragged = self.len;
         column
     }
 
     /// Finds or makes the row of a time. `at` is the engine's time: what is older than anybody needs makes room.
-    pub fn row(&mut self, time: Nanos, at: Nanos) -> Row {
+    pub fn row(&mut self, time: Nanos, at: Nanos, limit: usize) -> Row {
         let mut row = points_until(self.len(), time, |r| self.time(r));
         if row == 0 || self.time(row - 1) != time {
             if row == self.len() {
@@ -290,8 +333,20 @@ impl Block {
             self.make_row(row, time);
             row += 1;
         }
+        let index = self.physical(row - 1);
         let before = if row > 1 { self.physical(row - 2) as u32 } else { NONE };
-        Row { time, index: self.physical(row - 1) as u32, before, newest: row == self.len() }
+        let newest = row == self.len();
+        let follows = before == NONE || self.ragged == 0 || self.is_full(before as usize);
+        let plain = newest && follows && !self.keeps_starts && self.len() <= limit;
+        Row { time, index: index as u32, before, plain, was_full: self.is_full(index) }
+    }
+
+    /// The points of a row are in.
+    #[inline]
+    pub fn complete(&mut self, row: Row) {
+        if !row.was_full && self.is_full(row.index as usize) {
+            self.ragged -= 1;
+        }
     }
 
     /// Makes an empty row at a place in the order of time.
@@ -314,31 +369,23 @@ impl Block {
     #[inline]
     pub fn put(&mut self, row: Row, column: usize, value: f64, start: Nanos, limit: usize) -> Result<(), Refused> {
         let index = row.index as usize;
-        let (word, bit) = (column / 64, 1u64 << (column % 64));
         let mask_at = self.mask_at(index, column);
-        let mask = self.data[mask_at];
+        let (mask, bit) = (self.data[mask_at], 1u64 << (column % 64));
         if mask & bit != 0 {
             return Err(Refused::Duplicate);
         }
-        if self.len() > limit && self.points_of(column) >= limit {
+        if !row.plain && self.len() > limit && self.points_of(column) >= limit {
             return Err(Refused::TooDense);
         }
-        let cell = self.values_at as usize + self.cell_at(index, column);
         self.data[mask_at] = mask | bit;
+        let values = self.values_at as usize;
+        let cell = values + self.cell_at(index, column);
         self.data[cell] = value.to_bits();
-        if mask | bit == self.data[self.full_at as usize + word] && (self.words == 1 || self.is_full(index)) {
-            self.ragged -= 1;
-        }
-        let counter = self.data[self.counters_at as usize + word] & bit != 0;
-        let regular = row.newest
-            && self.data[column * COLUMN + START] == start as u64
-            && !self.keeps_starts
-            && (!counter || row.before == NONE || self.data[self.mask_at(row.before as usize, column)] & bit != 0);
-        if !regular {
+        if !row.plain || self.data[column * COLUMN + START] != start as u64 {
             self.put_irregular(row, column, value, start);
-        } else if counter && row.before != NONE {
-            let before = self.data[self.values_at as usize + self.cell_at(row.before as usize, column)];
-            if value < f64::from_bits(before) {
+        } else if self.place(column) & COUNTER != 0 && row.before != NONE {
+            let before = f64::from_bits(self.data[values + self.cell_at(row.before as usize, column)]);
+            if value < before {
                 self.fell(column, row.time);
             }
         }
@@ -543,7 +590,7 @@ impl Block {
         let mut new = Block { columns: self.columns, room: shape.columns as u32, ..Block::default() };
         (new.longest, new.shortest, new.restless) = (self.longest, self.shortest, self.restless);
         (new.len, new.ragged, new.words) = (self.len, self.ragged, words as u32);
-        (new.capacity, new.keeps_starts) = (shape.rows as u32, shape.keeps_starts);
+        (new.capacity, new.keeps_starts, new.program) = (shape.rows as u32, shape.keeps_starts, self.program);
         let columns: Vec<u64> = (0..self.columns())
             .map(|column| {
                 let marks =
@@ -556,8 +603,7 @@ impl Block {
         new.stride = (shape.stride as u32).max(new.row_cells);
         new.run_room = (shape.runs as u32).max(new.runs);
         let cells = shape.rows * (new.stride + new.run_room) as usize;
-        new.counters_at = (shape.columns * COLUMN) as u32;
-        new.full_at = new.counters_at + words as u32;
+        new.full_at = (shape.columns * COLUMN) as u32;
         new.times_at = new.full_at + words as u32;
         new.masks_at = new.times_at + shape.rows as u32;
         new.values_at = new.masks_at + (shape.rows * words) as u32;
@@ -568,7 +614,6 @@ impl Block {
             new.data[column * COLUMN + PLACE] = place;
         }
         for word in 0..self.words as usize {
-            new.data[new.counters_at as usize + word] = self.data[self.counters_at as usize + word];
             new.data[new.full_at as usize + word] = self.data[self.full_at as usize + word];
         }
         for row in 0..self.len() {

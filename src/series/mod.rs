@@ -19,11 +19,12 @@ pub use intern::MetricBytes;
 pub use number::{BlockFrames, Judgement, Outcome, Request};
 pub use sum::sum;
 
-use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
-use block::{Block, Refused, Row};
+use crate::model::{Aggregation, Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
+use block::{Block, Refused, Row, STALE};
 use foldhash::fast::RandomState;
 use histogram::{HistogramPoint, HistogramSeries};
 use intern::{Identities, Meaning, Vocabulary};
+use number::{Group, GroupJudgement};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -124,6 +125,9 @@ pub struct SeriesStore {
     by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
     blocks: Vec<Block>,
     histograms: Vec<HistogramSeries>,
+    plans: Vec<Plan>,
+    programs: Vec<Vec<Group>>,
+    program_of: HashMap<Vec<u32>, u32, RandomState>,
     limit: usize,
 }
 
@@ -144,6 +148,9 @@ impl SeriesStore {
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
         let of = &mut self.resources[resource as usize];
         let layout = std::mem::take(&mut of.layout);
+        if let Some(block) = of.block {
+            self.blocks[block as usize].touch();
+        }
         Report { resource, layout, at: 0, metric: u32::MAX, block: of.block.unwrap_or(u32::MAX), row: None }
     }
 
@@ -153,6 +160,9 @@ impl SeriesStore {
         let of = &mut self.resources[report.resource as usize];
         of.layout = report.layout;
         if let Some(block) = self.blocks.get_mut(report.block as usize) {
+            if let Some(row) = report.row {
+                block.complete(row);
+            }
             block.settle();
             if !block.is_even() {
                 self.split_laggards(report.resource, report.block);
@@ -209,7 +219,10 @@ impl SeriesStore {
                 if time <= at - block.shortest {
                     return None;
                 }
-                *report.row.insert(block.row(time, at))
+                if let Some(row) = report.row.take() {
+                    block.complete(row);
+                }
+                *report.row.insert(block.row(time, at, self.limit))
             }
         };
         report.at += 1;
@@ -276,14 +289,14 @@ impl SeriesStore {
     }
 
     /// Adds the series that [`SeriesStore::point`] has just called new.
-    pub fn add_series(&mut self, report: &mut Report, key: KeyId, plan: u32, reading: Reading) -> SeriesId {
+    pub fn add_series(&mut self, report: &mut Report, key: KeyId, plan: u32) -> SeriesId {
         let id = self.series.len() as u32;
         let resource = report.resource;
-        let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan, reading) };
+        self.leave_row(report);
+        let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
         self.series.push(Series { key, resource, plan, place });
         self.by_key.insert((resource, key), id);
         report.block = self.resources[resource as usize].block.unwrap_or(u32::MAX);
-        report.row = None;
         let column = self.column_in(resource, id);
         if let Some(entry) = report.layout.last_mut() {
             entry.column = column;
@@ -291,8 +304,8 @@ impl SeriesStore {
         id
     }
 
-    fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32, reading: Reading) -> Place {
-        let Reading { longest, whole } = reading;
+    fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32) -> Place {
+        let Reading { longest, whole } = self.plans[plan as usize].reading();
         let metric = self.identities.metric_of(key);
         let of = &mut self.resources[resource as usize];
         if metric.kind.is_histogram() {
@@ -315,6 +328,13 @@ impl SeriesStore {
         Place::Column { block, column }
     }
 
+    /// The rows of the report's block are about to change.
+    fn leave_row(&mut self, report: &mut Report) {
+        if let (Some(row), Some(block)) = (report.row.take(), self.blocks.get_mut(report.block as usize)) {
+            block.complete(row);
+        }
+    }
+
     /// Keeps a point of a gauge or sum.
     pub fn insert_number(
         &mut self,
@@ -324,10 +344,12 @@ impl SeriesStore {
         at: Nanos,
     ) -> Result<(), NotKept> {
         let Place::Column { block, column } = self.series[series as usize].place else { return Ok(()) };
-        report.row = None;
+        self.leave_row(report);
         let block = &mut self.blocks[block as usize];
-        let row = block.row(time, at);
-        block.put(row, column as usize, value, start, self.limit).map_err(NotKept::from)
+        let row = block.row(time, at, self.limit);
+        let kept = block.put(row, column as usize, value, start, self.limit).map_err(NotKept::from);
+        block.complete(row);
+        kept
     }
 
     /// Gives series that do not report with the others of their block blocks of their own.
@@ -379,32 +401,78 @@ impl SeriesStore {
         Ok(())
     }
 
-    /// Judges every stored series of a resource: `requests(plan)` are the requests to answer, `emit` gets each answer with the
-    /// series, its plan and the number of the request.
+    /// Adds a plan: the requests on a series.
+    pub fn add_plan(&mut self, plan: Plan) -> u32 {
+        self.plans.push(plan);
+        self.plans.len() as u32 - 1
+    }
+
+    /// A plan.
     #[inline]
-    pub fn judge_resource<'r>(
-        &self,
+    pub fn plan(&self, plan: u32) -> &Plan {
+        &self.plans[plan as usize]
+    }
+
+    /// Chooses how a block is judged after its columns have changed: what blocks with equal plans share.
+    #[inline(never)]
+    fn choose_program(&mut self, block: u32) {
+        let of = &self.blocks[block as usize];
+        let plans: Vec<u32> = (0..of.columns()).map(|column| of.plan(column)).collect();
+        let kinds: Vec<NumberKind> = (0..of.columns()).map(|column| of.kind(column)).collect();
+        let program = match self.program_of.get(&plans) {
+            Some(&program) => program,
+            None => {
+                self.programs.push(program(&self.plans, &plans, &kinds));
+                self.program_of.insert(plans, self.programs.len() as u32 - 1);
+                self.programs.len() as u32 - 1
+            }
+        };
+        self.blocks[block as usize].program = program;
+    }
+
+    /// Judges every stored series of a resource by its plan. `emit` gets the answers, several series at once where they have
+    /// a window in common.
+    #[inline]
+    pub fn judge_resource(
+        &mut self,
         resource: ResourceId,
         at: Nanos,
         min_coverage: f64,
         frames: &mut BlockFrames,
-        requests: impl Fn(u32) -> &'r [PlannedRequest],
-        mut emit: impl FnMut(SeriesId, &'r PlannedRequest, Judgement),
+        mut emit: impl FnMut(Answer<'_>),
     ) {
-        let of = &self.resources[resource as usize];
-        for &block in &of.blocks {
-            let block = &self.blocks[block as usize];
+        for i in 0..self.resources[resource as usize].blocks.len() {
+            let number = self.resources[resource as usize].blocks[i];
+            if self.blocks[number as usize].program == STALE {
+                self.choose_program(number);
+            }
+            let block = &self.blocks[number as usize];
             frames.begin(block, at);
-            for column in 0..block.columns() {
-                for planned in requests(block.plan(column)) {
-                    emit(block.series(column), planned, frames.judge(block, column, &planned.request, min_coverage));
+            for group in &self.programs[block.program as usize] {
+                if group.plain && block.is_even() {
+                    let (frame, judgement) = frames.judge_group(block, group, min_coverage);
+                    let outcome = match judgement {
+                        GroupJudgement::Empty => Answered::Empty,
+                        GroupJudgement::WarmingUp => Answered::WarmingUp(group.columns.len()),
+                        GroupJudgement::Values(values) => {
+                            let series = Members::Columns(block, &group.columns);
+                            Answered::Values { values, series, points: frame.points() }
+                        }
+                    };
+                    emit(Answer { rule: group.rule, outcome, covered: frame.covered, valid_until: frame.valid_until });
+                    continue;
+                }
+                for &column in &group.columns {
+                    let judgement = frames.judge(block, column as usize, &group.request, min_coverage);
+                    answer(group.rule, block.series(column as usize), judgement, &mut emit);
                 }
             }
         }
-        for &histogram in &of.histograms {
+        for &histogram in &self.resources[resource as usize].histograms {
             let series = &self.histograms[histogram as usize];
-            for planned in requests(series.plan) {
-                emit(series.series, planned, series.judge(at, &planned.request, min_coverage));
+            for planned in &self.plans[series.plan as usize].requests {
+                let judgement = series.judge(at, &planned.request, min_coverage);
+                answer(planned.rule, series.series, judgement, &mut emit);
             }
         }
     }
@@ -501,13 +569,125 @@ impl Report {
     }
 }
 
-/// How the rules read a series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Their longest window.
-    pub longest: Nanos,
-    /// Whether one of them reads all values of its window at every instant, not just the ends.
-    pub whole: bool,
+/// The requests on a series, by rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The requests.
+    pub requests: Vec<PlannedRequest>,
+}
+
+/// How a plan reads a series.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    longest: Nanos,
+    /// Whether a request reads all values of its window at every instant, not just the ends.
+    whole: bool,
+}
+
+impl Plan {
+    /// Its longest window.
+    #[inline]
+    pub fn longest(&self) -> Nanos {
+        self.requests.iter().map(|planned| planned.request.length).max().unwrap_or(0)
+    }
+
+    fn reading(&self) -> Reading {
+        let by_its_ends = |planned: &PlannedRequest| {
+            matches!(
+                planned.request.aggregation,
+                Aggregation::Rate | Aggregation::Delta | Aggregation::Count | Aggregation::AbsoluteDiff
+            )
+        };
+        Reading { longest: self.longest(), whole: !self.requests.iter().all(by_its_ends) }
+    }
+}
+
+/// The requests of a block's columns, by rule.
+fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (column, &plan) in columns.iter().enumerate() {
+        for &PlannedRequest { rule, request } in &plans[plan as usize].requests {
+            let place = groups.iter().position(|group| group.rule >= rule).unwrap_or(groups.len());
+            if groups.get(place).is_none_or(|group| group.rule != rule) {
+                groups.insert(place, Group { rule, request, columns: Vec::new(), plain: request.rollup == 0 });
+            }
+            let group = &mut groups[place];
+            group.columns.push(column as u32);
+            let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
+            group.plain &= match kinds[column] {
+                NumberKind::Level => true,
+                NumberKind::Counter => by_chain || !request.increase,
+                NumberKind::Delta { monotonic } => !by_chain && !(request.increase && monotonic),
+            };
+        }
+    }
+    groups
+}
+
+/// What a rule gets to know of one or several series.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Number of the rule among all rules.
+    pub rule: u32,
+    /// The result.
+    pub outcome: Answered<'a>,
+    /// How much of the window was covered.
+    pub covered: Nanos,
+    /// Until when (exclusive) it stays true, if no point arrives.
+    pub valid_until: Nanos,
+}
+
+/// The result for one or several series with a window in common.
+#[derive(Debug)]
+pub enum Answered<'a> {
+    /// No point inside.
+    Empty,
+    /// So many series have points that cover too little.
+    WarmingUp(usize),
+    /// Covered.
+    Values {
+        /// Per series the aggregate; not finite where it has no value.
+        values: &'a [f64],
+        /// The series.
+        series: Members<'a>,
+        /// Points inside the window.
+        points: usize,
+    },
+}
+
+/// The series of an answer, by their place in it.
+#[derive(Debug)]
+#[expect(private_interfaces, reason = "only ever asked for its series")]
+pub enum Members<'a> {
+    /// One series.
+    One(SeriesId),
+    /// Columns of a block.
+    Columns(&'a Block, &'a [u32]),
+}
+
+impl Members<'_> {
+    /// The series at a place.
+    #[inline]
+    pub fn get(&self, place: usize) -> SeriesId {
+        match self {
+            Members::One(series) => *series,
+            Members::Columns(block, columns) => block.series(columns[place] as usize),
+        }
+    }
+}
+
+/// Hands on what a window says of one series, in the form of answers on several.
+pub fn answer(rule: u32, series: SeriesId, judgement: Judgement, emit: &mut impl FnMut(Answer<'_>)) {
+    let Judgement { outcome, covered, valid_until } = judgement;
+    let mut hand_on = |outcome| emit(Answer { rule, outcome, covered, valid_until });
+    match outcome {
+        Outcome::Empty => hand_on(Answered::Empty),
+        Outcome::WarmingUp => hand_on(Answered::WarmingUp(1)),
+        Outcome::NoValue => hand_on(Answered::Values { values: &[f64::NAN], series: Members::One(series), points: 0 }),
+        Outcome::Value { value, points } => {
+            hand_on(Answered::Values { values: &[value], series: Members::One(series), points });
+        }
+    }
 }
 
 /// A request with the rule it is for.

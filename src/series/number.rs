@@ -235,9 +235,74 @@ pub struct BlockFrames {
     frames: Vec<(Nanos, Frame)>,
     points: Points,
     values: Vec<f64>,
+    results: Vec<f64>,
+}
+
+/// The columns of a block that one rule looks at in one way.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub rule: u32,
+    pub request: Request,
+    pub columns: Vec<u32>,
+    /// Whether the rows can be read as they are: no roll-up, no steps in place of values, no delta sums by their chain.
+    pub plain: bool,
+}
+
+/// What a window says of the columns of a group.
+pub(super) enum GroupJudgement<'a> {
+    /// No point inside.
+    Empty,
+    /// Points, but they cover too little.
+    WarmingUp,
+    /// Per column a value, not finite where there is none.
+    Values(&'a [f64]),
 }
 
 impl BlockFrames {
+    /// What the request of a plain group says of the columns of an even block.
+    #[inline]
+    pub(super) fn judge_group(
+        &mut self,
+        block: &Block,
+        group: &Group,
+        min_coverage: f64,
+    ) -> (Frame, GroupJudgement<'_>) {
+        let frame = self.frame(block, group.request.length, min_coverage);
+        if frame.points() == 0 {
+            return (frame, GroupJudgement::Empty);
+        }
+        if !frame.judged {
+            return (frame, GroupJudgement::WarmingUp);
+        }
+        let BlockFrames { values, results, .. } = self;
+        results.clear();
+        let Frame { first, end, chain, .. } = frame;
+        match group.request.aggregation {
+            aggregation @ (Aggregation::Rate | Aggregation::Delta) => {
+                let since = block.time(chain);
+                let elapsed = block.time(end - 1) - since;
+                let (per, sound) = match aggregation {
+                    Aggregation::Rate => (elapsed as f64 / SECOND as f64, elapsed > 0),
+                    _ => (1.0, true),
+                };
+                block.differences(&group.columns, chain, end - 1, |column, difference| {
+                    let increase = if block.may_fall_after(column, since) {
+                        block.column_values(column, chain, end, values);
+                        counter_increase(values)
+                    } else {
+                        difference
+                    };
+                    results.push(if sound { increase / per } else { f64::NAN });
+                });
+            }
+            aggregation => results.extend(group.columns.iter().map(|&column| {
+                block.column_values(column as usize, first, end, values);
+                aggregate_values(values, aggregation).unwrap_or(f64::NAN)
+            })),
+        }
+        (frame, GroupJudgement::Values(results))
+    }
+
     /// Turns to a block and an instant.
     pub(super) fn begin(&mut self, block: &Block, at: Nanos) {
         self.at = at;
@@ -298,7 +363,7 @@ fn judge_dense(
         if matches!(kind, NumberKind::Delta { .. }) {
             return None;
         }
-        let increase = if kind == NumberKind::Counter && block.may_fall_after(column, block.time(chain)) {
+        let increase = if block.may_fall_after(column, block.time(chain)) {
             block.column_values(column, chain, end, values);
             counter_increase(values)
         } else {

@@ -8,11 +8,10 @@ pub fn sum(terms: &[f64]) -> f64 {
     let (mut high, mut low) = ([0.0f64; 4], [0.0f64; 4]);
     let (fours, rest) = terms.as_chunks::<4>();
     for four in fours {
-        for lane in 0..4 {
-            let (s, e) = two_sum(high[lane], four[lane]);
-            high[lane] = s;
-            low[lane] += e;
-        }
+        let s: [f64; 4] = std::array::from_fn(|lane| high[lane] + four[lane]);
+        let b: [f64; 4] = std::array::from_fn(|lane| s[lane] - high[lane]);
+        low = std::array::from_fn(|lane| low[lane] + ((high[lane] - (s[lane] - b[lane])) + (four[lane] - b[lane])));
+        high = s;
     }
     let mut total = Sum::default();
     for (h, l) in high.into_iter().zip(low) {
