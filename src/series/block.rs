@@ -511,7 +511,7 @@ impl Block {
 
     /// A block with only the wanted columns, in their order, and only the rows in which one of them has a point.
     pub fn extract(&self, wanted: &[usize]) -> Block {
-        let mut part = Block::default();
+        let mut part = Block { program: STALE, ..Block::default() };
         for &column in wanted {
             let run = self.place(column) & RUN != 0;
             let new = part.add_column(self.series(column), self.plan(column), self.kind(column), self.longest, run);

@@ -355,7 +355,7 @@ impl SeriesStore {
     /// Gives series that do not report with the others of their block blocks of their own.
     #[inline(never)]
     fn split_laggards(&mut self, resource: ResourceId, block: u32) {
-        if self.blocks[block as usize].len() % 16 != 0 {
+        if !self.blocks[block as usize].len().is_multiple_of(16) {
             return;
         }
         let laggards = self.blocks[block as usize].laggards();
@@ -617,7 +617,7 @@ fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> Vec<Group> 
             group.plain &= match kinds[column] {
                 NumberKind::Level => true,
                 NumberKind::Counter => by_chain || !request.increase,
-                NumberKind::Delta { monotonic } => !by_chain && !(request.increase && monotonic),
+                NumberKind::Delta { monotonic } => !(by_chain || (request.increase && monotonic)),
             };
         }
     }
