@@ -23,6 +23,7 @@ mod oracle_worlds;
 mod otlp;
 mod otlp_json;
 mod otlp_messages;
+mod recorded;
 mod recording;
 mod recording_cut;
 mod recording_damage;

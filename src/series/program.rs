@@ -1,0 +1,139 @@
+//! How a series is judged: its plan, the program that blocks with equal plans share, and the answers.
+//!
+//! A plan says what the rules want to know of a series. The plans of a block's columns make its program: the requests by
+//! rule, each with the columns it is about, so that a window is laid once for all of them.
+
+use super::SeriesId;
+use super::block::{Block, NumberKind};
+use super::number::{Group, Judgement, Outcome, Request};
+use crate::model::{Aggregation, Nanos};
+
+/// The requests on a series, by rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The requests.
+    pub requests: Vec<PlannedRequest>,
+}
+
+/// How a plan reads a series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub longest: Nanos,
+    /// Whether a request reads all values of its window at every instant, not just the ends.
+    pub whole: bool,
+}
+
+impl Plan {
+    /// Its longest window.
+    #[inline]
+    pub fn longest(&self) -> Nanos {
+        self.requests.iter().map(|planned| planned.request.length).max().unwrap_or(0)
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        let by_its_ends = |planned: &PlannedRequest| {
+            matches!(
+                planned.request.aggregation,
+                Aggregation::Rate | Aggregation::Delta | Aggregation::Count | Aggregation::AbsoluteDiff
+            )
+        };
+        Reading { longest: self.longest(), whole: !self.requests.iter().all(by_its_ends) }
+    }
+}
+
+/// The requests of a block's columns, by rule.
+pub(super) fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (column, &plan) in columns.iter().enumerate() {
+        for &PlannedRequest { rule, request } in &plans[plan as usize].requests {
+            let place = groups.iter().position(|group| group.rule >= rule).unwrap_or(groups.len());
+            if groups.get(place).is_none_or(|group| group.rule != rule) {
+                groups.insert(place, Group { rule, request, columns: Vec::new(), plain: request.rollup == 0 });
+            }
+            let group = &mut groups[place];
+            group.columns.push(column as u32);
+            let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
+            group.plain &= match kinds[column] {
+                NumberKind::Level => true,
+                NumberKind::Counter => by_chain || !request.increase,
+                NumberKind::Delta { monotonic } => !(by_chain || (request.increase && monotonic)),
+            };
+        }
+    }
+    groups
+}
+
+/// What a rule gets to know of one or several series.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Number of the rule among all rules.
+    pub rule: u32,
+    /// The result.
+    pub outcome: Answered<'a>,
+    /// How much of the window was covered.
+    pub covered: Nanos,
+    /// Until when (exclusive) it stays true, if no point arrives.
+    pub valid_until: Nanos,
+}
+
+/// The result for one or several series with a window in common.
+#[derive(Debug)]
+pub enum Answered<'a> {
+    /// No point inside.
+    Empty,
+    /// So many series have points that cover too little.
+    WarmingUp(usize),
+    /// Covered.
+    Values {
+        /// Per series the aggregate; not finite where it has no value.
+        values: &'a [f64],
+        /// The series.
+        series: Members<'a>,
+        /// Points inside the window.
+        points: usize,
+    },
+}
+
+/// The series of an answer, by their place in it.
+#[derive(Debug)]
+#[expect(private_interfaces, reason = "only ever asked for its series")]
+pub enum Members<'a> {
+    /// One series.
+    One(SeriesId),
+    /// Columns of a block.
+    Columns(&'a Block, &'a [u32]),
+}
+
+impl Members<'_> {
+    /// The series at a place.
+    #[inline]
+    pub fn get(&self, place: usize) -> SeriesId {
+        match self {
+            Members::One(series) => *series,
+            Members::Columns(block, columns) => block.series(columns[place] as usize),
+        }
+    }
+}
+
+/// Hands on what a window says of one series, in the form of answers on several.
+pub fn answer(rule: u32, series: SeriesId, judgement: Judgement, emit: &mut impl FnMut(Answer<'_>)) {
+    let Judgement { outcome, covered, valid_until } = judgement;
+    let mut hand_on = |outcome| emit(Answer { rule, outcome, covered, valid_until });
+    match outcome {
+        Outcome::Empty => hand_on(Answered::Empty),
+        Outcome::WarmingUp => hand_on(Answered::WarmingUp(1)),
+        Outcome::NoValue => hand_on(Answered::Values { values: &[f64::NAN], series: Members::One(series), points: 0 }),
+        Outcome::Value { value, points } => {
+            hand_on(Answered::Values { values: &[value], series: Members::One(series), points });
+        }
+    }
+}
+
+/// A request with the rule it is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlannedRequest {
+    /// Number of the rule among all rules.
+    pub rule: u32,
+    /// What to compute.
+    pub request: Request,
+}
