@@ -11,7 +11,7 @@ use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Trans
 use super::selection::{Selection, What};
 use super::{Engine, SeriesMode, presence};
 use crate::event::{EventDefinition, LogicalOperator};
-use crate::model::{Attributes, Nanos};
+use crate::model::{Attributes, MS, Nanos};
 use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
 use std::sync::Arc;
 
@@ -53,7 +53,8 @@ pub(super) struct RuleAnswer {
     pub warming_up: u32,
     /// A window was covered, but the aggregate had no value.
     pub no_value: bool,
-    pub best_covered: Nanos,
+    /// In milliseconds.
+    pub best_covered: u32,
     pub margin: f64,
     pub value: f64,
     pub series: u32,
@@ -306,7 +307,7 @@ impl Engine {
             total.evaluations += u64::from(answer.evaluations);
             total.warming_up += u64::from(answer.warming_up);
             total.no_value |= answer.no_value;
-            total.best_covered = total.best_covered.max(answer.best_covered);
+            total.best_covered = total.best_covered.max(Nanos::from(answer.best_covered) * MS);
             if answer.evaluations == 0 {
                 continue;
             }
@@ -491,7 +492,8 @@ impl Engine {
 #[inline]
 fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &Answer<'_>) {
     let answer = &mut answers[said.rule as usize];
-    answer.best_covered = answer.best_covered.max(said.covered);
+    let covered = u32::try_from(said.covered / MS).unwrap_or(u32::MAX);
+    answer.best_covered = answer.best_covered.max(covered);
     match &said.outcome {
         Answered::Empty => {}
         Answered::WarmingUp(series) => answer.warming_up += *series as u32,

@@ -421,6 +421,8 @@ impl Block {
     fn move_to_run(&mut self, column: usize) {
         let mut shape = self.shape();
         shape.runs = shape.runs.max(self.runs as usize + 1);
+        // Cells beyond those in use were reserved for columns to come; the one that is left is not.
+        shape.stride -= 1;
         shape.to_run = Some(column);
         self.reshape(shape);
     }
@@ -557,16 +559,16 @@ impl Block {
         }
     }
 
-    /// More rows: after the first few at once as many as the longest window will hold at the pace seen so far, so that
+    /// More rows: after the first two at once as many as the longest window will hold at the pace seen so far, so that
     /// blocks of a fleet do not leave a trail of outgrown memory behind.
     fn grow(&mut self) {
         let mut shape = self.shape();
         let few = self.capacity as usize;
-        shape.rows = few + (few / 4).max(4);
-        if self.len >= 4 {
-            let pace = (self.time(self.len() - 1) - self.time(self.len() - 4)) / 3;
+        shape.rows = few + (few / 4).max(1);
+        if self.len >= 2 {
+            let pace = (self.time(self.len() - 1) - self.time(0)) / (self.len() as Nanos - 1);
             let expected = ((self.longest / pace.max(1)).min(8192) as usize + 3).max(INTERVAL_POINTS + 2);
-            shape.rows = shape.rows.max(expected.min(few * 32));
+            shape.rows = shape.rows.max(expected.min(few * 64));
             // By now the columns are known: no room is kept for more.
             (shape.columns, shape.stride, shape.runs) = (self.columns(), self.row_cells as usize, self.runs as usize);
         }

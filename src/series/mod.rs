@@ -53,7 +53,6 @@ enum Place {
 struct Series {
     key: KeyId,
     resource: ResourceId,
-    plan: u32,
     place: Place,
 }
 
@@ -246,9 +245,10 @@ impl SeriesStore {
 
     #[inline]
     fn found(&self, series: SeriesId) -> Found {
-        match self.series.get(series as usize) {
-            Some(known) => Found::Known(series, known.plan),
-            None => Found::Unreadable,
+        if (series as usize) < self.series.len() {
+            Found::Known(series, self.plan_of(series))
+        } else {
+            Found::Unreadable
         }
     }
 
@@ -297,7 +297,7 @@ impl SeriesStore {
         let resource = report.resource;
         self.leave_row(report);
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
-        self.series.push(Series { key, resource, plan, place });
+        self.series.push(Series { key, resource, place });
         self.by_key.insert((resource, key), id);
         report.block = self.resources[resource as usize].block.unwrap_or(u32::MAX);
         let column = self.column_in(resource, id);
@@ -536,8 +536,12 @@ impl SeriesStore {
     }
 
     /// The plan of a series.
-    pub fn plan_of(&self, series: SeriesId) -> u32 {
-        self.series[series as usize].plan
+    fn plan_of(&self, series: SeriesId) -> u32 {
+        match self.series[series as usize].place {
+            Place::Nowhere => UNSELECTED,
+            Place::Column { block, column } => self.blocks[block as usize].plan(column as usize),
+            Place::Histogram(place) => self.histograms[place as usize].plan,
+        }
     }
 
     /// Whether a monotonic delta sum sent a negative delta.
