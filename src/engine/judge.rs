@@ -135,6 +135,10 @@ impl Judge {
         self.wake.push(Nanos::MIN);
         self.valid_until.push(Nanos::MIN);
         self.reports.push((0, 0));
+        if self.answers.capacity() < self.answers.len() + rules {
+            // By a quarter: of a large fleet's answers half a doubling would lie idle.
+            self.answers.reserve_exact((self.answers.len() / 4).max(64 * rules));
+        }
         self.answers.resize(self.answers.len() + rules, RuleAnswer::EMPTY);
         self.open.push(Vec::new());
     }

@@ -59,10 +59,14 @@ struct Series {
 #[derive(Debug, Default)]
 struct Resource {
     layout: Vec<LayoutEntry>,
+    series: Vec<SeriesId>,
     block: Option<u32>,
     blocks: Vec<u32>,
     histograms: Vec<u32>,
 }
+
+/// A resource with more series than this is large.
+const LARGE: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct LayoutEntry {
@@ -124,6 +128,7 @@ pub struct SeriesStore {
     identities: Identities,
     resources: Vec<Resource>,
     series: Vec<Series>,
+    /// The series of large resources; those of the others are looked through.
     by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
     blocks: Vec<Block>,
     histograms: Vec<HistogramSeries>,
@@ -268,8 +273,8 @@ impl SeriesStore {
             return Found::Unreadable;
         };
         let key = self.identities.key(metric, attributes);
-        match self.by_key.get(&(report.resource, key)) {
-            Some(&series) => {
+        match self.find_series(report.resource, key) {
+            Some(series) => {
                 let column = self.column_in(report.resource, series);
                 report.learn(LayoutEntry { word, series, column });
                 self.found(series)
@@ -280,6 +285,14 @@ impl SeriesStore {
                 Found::New(key)
             }
         }
+    }
+
+    fn find_series(&self, resource: ResourceId, key: KeyId) -> Option<SeriesId> {
+        let own = &self.resources[resource as usize].series;
+        if own.len() > LARGE {
+            return self.by_key.get(&(resource, key)).copied();
+        }
+        own.iter().copied().find(|&series| self.series[series as usize].key == key)
     }
 
     /// Where a layout says that a series is.
@@ -298,7 +311,13 @@ impl SeriesStore {
         self.leave_row(report);
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
         self.series.push(Series { key, resource, place });
-        self.by_key.insert((resource, key), id);
+        let own = &mut self.resources[resource as usize].series;
+        own.push(id);
+        if own.len() == LARGE + 1 {
+            self.by_key.extend(own.iter().map(|&series| ((resource, self.series[series as usize].key), series)));
+        } else if own.len() > LARGE {
+            self.by_key.insert((resource, key), id);
+        }
         report.block = self.resources[resource as usize].block.unwrap_or(u32::MAX);
         let column = self.column_in(resource, id);
         if let Some(entry) = report.layout.last_mut() {
