@@ -5,7 +5,7 @@ use crate::shipped;
 use bytes::Bytes;
 use foreshock::engine::{self, DropReason, Engine, Options};
 use foreshock::model::{Batch, Nanos, SECOND};
-use foreshock::otlp::{self, Encoding};
+use foreshock::otlp::{self, Decoder, Encoding};
 use foreshock::recording::{Compression, Format, Reader, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message as _;
@@ -128,6 +128,7 @@ pub fn judge(input: &Input) -> u64 {
 pub struct Judge {
     engine: Engine,
     batch: Batch,
+    decoder: Decoder,
     transitions: u64,
 }
 
@@ -138,13 +139,18 @@ impl Judge {
     }
 
     fn with(options: Options) -> Self {
-        Judge { engine: Engine::new(shipped::definitions(), options), batch: Batch::default(), transitions: 0 }
+        Judge {
+            engine: Engine::new(shipped::definitions(), options),
+            batch: Batch::default(),
+            decoder: Decoder::default(),
+            transitions: 0,
+        }
     }
 
     /// Decodes the bodies and hands them to the engine.
     pub fn feed(&mut self, requests: &Requests) -> u64 {
         for (at, body) in &requests.list {
-            otlp::decode(Encoding::Protobuf, body.clone(), &mut self.batch).expect("generated bodies are valid");
+            self.decoder.decode(Encoding::Protobuf, body.clone(), &mut self.batch).expect("generated bodies are valid");
             self.step(Some(*at as i64), true);
         }
         requests.points

@@ -8,7 +8,8 @@ use super::report::{Counts, Coverage, DropReason, EntityLabel};
 use super::selection::What;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, Span, Value,
+    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
+    Value,
 };
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
@@ -79,20 +80,74 @@ impl Engine {
         self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
         let (mut metric, mut point) = (0, 0);
         for resource in &batch.resources {
-            let mut reading: Option<(Report, Nanos)> = None;
-            for m in &batch.metrics[metric..resource.metrics_end as usize] {
-                self.take_metric(batch, resource.raw, m, &batch.points[point..m.points_end as usize], &mut reading);
-                point = m.points_end as usize;
-            }
+            let metrics = &batch.metrics[metric..resource.metrics_end as usize];
             metric = resource.metrics_end as usize;
+            let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
+            let mut reading: Option<(Report, Nanos)> = None;
+            if let Some(known) = self.resource_of_shape(batch, resource) {
+                reading = self.take_shaped(batch, known, points);
+            } else {
+                for m in metrics {
+                    self.take_metric(batch, resource.raw, m, &batch.points[point..m.points_end as usize], &mut reading);
+                    point = m.points_end as usize;
+                }
+            }
+            point = metrics.last().map_or(point, |m| m.points_end as usize);
             if let Some((report, newest)) = reading {
                 let entity = self.intake.resources[report.resource() as usize].entity;
-                self.store.end_report(report);
+                let is_whole = report.entries() == metrics.len() + points.len();
+                self.store.end_report(report, if is_whole { resource.shape } else { 0 });
                 let of = &mut self.intake.entities[entity as usize];
                 of.newest = of.newest.max(newest);
                 self.report_came(entity);
             }
         }
+    }
+
+    /// The resource when its report has the shape of its last one: the same metrics with the same series.
+    #[inline]
+    fn resource_of_shape(&self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
+        if resource.shape == 0 || self.options.series == SeriesMode::Merge {
+            return None;
+        }
+        let known = *self.intake.by_raw.get(batch.bytes(resource.raw))?;
+        self.store.has_shape(known, resource.shape).then_some(known)
+    }
+
+    /// Takes in the points of a report whose series are known by their places.
+    #[inline]
+    fn take_shaped(&mut self, batch: &Batch, resource: ResourceId, points: &[PointSpan]) -> Option<(Report, Nanos)> {
+        let at = self.at?;
+        let limit = at.saturating_add(FUTURE);
+        let arrival = self.options.timestamps == Timestamps::Arrival;
+        let mut report = self.store.begin_report(resource);
+        let mut newest = Nanos::MIN;
+        for p in points {
+            let time = if arrival { at } else { p.time };
+            self.store.next_point(&mut report);
+            let PointValue::Number(value) = p.value else { continue };
+            if !value.is_finite() || time == 0 || time > limit {
+                self.store.pass_point(&mut report);
+                self.drop_point(match (value.is_finite(), time) {
+                    (false, _) => DropReason::NotFinite,
+                    (true, 0) => DropReason::NoTime,
+                    (true, _) => DropReason::Future,
+                });
+                continue;
+            }
+            let kept = match self.store.take_point(&mut report, (time, p.start, value), at) {
+                Some(kept) => kept.map_err(DropReason::from),
+                None => self.take_the_long_way(batch, &mut report, p, time, at),
+            };
+            if let Err(reason) = kept {
+                self.drop_point(reason);
+                if reason == DropReason::Malformed {
+                    continue;
+                }
+            }
+            newest = newest.max(time);
+        }
+        Some((report, newest))
     }
 
     /// Takes in the points of one metric. `reading` is the report of the resource, begun by its first good point, and the

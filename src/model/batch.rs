@@ -39,6 +39,9 @@ pub struct ResourceSpan {
     pub raw: Span,
     /// Index behind the resource's last metric in [`Batch::metrics`].
     pub metrics_end: u32,
+    /// Number of the resource's shape, 0 when it has none: resources with the same shape have byte for byte the same
+    /// metrics with the same points, apart from times and values.
+    pub shape: u64,
 }
 
 /// One metric.

@@ -11,6 +11,7 @@
 //! [`super::histogram`] reads them, so that it never fails on what was decoded.
 
 use super::DecodeError;
+use super::shape::Shapes;
 use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, double, error, fixed64, length, skip, varint};
 use crate::model::{Batch, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
 use bytes::Bytes;
@@ -53,12 +54,12 @@ const JOINED_TAG: [u8; 3] = [0xc2, 0xa3, 0x09];
 const JOINED_HEADER: usize = JOINED_TAG.len() + 5;
 
 /// Walks a body into the empty lists of a batch. After an error the lists hold rubbish.
-pub(super) fn walk(body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
+pub(super) fn walk(body: Bytes, batch: &mut Batch, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
     if body.len() > u32::MAX as usize {
         return Err(error("a body of more than 4 GiB", u32::MAX as usize));
     }
     let mut walker = Walker { batch, joined: Vec::new(), joined_at: body.len() + JOINED_HEADER };
-    walker.request(&body)?;
+    walker.request(&body, shapes)?;
     let joined = walker.joined;
     batch.body = if joined.is_empty() { body } else { append(&body, &joined)? };
     Ok(())
@@ -113,14 +114,21 @@ fn text(b: &[u8], p: &mut usize) -> Result<Span, DecodeError> {
 }
 
 impl Walker<'_> {
-    fn request(&mut self, b: &[u8]) -> Result<(), DecodeError> {
+    fn request(&mut self, b: &[u8], mut shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
         let mut p = 0;
         while p < b.len() {
             let at = p;
             match varint(b, &mut p)? {
                 0x0a => {
                     let end = length(b, &mut p)?;
-                    self.resource_metrics(&b[..end], p)?;
+                    let known = shapes.as_mut().is_some_and(|shapes| shapes.take(&b[..end], p, self.batch));
+                    if !known {
+                        let before = (self.batch.metrics.len(), self.batch.points.len());
+                        self.resource_metrics(&b[..end], p)?;
+                        if let Some(shapes) = &mut shapes {
+                            shapes.learn(&b[..end], p, before, self.batch);
+                        }
+                    }
                     p = end;
                 }
                 tag => p = skip(b, p, (at, tag), REQUEST, 0)?,
@@ -152,7 +160,7 @@ impl Walker<'_> {
             raw = self.join(b, first, 0x0a, (RESOURCE_METRICS, 1), false)?;
         }
         let metrics_end = self.batch.metrics.len() as u32;
-        self.batch.resources.push(ResourceSpan { raw, metrics_end });
+        self.batch.resources.push(ResourceSpan { raw, metrics_end, shape: 0 });
         Ok(())
     }
 

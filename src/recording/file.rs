@@ -11,7 +11,7 @@ use super::own::{self, LENGTH_LIMIT};
 use super::zstd_chain::{InflateError, Inflater, Step, ZstdChain};
 use super::{Compression, Form, MESSAGE_LIMIT};
 use crate::model::{Batch, Nanos};
-use crate::otlp::{self, Encoding};
+use crate::otlp::{Decoder, Encoding};
 use bytes::Bytes;
 
 /// Bytes of the length before a message.
@@ -29,6 +29,7 @@ pub(super) struct File {
     /// Whether offsets of the input are offsets behind gzip.
     pub(super) gzip: bool,
     pub(super) head: Option<String>,
+    pub(super) decoder: Decoder,
     /// True once a message carried one of our fields.
     pub(super) own: bool,
     /// The instant of the newest arrival that had one.
@@ -278,7 +279,7 @@ impl File {
                 Ok(Some(Next { at: self.advance(Some(at)), tick: true }))
             }
             (Some(at), false) => {
-                otlp::decode(Encoding::Protobuf, body, batch).map_err(Flaw::Body)?;
+                self.decoder.decode(Encoding::Protobuf, body, batch).map_err(Flaw::Body)?;
                 Ok(Some(Next { at: self.advance(Some(at)), tick: false }))
             }
             (None, false) => self.arrival(Encoding::Protobuf, body, batch).map(Some),
@@ -287,7 +288,7 @@ impl File {
 
     /// A body without an instant of its own: the one its points give.
     fn arrival(&mut self, encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<Next, Flaw> {
-        otlp::decode(encoding, body, batch).map_err(Flaw::Body)?;
+        self.decoder.decode(encoding, body, batch).map_err(Flaw::Body)?;
         let at = batch.data_time(&mut self.times);
         Ok(Next { at: self.advance(at), tick: false })
     }

@@ -12,7 +12,7 @@ use super::own::{self, LENGTH_LIMIT};
 use super::zstd_chain::{Inflater, MAGIC, ZstdChain, is_skippable};
 use super::{Compression, Form, MESSAGE_LIMIT};
 use crate::model::Batch;
-use crate::otlp::{self, Encoding};
+use crate::otlp::{self, Decoder, Encoding};
 use memchr::memmem;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use std::fmt;
@@ -46,6 +46,7 @@ impl File {
             compression: if gzip { Compression::Gzip } else { Compression::None },
             gzip,
             head: None,
+            decoder: Decoder::default(),
             own: false,
             at: None,
             line: 0,

@@ -59,6 +59,8 @@ struct Series {
 #[derive(Debug, Default)]
 struct Resource {
     layout: Vec<LayoutEntry>,
+    /// The shape of the report that the layout is of; 0 when it has none.
+    shape: u64,
     series: Vec<SeriesId>,
     block: Option<u32>,
     blocks: Vec<u32>,
@@ -76,10 +78,12 @@ struct LayoutEntry {
     column: u32,
 }
 
+/// Not a point: a metric.
+const METRIC: u32 = u32::MAX;
 /// A series with a place of its own.
-const ELSEWHERE: u32 = u32::MAX;
+const ELSEWHERE: u32 = u32::MAX - 1;
 /// A series of which nothing is kept.
-const NOWHERE: u32 = u32::MAX - 1;
+const NOWHERE: u32 = u32::MAX - 2;
 
 /// The reading of one report of a resource: a place in what the resource sent last time, and the row its points go to.
 #[derive(Debug)]
@@ -161,11 +165,15 @@ impl SeriesStore {
         Report { resource, layout, at: 0, metric: u32::MAX, block: of.block.unwrap_or(u32::MAX), row: None }
     }
 
-    /// Ends the reading of a report.
+    /// Ends the reading of a report. `shape` is its shape when every metric and point of it was read, 0 when not.
     #[inline]
-    pub fn end_report(&mut self, report: Report) {
+    pub fn end_report(&mut self, report: Report, shape: u64) {
         let of = &mut self.resources[report.resource as usize];
+        of.shape = shape;
         of.layout = report.layout;
+        if shape != 0 {
+            of.layout.truncate(report.at);
+        }
         if let Some(block) = self.blocks.get_mut(report.block as usize) {
             if let Some(row) = report.row {
                 block.complete(row);
@@ -194,12 +202,34 @@ impl SeriesStore {
                 self.words.add_metric(bytes, metric)
             }
         };
-        report.learn(LayoutEntry { word, series: SeriesId::MAX, column: ELSEWHERE });
+        report.learn(LayoutEntry { word, series: SeriesId::MAX, column: METRIC });
         report.metric = word;
     }
 
+    /// Whether the last report of a resource had this shape, so that the next one need not be compared with it.
+    #[inline]
+    pub fn has_shape(&self, resource: ResourceId, shape: u64) -> bool {
+        shape != 0 && self.resources[resource as usize].shape == shape
+    }
+
+    /// Turns to the next data point of a report that has the shape of the last one.
+    #[inline(always)]
+    pub fn next_point(&self, report: &mut Report) {
+        while let Some(entry) = report.layout.get(report.at)
+            && entry.column == METRIC
+        {
+            report.metric = entry.word;
+            report.at += 1;
+        }
+    }
+
+    /// Leaves out the data point that [`SeriesStore::next_point`] turned to.
+    pub fn pass_point(&self, report: &mut Report) {
+        report.at += 1;
+    }
+
     /// Takes the next data point of a report when it is like last time: the bytes are those remembered, and the series has its
-    /// place in the resource's block. False when it must go the long way, by [`SeriesStore::point`].
+    /// place in the resource's block. `None` when it must go the long way, by [`SeriesStore::point`].
     #[inline(always)]
     pub fn take_as_before(
         &mut self,
@@ -212,8 +242,20 @@ impl SeriesStore {
         if !self.words.is_attributes(entry.word, bytes) {
             return None;
         }
+        self.take_point(report, (time, start, value), at)
+    }
+
+    /// Takes the data point that a report has turned to. `None` when it must go the long way.
+    #[inline(always)]
+    pub fn take_point(
+        &mut self,
+        report: &mut Report,
+        (time, start, value): (Nanos, Nanos, f64),
+        at: Nanos,
+    ) -> Option<Result<(), NotKept>> {
+        let entry = report.layout.get(report.at)?;
         if entry.column >= NOWHERE {
-            if entry.column == ELSEWHERE {
+            if entry.column != NOWHERE {
                 return None;
             }
             report.at += 1;
@@ -394,6 +436,7 @@ impl SeriesStore {
         }
         // What the layout says of columns is no longer true; it is learned anew.
         self.resources[resource as usize].layout.clear();
+        self.resources[resource as usize].shape = 0;
         for (block, part) in parts {
             for column in 0..part.columns() {
                 self.series[part.series(column) as usize].place = Place::Column { block, column: column as u32 };
@@ -582,6 +625,11 @@ impl SeriesStore {
 }
 
 impl Report {
+    /// How many metrics and points of it were read.
+    pub fn entries(&self) -> usize {
+        self.at
+    }
+
     /// The resource that is read.
     pub fn resource(&self) -> ResourceId {
         self.resource

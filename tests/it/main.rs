@@ -23,6 +23,7 @@ mod oracle_worlds;
 mod otlp;
 mod otlp_json;
 mod otlp_messages;
+mod otlp_shape;
 mod recorded;
 mod recording;
 mod recording_cut;

@@ -8,7 +8,7 @@ use crate::oracle_worlds::{World, world};
 use foreshock::engine::{Engine, Input, Options, Report, Transition};
 use foreshock::event::{self, EventDefinition};
 use foreshock::model::Batch;
-use foreshock::otlp::{self, Encoding};
+use foreshock::otlp::{Decoder, Encoding};
 use proptest::prelude::*;
 
 /// The engine's definitions of a world.
@@ -44,14 +44,14 @@ pub fn run(
     steps: &[Step],
 ) -> (Vec<Transition>, Report) {
     let mut engine = Engine::new(definitions, options.clone());
-    let mut batch = Batch::default();
+    let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
     let mut transitions = Vec::new();
     for step in steps {
         let mut emit = |transition: Transition| transitions.push(transition);
         match &step.body {
             None => engine.step(Input { at: step.at, batch: None }, &mut emit),
             Some(body) => {
-                otlp::decode(encoding, body.clone().into(), &mut batch).expect("bodies are well-formed");
+                decoder.decode(encoding, body.clone().into(), &mut batch).expect("bodies are well-formed");
                 engine.step(Input { at: step.at, batch: Some(&batch) }, &mut emit);
             }
         }

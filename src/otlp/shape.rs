@@ -1,0 +1,277 @@
+//! Shapes: what stays the same from one report of a process to the next.
+//!
+//! The time, the start time and the value of a number point have eight bytes each on the wire, so the next report of a
+//! process, or of another one that runs the same program, differs from the last in those eight-byte fields alone. A report
+//! whose other bytes equal a remembered one is decoded by reading the fields where they were; all others are walked. This is
+//! a cache in front of the walk and gives what the walk gives: a shape is kept only when it reproduces the report it was made
+//! from.
+
+use super::DecodeError;
+use super::walk::METRIC;
+use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, length, skip, varint};
+use crate::model::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Shapes remembered at a time; the oldest gives way.
+const REMEMBERED: usize = 64;
+/// Longer reports are walked.
+const LONGEST: usize = 64 * 1024;
+/// Making a shape costs more than a walk: so many may be made in vain.
+const CREDIT: u32 = 256;
+
+/// The shapes a decoder has seen.
+#[derive(Debug)]
+pub(super) struct Shapes {
+    /// The upper half of the numbers of these shapes, so that those of two decoders differ.
+    family: u64,
+    made: u64,
+    kept: Vec<Shape>,
+    /// The shape of the last report.
+    last: usize,
+    credit: u32,
+}
+
+/// One report, without what changes.
+#[derive(Debug)]
+struct Shape {
+    number: u64,
+    /// The bytes behind the resource in words, and which of their bits count.
+    words: Vec<(u64, u64)>,
+    rest: Vec<(u8, u8)>,
+    /// Spans count from the end of the resource; ends count from the resource's own first metric and point.
+    metrics: Vec<MetricSpan>,
+    points: Vec<Place>,
+}
+
+/// Where the parts of a point are, from the end of the resource.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    attributes: Span,
+    time: usize,
+    /// No field when the client sends none.
+    start: Option<usize>,
+    value: usize,
+    integer: bool,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        static FAMILIES: AtomicU64 = AtomicU64::new(1);
+        let family = FAMILIES.fetch_add(1, Ordering::Relaxed) << 32;
+        Shapes { family, made: 0, kept: Vec::new(), last: 0, credit: CREDIT }
+    }
+}
+
+impl Shapes {
+    /// Decodes the `ResourceMetrics` that begins at `first` and ends with `b`, when its shape is known.
+    #[inline]
+    pub fn take(&mut self, b: &[u8], first: usize, batch: &mut Batch) -> bool {
+        let Some(raw) = leading_resource(b, first) else { return false };
+        let rest = &b[raw.end as usize..];
+        let known = match self.kept.get(self.last) {
+            Some(shape) if shape.fits(rest) => self.last,
+            _ => match self.kept.iter().position(|shape| shape.fits(rest)) {
+                Some(other) => other,
+                None => return false,
+            },
+        };
+        self.last = known;
+        self.credit = CREDIT.min(self.credit + 1);
+        self.kept[known].decode(raw, rest, batch);
+        true
+    }
+
+    /// Remembers the shape of the report that was just walked, the last resource of the batch.
+    pub fn learn(&mut self, b: &[u8], first: usize, (metric, point): (usize, usize), batch: &Batch) {
+        if self.credit == 0 {
+            return;
+        }
+        self.credit -= 1;
+        let Some(mut shape) = Shape::of(b, first, (metric, point), batch) else { return };
+        self.made += 1;
+        shape.number = self.family | (self.made & u64::from(u32::MAX));
+        if self.kept.len() < REMEMBERED {
+            self.kept.push(shape);
+        } else {
+            self.kept[self.made as usize % REMEMBERED] = shape;
+        }
+    }
+}
+
+/// The span of the resource when the message begins with it.
+fn leading_resource(b: &[u8], first: usize) -> Option<Span> {
+    let mut p = first;
+    if varint(b, &mut p).ok()? != 0x0a {
+        return None;
+    }
+    let end = length(b, &mut p).ok()?;
+    Some(Span { start: p as u32, end: end as u32 })
+}
+
+#[inline]
+fn word(rest: &[u8], at: usize) -> u64 {
+    rest.get(at..).and_then(|from| from.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// A span that counts from the end of the resource, in the body. The empty one at 0 stands for what is not there.
+#[inline]
+fn moved(span: Span, by: u32) -> Span {
+    let by = if span.end == 0 { 0 } else { by };
+    Span { start: span.start + by, end: span.end + by }
+}
+
+impl Shape {
+    #[inline]
+    fn fits(&self, rest: &[u8]) -> bool {
+        let (words, tail) = rest.as_chunks::<8>();
+        if words.len() != self.words.len() || tail.len() != self.rest.len() {
+            return false;
+        }
+        let mut differs = 0;
+        for (bytes, (word, mask)) in words.iter().zip(&self.words) {
+            differs |= (u64::from_le_bytes(*bytes) ^ word) & mask;
+        }
+        for (byte, (own, mask)) in tail.iter().zip(&self.rest) {
+            differs |= u64::from((byte ^ own) & mask);
+        }
+        differs == 0
+    }
+
+    #[inline]
+    fn decode(&self, raw: Span, rest: &[u8], batch: &mut Batch) {
+        let (base, point) = (raw.end, batch.points.len() as u32);
+        batch.metrics.extend(self.metrics.iter().map(|m| MetricSpan {
+            scope: moved(m.scope, base),
+            scope_version: moved(m.scope_version, base),
+            name: moved(m.name, base),
+            raw: moved(m.raw, base),
+            points_end: m.points_end + point,
+            ..*m
+        }));
+        batch.points.extend(self.points.iter().map(|place| {
+            let bits = word(rest, place.value);
+            PointSpan {
+                attributes: moved(place.attributes, base),
+                time: clamp_time(word(rest, place.time)),
+                start: place.start.map_or(0, |at| clamp_time(word(rest, at))),
+                value: PointValue::Number(if place.integer { bits as i64 as f64 } else { f64::from_bits(bits) }),
+            }
+        }));
+        batch.resources.push(ResourceSpan { raw, metrics_end: batch.metrics.len() as u32, shape: self.number });
+    }
+
+    /// The shape of a walked report; `None` when it has parts that change their length, or in an order that is not the
+    /// usual one.
+    fn of(b: &[u8], first: usize, (metric, point): (usize, usize), batch: &Batch) -> Option<Shape> {
+        let raw = leading_resource(b, first)?;
+        let (base, rest) = (raw.end, &b[raw.end as usize..]);
+        if rest.len() > LONGEST || batch.points.len() == point {
+            return None;
+        }
+        let own = |span: Span| {
+            let inside = span.start >= base && span.end as usize <= b.len();
+            let empty = span == Span::default();
+            if inside { Some(Span { start: span.start - base, end: span.end - base }) } else { empty.then_some(span) }
+        };
+        let mut fields = Vec::new();
+        locate(rest, 0, 0, &mut fields).ok()?;
+        let walked = &batch.points[point..];
+        if fields.len() != walked.len() {
+            return None;
+        }
+        let mut points = Vec::new();
+        for (field, walked) in fields.into_iter().zip(walked) {
+            let (attributes, (value, integer)) = (own(walked.attributes)?, field.value?);
+            points.push(Place { attributes, time: field.time?, start: field.start, value, integer });
+        }
+        let mut metrics = Vec::new();
+        for m in &batch.metrics[metric..] {
+            let points_end = m.points_end - point as u32;
+            let (scope, scope_version) = (own(m.scope)?, own(m.scope_version)?);
+            metrics.push(MetricSpan { scope, scope_version, name: own(m.name)?, raw: own(m.raw)?, points_end, ..*m });
+        }
+        let mut masks = vec![u8::MAX; rest.len()];
+        for at in points.iter().flat_map(|p| [Some(p.time), p.start, Some(p.value)]).flatten() {
+            masks.get_mut(at..at + 8)?.fill(0);
+        }
+        let pairs = rest.as_chunks::<8>().0.iter().zip(masks.as_chunks::<8>().0);
+        let words = pairs.map(|(b, m)| (u64::from_le_bytes(*b), u64::from_le_bytes(*m))).collect();
+        let tail = rest.len() - rest.len() % 8;
+        let rest_pairs = rest[tail..].iter().copied().zip(masks[tail..].iter().copied()).collect();
+        let shape = Shape { number: 0, words, rest: rest_pairs, metrics, points };
+        shape.reproduces(raw, rest, (metric, point), batch).then_some(shape)
+    }
+
+    /// Whether the shape gives back the report it was made from.
+    fn reproduces(&self, raw: Span, rest: &[u8], (metric, point): (usize, usize), batch: &Batch) -> bool {
+        let mut again = Batch::default();
+        self.decode(raw, rest, &mut again);
+        let ends = |m: &MetricSpan| MetricSpan { points_end: m.points_end - point as u32, ..*m };
+        self.fits(rest)
+            && again.points.iter().zip(&batch.points[point..]).all(|(a, b)| a == b || both_not_a_number(a, b))
+            && again.metrics.iter().copied().eq(batch.metrics[metric..].iter().map(ends))
+            && batch.resources.last().is_some_and(|resource| resource.raw == raw)
+    }
+}
+
+fn both_not_a_number(a: &PointSpan, b: &PointSpan) -> bool {
+    let nan = |p: &PointSpan| matches!(p.value, PointValue::Number(v) if v.is_nan());
+    nan(a) && nan(b) && (a.attributes, a.time, a.start) == (b.attributes, b.time, b.start)
+}
+
+/// The eight-byte fields of a point.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fields {
+    time: Option<usize>,
+    start: Option<usize>,
+    value: Option<(usize, bool)>,
+}
+
+/// Messages by depth below the resource: what each field's wire type must be.
+const MESSAGES: [&[Wire]; 4] = [&[NONE, LEN, LEN, LEN], &[NONE, LEN, LEN, LEN], METRIC, &[NONE, LEN, VARINT, VARINT]];
+const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
+
+/// Collects the points of gauges and sums in the order of the bytes. Other data, a metric with two data fields, or a field
+/// twice in a point leaves a point without its parts, or the numbers of points apart, so that no shape is made.
+fn locate(b: &[u8], mut p: usize, depth: usize, out: &mut Vec<Fields>) -> Result<(), DecodeError> {
+    while p < b.len() {
+        let at = p;
+        let tag = varint(b, &mut p)?;
+        let enter = match depth {
+            0 | 1 => tag == 0x12,
+            2 => matches!(tag, 0x2a | 0x3a),
+            _ => tag == 0x0a,
+        };
+        if !enter {
+            p = skip(b, p, (at, tag), MESSAGES[depth], depth as u32 + 1)?;
+            continue;
+        }
+        let end = length(b, &mut p)?;
+        if depth < 3 {
+            locate(&b[..end], p, depth + 1, out)?;
+        } else {
+            out.push(fields(&b[..end], p)?);
+        }
+        p = end;
+    }
+    Ok(())
+}
+
+fn fields(b: &[u8], mut p: usize) -> Result<Fields, DecodeError> {
+    let mut found = Fields::default();
+    while p < b.len() {
+        let at = p;
+        let tag = varint(b, &mut p)?;
+        let twice = match tag {
+            0x11 => found.start.replace(p).is_some(),
+            0x19 => found.time.replace(p).is_some(),
+            0x21 | 0x31 => found.value.replace((p, tag == 0x31)).is_some(),
+            _ => false,
+        };
+        if twice {
+            return Ok(Fields::default());
+        }
+        p = skip(b, p, (at, tag), NUMBER, 5)?;
+    }
+    Ok(found)
+}
