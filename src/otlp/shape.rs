@@ -7,8 +7,8 @@
 //! from.
 
 use super::DecodeError;
-use super::walk::METRIC;
-use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, length, skip, varint};
+use super::walk::{METRIC, NUMBER, RESOURCE_METRICS, SCOPE_METRICS, SUM};
+use super::wire::{Wire, length, skip, varint};
 use crate::model::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -228,8 +228,7 @@ struct Fields {
 }
 
 /// Messages by depth below the resource: what each field's wire type must be.
-const MESSAGES: [&[Wire]; 4] = [&[NONE, LEN, LEN, LEN], &[NONE, LEN, LEN, LEN], METRIC, &[NONE, LEN, VARINT, VARINT]];
-const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
+const MESSAGES: [&[Wire]; 4] = [RESOURCE_METRICS, SCOPE_METRICS, METRIC, SUM];
 
 /// Collects the points of gauges and sums in the order of the bytes. Other data, a metric with two data fields, or a field
 /// twice in a point leaves a point without its parts, or the numbers of points apart, so that no shape is made.

@@ -17,14 +17,14 @@ use crate::model::{Batch, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan,
 use bytes::Bytes;
 
 const REQUEST: &[Wire] = &[NONE, LEN];
-const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
-const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+pub(super) const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+pub(super) const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
 const SCOPE: &[Wire] = &[NONE, LEN, LEN, LEN, VARINT];
 pub(super) const METRIC: &[Wire] = &[NONE, LEN, LEN, LEN, NONE, LEN, NONE, LEN, NONE, LEN, LEN, LEN, LEN];
 const POINTS: &[Wire] = &[NONE, LEN];
 const POINTS_WITH_TEMPORALITY: &[Wire] = &[NONE, LEN, VARINT];
-const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
-const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
+pub(super) const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
+pub(super) const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
 
 /// Depth of a `Metric` below the request; the data, its points and their attributes are one deeper each.
 const METRIC_DEPTH: u32 = 3;

@@ -19,7 +19,6 @@ pub use block::NumberKind;
 pub use intern::MetricBytes;
 pub use number::{BlockFrames, Judgement, Outcome, Request};
 pub use program::{Answer, Answered, Members, Plan, PlannedRequest, answer};
-pub use sum::sum;
 
 use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
 use block::{Block, Refused, Row, STALE};
@@ -560,11 +559,6 @@ impl SeriesStore {
         } else {
             merge::judge_histograms(&histograms, at, request, min_coverage)
         }
-    }
-
-    /// Number of series.
-    pub fn series_count(&self) -> usize {
-        self.series.len()
     }
 
     /// All series in the order of first arrival.
