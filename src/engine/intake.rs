@@ -85,6 +85,11 @@ impl Engine {
             let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
             let mut reading: Option<(Report, Nanos)> = None;
             if let Some(known) = self.resource_of_shape(batch, resource) {
+                point += points.len();
+                if let Some(newest) = self.take_report(known, points) {
+                    self.is_in(known, newest);
+                    continue;
+                }
                 reading = self.take_shaped(batch, known, points);
             } else {
                 for m in metrics {
@@ -94,14 +99,29 @@ impl Engine {
             }
             point = metrics.last().map_or(point, |m| m.points_end as usize);
             if let Some((report, newest)) = reading {
-                let entity = self.intake.resources[report.resource() as usize].entity;
                 let is_whole = report.entries() == metrics.len() + points.len();
+                let id = report.resource();
                 self.store.end_report(report, if is_whole { resource.shape } else { 0 });
-                let of = &mut self.intake.entities[entity as usize];
-                of.newest = of.newest.max(newest);
-                self.report_came(entity);
+                self.is_in(id, newest);
             }
         }
+    }
+
+    /// A report of a resource is in; its newest point that passed the checks has this time.
+    #[inline]
+    fn is_in(&mut self, resource: ResourceId, newest: Nanos) {
+        let entity = self.intake.resources[resource as usize].entity;
+        let of = &mut self.intake.entities[entity as usize];
+        of.newest = of.newest.max(newest);
+        self.report_came(entity);
+    }
+
+    /// Takes in a report like the last one at once, when nothing about it is out of the ordinary.
+    #[inline]
+    fn take_report(&mut self, resource: ResourceId, points: &[PointSpan]) -> Option<Nanos> {
+        let at = self.at?;
+        let time = (self.options.timestamps == Timestamps::Arrival).then_some(at);
+        self.store.take_report(resource, points, time, (at, at.saturating_add(FUTURE)))
     }
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.

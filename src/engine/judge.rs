@@ -38,6 +38,8 @@ pub(super) struct Judge {
     pub totals: Vec<RuleTotals>,
     /// Per definition the nearest evaluation.
     pub nearest: Vec<Option<NearestSeen>>,
+    /// Of each rule's definition the margin of the nearest evaluation, not a number before there is one, and its instant.
+    bounds: Vec<(f64, Nanos)>,
     /// Per definition the number of violating (entity, instant).
     pub violating: Vec<u64>,
     pub closed: Vec<Event>,
@@ -59,6 +61,8 @@ pub(super) struct RuleAnswer {
     pub value: f64,
     pub series: u32,
     pub points: u32,
+    /// Whether the value violates.
+    pub violating: bool,
 }
 
 impl RuleAnswer {
@@ -71,6 +75,7 @@ impl RuleAnswer {
         value: 0.0,
         series: NO_SERIES,
         points: 0,
+        violating: false,
     };
 }
 
@@ -87,6 +92,14 @@ pub(super) struct RuleTotals {
 }
 
 impl RuleTotals {
+    #[inline]
+    fn add(&mut self, answer: &RuleAnswer) {
+        self.evaluations += u64::from(answer.evaluations);
+        self.warming_up += u64::from(answer.warming_up);
+        self.no_value |= answer.no_value;
+        self.best_covered = self.best_covered.max(Nanos::from(answer.best_covered) * MS);
+    }
+
     /// Whether windows were covered without ever giving a value.
     pub fn never_had_a_value(&self) -> bool {
         self.no_value && self.evaluations == 0
@@ -110,6 +123,7 @@ impl Judge {
         Judge {
             totals: vec![RuleTotals::default(); selection.rules.len()],
             nearest: vec![None; definitions.len()],
+            bounds: vec![(f64::NAN, Nanos::MIN); selection.rules.len()],
             violating: vec![0; definitions.len()],
             global: presence::global_states(definitions, selection),
             ..Judge::default()
@@ -264,11 +278,45 @@ impl Engine {
                 });
             }
         }
+        for (answer, condition) in answers.iter_mut().zip(&selection.conditions) {
+            answer.violating = answer.evaluations > 0 && condition.holds(answer.value);
+        }
         valid[entity] = valid_until;
+    }
+
+    /// Applies the answers of an entity of which nothing new is to be told: no event is open, nothing violates, and nothing
+    /// came nearer than before. False when there is more to do.
+    #[inline]
+    fn apply_quiet(&mut self, entity: usize, at: Nanos) -> bool {
+        let rules = self.selection.rules.len();
+        let Judge { answers, open, totals, bounds, wake, grid, .. } = &mut self.judge;
+        let answers = &answers[entity * rules..][..rules];
+        if !open[entity].is_empty() || self.selection.any_presence || grid.len() != 1 {
+            return false;
+        }
+        let is_news = |(answer, bound): (&RuleAnswer, &(f64, Nanos))| {
+            let farther = answer.margin > bound.0 || (answer.margin == bound.0 && at != bound.1);
+            answer.evaluations > 0 && (answer.violating || !farther)
+        };
+        if answers.iter().zip(bounds.iter()).any(is_news) {
+            return false;
+        }
+        let mut judged = 0;
+        for (answer, total) in answers.iter().zip(totals.iter_mut()) {
+            total.add(answer);
+            judged |= answer.evaluations | answer.warming_up;
+        }
+        if judged > 0 {
+            wake[entity] = at + 1;
+        }
+        judged > 0
     }
 
     /// Applies the answers of an entity's rules to the due definitions at an instant.
     fn apply(&mut self, entity: usize, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
+        if self.apply_quiet(entity, at) {
+            return;
+        }
         let mut busy = false;
         for i in 0..self.intake.entities[entity].definitions.len() {
             let d = self.intake.entities[entity].definitions[i];
@@ -300,7 +348,7 @@ impl Engine {
 
     fn apply_definition(&mut self, entity: usize, d: usize, at: Nanos, emit: &mut dyn FnMut(Transition)) {
         let Engine { selection, judge, definitions, .. } = self;
-        let Judge { answers, open, totals, nearest, violating, .. } = judge;
+        let Judge { answers, open, totals, nearest, bounds, violating, .. } = judge;
         let answers = &answers[entity * selection.rules.len()..][..selection.rules.len()];
         let rules = selection.rules_of[d].clone();
         let mut worst: Option<Worst> = None;
@@ -308,10 +356,7 @@ impl Engine {
         for number in rules.clone() {
             let answer = &answers[number];
             let total = &mut totals[number];
-            total.evaluations += u64::from(answer.evaluations);
-            total.warming_up += u64::from(answer.warming_up);
-            total.no_value |= answer.no_value;
-            total.best_covered = total.best_covered.max(Nanos::from(answer.best_covered) * MS);
+            total.add(answer);
             if answer.evaluations == 0 {
                 continue;
             }
@@ -328,6 +373,7 @@ impl Engine {
                     series: answer.series,
                     points: answer.points,
                 });
+                bounds[rules.clone()].fill((answer.margin, at));
             }
             if state_of(selection, number, answer) == State::Violating {
                 let rule = &selection.rules[number];
@@ -502,18 +548,9 @@ fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &Answer<'_>) {
         Answered::Empty => {}
         Answered::WarmingUp(series) => answer.warming_up += *series as u32,
         Answered::Values { values, series, points } => {
-            let What::Threshold { condition, .. } = &selection.rules[said.rule as usize].what else { return };
-            let mut nearest: Option<(f64, usize)> = None;
-            for (i, &value) in values.iter().enumerate() {
-                answer.no_value |= !value.is_finite();
-                if value.is_finite() {
-                    answer.evaluations += 1;
-                    let margin = condition.margin(value);
-                    if nearest.is_none_or(|(least, _)| margin < least) {
-                        nearest = Some((margin, i));
-                    }
-                }
-            }
+            let (nearest, finite) = selection.conditions[said.rule as usize].nearest(values);
+            answer.evaluations += finite as u32;
+            answer.no_value |= finite < values.len();
             let Some((margin, i)) = nearest else { return };
             if margin > answer.margin {
                 return;
@@ -532,10 +569,7 @@ pub(super) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) 
     if answer.evaluations == 0 {
         return State::Unknown;
     }
-    let violating = match &selection.rules[rule].what {
-        What::Threshold { condition, .. } => condition.holds(answer.value),
-        What::Presence { condition, .. } => condition.holds(answer.value),
-    };
+    let violating = selection.conditions[rule].holds(answer.value);
     if violating { State::Violating } else { State::Clear }
 }
 

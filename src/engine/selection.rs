@@ -34,10 +34,13 @@ pub(super) enum What {
 pub(super) struct Selection {
     /// All rules of judged definitions, by definition.
     pub rules: Vec<JudgedRule>,
+    /// What violates each of these rules.
+    pub conditions: Vec<Condition>,
     /// Of each definition its rules; empty when it is not judged.
     pub rules_of: Vec<Range<usize>>,
     /// Of each definition whether it is judged and has a presence rule.
     pub has_presence: Vec<bool>,
+    pub any_presence: bool,
     /// Of each definition the step of its grid.
     pub steps: Vec<Nanos>,
     pub classes: Vec<Class>,
@@ -72,11 +75,16 @@ impl Selection {
                             What::Presence { presence: presence.clone(), condition: condition_of(presence) }
                         }
                     };
+                    selection.conditions.push(match &what {
+                        What::Threshold { condition, .. } | What::Presence { condition, .. } => *condition,
+                    });
                     selection.rules.push(JudgedRule { index, severity: rule.severity, what });
                 }
             }
             let presence = |rule: &JudgedRule| matches!(rule.what, What::Presence { .. });
-            selection.has_presence.push(selection.rules[first..].iter().any(presence));
+            let has_presence = selection.rules[first..].iter().any(presence);
+            selection.any_presence |= has_presence;
+            selection.has_presence.push(has_presence);
             selection.rules_of.push(first..selection.rules.len());
             selection.steps.push(options.step.unwrap_or_else(|| step_of(&selection.rules[first..])));
         }

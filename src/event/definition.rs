@@ -191,6 +191,31 @@ impl Condition {
             CompareOp::NotEqual => -(value - self.value).abs(),
         }
     }
+
+    /// The first of the finite values with the smallest margin: margin and place; and how many are finite.
+    #[inline]
+    pub fn nearest(&self, values: &[f64]) -> (Option<(f64, usize)>, usize) {
+        let own = self.value;
+        match self.operator {
+            CompareOp::Greater | CompareOp::GreaterOrEqual => least(values, |value| own - value),
+            CompareOp::Less | CompareOp::LessOrEqual => least(values, |value| value - own),
+            CompareOp::Equal => least(values, |value| (value - own).abs()),
+            CompareOp::NotEqual => least(values, |value| -(value - own).abs()),
+        }
+    }
+}
+
+#[inline(always)]
+fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, usize) {
+    let (mut least, mut finite) = (None, 0);
+    for (place, &value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+        finite += 1;
+        let margin = margin(value);
+        if least.is_none_or(|(smallest, _)| margin < smallest) {
+            least = Some((margin, place));
+        }
+    }
+    (least, finite)
 }
 
 /// A rule about the presence of entities. Text matching ignores case.

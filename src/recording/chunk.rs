@@ -139,17 +139,15 @@ impl Chunk {
 
     /// A buffer with at least that room: an old one that nobody holds a part of, or a new one.
     fn fresh(&mut self, room: usize) -> BytesMut {
+        // The largest first: with it, a large message need not be moved when its length is known.
+        self.spares.sort_by_key(|spare| std::cmp::Reverse(spare.len()));
         for i in 0..self.spares.len() {
             if self.spares[i].len() < room {
-                continue;
+                break;
             }
-            match self.spares.swap_remove(i).try_into_mut() {
+            match self.spares.remove(i).try_into_mut() {
                 Ok(bytes) => return bytes,
-                Err(still_held) => {
-                    self.spares.push(still_held);
-                    let last = self.spares.len() - 1;
-                    self.spares.swap(i, last);
-                }
+                Err(still_held) => self.spares.insert(i, still_held),
             }
         }
         // What is free and too small makes way for the larger one.

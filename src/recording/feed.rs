@@ -74,9 +74,12 @@ impl Feed {
         matches!(self, Feed::Gzip(_))
     }
 
-    /// Reads once into the chunk.
-    pub(super) fn fill(&mut self, chunk: &mut Chunk) -> Fed {
-        let space = chunk.space(SMALLEST_READ);
+    /// Reads once into the chunk. `wanted` is how much is known to be needed; not much more is read, so that what lies
+    /// behind a large message need not be moved.
+    pub(super) fn fill(&mut self, chunk: &mut Chunk, wanted: usize) -> Fed {
+        let space = chunk.space(wanted.max(SMALLEST_READ));
+        let most = space.len().min(wanted.max(ROOM));
+        let space = &mut space[..most];
         let read = match self {
             Feed::Plain(reader) => reader.read(space).map_err(|e| (Flaw::Io(e.kind()), DamageKind::Damage)),
             Feed::Gzip(reader) => reader.read(space).map_err(|e| gzip_flaw(&e)),

@@ -85,7 +85,8 @@ pub(super) enum Short {
 impl File {
     /// Reads the next arrival into `batch`.
     pub(super) fn next(&mut self, batch: &mut Batch) -> Option<Next> {
-        // What the batch holds is left to `decode`, which uses its room again.
+        // The lists of the batch are left to `decode`, which uses their room again; the buffer of its body may be needed now.
+        batch.body = Bytes::new();
         loop {
             let next = match self.framing {
                 Framing::Ended => {
@@ -103,9 +104,9 @@ impl File {
         }
     }
 
-    /// Reads more content. Damage of the layers below is noted here. Behind a damaged frame it goes on only after
+    /// Reads more content; `wanted` is how much is known to be needed. Damage of the layers below is noted here. Behind a damaged frame it goes on only after
     /// [`File::pass_damage`].
-    pub(super) fn fill(&mut self) -> Result<(), Short> {
+    pub(super) fn fill(&mut self, wanted: usize) -> Result<(), Short> {
         if self.broken {
             return Err(Short::End);
         }
@@ -114,7 +115,7 @@ impl File {
         }
         let place = |at| if self.gzip { Place::Content(at) } else { Place::Byte(at) };
         let (flaw, kind, place) = match &mut self.input {
-            Input::Feed(feed) => match feed.fill(&mut self.content) {
+            Input::Feed(feed) => match feed.fill(&mut self.content, wanted) {
                 Fed::More => return Ok(()),
                 Fed::End => return Err(Short::End),
                 Fed::Broken(flaw, kind) => (flaw, kind, place(self.content.offset() + self.content.len() as u64)),
@@ -146,7 +147,7 @@ impl File {
     /// Reads content until `n` bytes of it are there.
     pub(super) fn need(&mut self, n: usize) -> Result<(), Short> {
         while self.content.len() < n {
-            self.fill()?;
+            self.fill(n - self.content.len())?;
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl File {
             let zeros = self.content.bytes().chunks_exact(PREFIX).take_while(|word| **word == [0; PREFIX]).count();
             self.content.consume(PREFIX * zeros);
             passed += (PREFIX * zeros) as u64;
-            if self.content.len() >= PREFIX || self.fill().is_err() {
+            if self.content.len() >= PREFIX || self.fill(0).is_err() {
                 break;
             }
         }
@@ -312,7 +313,7 @@ impl File {
                 self.long_line();
                 return None;
             }
-            match self.fill() {
+            match self.fill(0) {
                 Ok(()) => {}
                 Err(Short::Skipped) => {
                     self.pass_damage();
@@ -360,7 +361,7 @@ impl File {
                 return;
             }
             self.content.consume(self.content.len());
-            if self.fill().is_err() {
+            if self.fill(0).is_err() {
                 return;
             }
         }

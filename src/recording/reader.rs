@@ -121,6 +121,14 @@ impl Reader {
 
     /// Reads the next arrival into `batch`, which is empty for a tick.
     pub fn next(&mut self, batch: &mut Batch) -> Option<Arrival> {
+        if let [only] = &mut self.files[..]
+            && only.next.is_none()
+        {
+            // Nothing to merge with: one batch does.
+            let next = if only.ended { None } else { only.file.next(batch) };
+            only.ended = next.is_none();
+            return next.map(|next| Arrival { at: next.at, file: only.file.index, is_tick: next.tick });
+        }
         let mut first: Option<(Option<Nanos>, usize)> = None;
         for (i, pending) in self.files.iter_mut().enumerate() {
             pending.look();

@@ -117,7 +117,7 @@ impl File {
     /// Reads until that much content is there, or there is no more, or a damaged frame comes.
     fn look(&mut self, n: usize) -> Result<bool, Refused> {
         while self.content.len() < n {
-            match self.fill() {
+            match self.fill(0) {
                 Ok(()) => {}
                 Err(Short::Skipped) if self.content.len() == 0 => self.pass_damage(),
                 Err(Short::Skipped) => return Ok(false),

@@ -271,7 +271,7 @@ impl ZstdChain {
             if let Some((flaw, kind)) = self.broken.clone() {
                 return Err(Frame::Failed(flaw, kind));
             }
-            match self.feed.fill(&mut self.input) {
+            match self.feed.fill(&mut self.input, 0) {
                 Fed::More => {}
                 Fed::End if required => return Err(Frame::Cut),
                 Fed::End => return Ok(()),

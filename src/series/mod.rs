@@ -9,9 +9,11 @@
 mod block;
 mod histogram;
 mod intern;
+mod lane;
 mod merge;
 mod number;
 mod program;
+mod running;
 mod sum;
 mod window;
 
@@ -20,13 +22,14 @@ pub use intern::MetricBytes;
 pub use number::{BlockFrames, Judgement, Outcome, Request};
 pub use program::{Answer, Answered, Members, Plan, PlannedRequest, answer};
 
-use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, Temporality};
+use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Temporality};
 use block::{Block, Refused, Row, STALE};
 use foldhash::fast::RandomState;
 use histogram::{HistogramPoint, HistogramSeries};
 use intern::{Identities, Meaning, Vocabulary};
+use lane::Lanes;
 use number::{Group, GroupJudgement};
-use program::{Reading, program};
+use program::program;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -60,6 +63,8 @@ struct Resource {
     layout: Vec<LayoutEntry>,
     /// The shape of the report that the layout is of; 0 when it has none.
     shape: u64,
+    /// The columns of that report's points, when they are all of the block's: number of a lane.
+    lane: Option<u32>,
     series: Vec<SeriesId>,
     block: Option<u32>,
     blocks: Vec<u32>,
@@ -138,6 +143,7 @@ pub struct SeriesStore {
     plans: Vec<Plan>,
     programs: Vec<Vec<Group>>,
     program_of: HashMap<Vec<u32>, u32, RandomState>,
+    lanes: Lanes,
     limit: usize,
 }
 
@@ -168,16 +174,19 @@ impl SeriesStore {
     #[inline]
     pub fn end_report(&mut self, report: Report, shape: u64) {
         let of = &mut self.resources[report.resource as usize];
+        let is_new = of.shape != shape;
         of.shape = shape;
         of.layout = report.layout;
         if shape != 0 {
             of.layout.truncate(report.at);
         }
+        if is_new {
+            self.choose_lane(report.resource);
+        }
         if let Some(block) = self.blocks.get_mut(report.block as usize) {
             if let Some(row) = report.row {
                 block.complete(row);
             }
-            block.settle();
             if !block.is_even() {
                 self.split_laggards(report.resource, report.block);
             }
@@ -209,6 +218,45 @@ impl SeriesStore {
     #[inline]
     pub fn has_shape(&self, resource: ResourceId, shape: u64) -> bool {
         shape != 0 && self.resources[resource as usize].shape == shape
+    }
+
+    /// Notes where the points of reports like the last one go, when each has a column of its own or none.
+    #[inline(never)]
+    fn choose_lane(&mut self, resource: ResourceId) {
+        let of = &mut self.resources[resource as usize];
+        let columns = of.layout.iter().map(|entry| entry.column).filter(|&column| column != METRIC);
+        of.lane = if of.shape == 0 { None } else { self.lanes.number(columns.collect()) };
+    }
+
+    /// Takes a whole report of the shape of the last one, when all its points are finite numbers of one time, which is not
+    /// later than `latest`, and each kept series of the resource has one. `time` replaces the points' own times. Gives the
+    /// time of the points; `None` when they must be taken one by one.
+    #[inline]
+    pub fn take_report(
+        &mut self,
+        resource: ResourceId,
+        points: &[PointSpan],
+        time: Option<Nanos>,
+        (at, latest): (Nanos, Nanos),
+    ) -> Option<Nanos> {
+        let of = &self.resources[resource as usize];
+        let (lane, block) = (&self.lanes.get(of.lane?), &mut self.blocks[of.block? as usize]);
+        block.touch();
+        let first = points.first()?.time;
+        let mut odd = 0;
+        for point in points {
+            let PointValue::Number(value) = point.value else { return None };
+            odd |= (point.time ^ first) | Nanos::from(!value.is_finite());
+        }
+        let time = time.unwrap_or(if odd == 0 { first } else { 0 });
+        let fits = points.len() == lane.columns.len() && block.columns() == lane.kept;
+        if odd != 0 || time == 0 || time > latest || time <= at - block.shortest || !fits {
+            return None;
+        }
+        block.takes_all(time, self.limit).then(|| {
+            block.put_all((time, at), &lane.columns, points);
+            time
+        })
     }
 
     /// Turns to the next data point of a report that has the shape of the last one.
@@ -368,7 +416,7 @@ impl SeriesStore {
     }
 
     fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32) -> Place {
-        let Reading { longest, whole } = self.plans[plan as usize].reading();
+        let longest = self.plans[plan as usize].longest();
         let metric = self.identities.metric_of(key);
         let of = &mut self.resources[resource as usize];
         if metric.kind.is_histogram() {
@@ -387,7 +435,7 @@ impl SeriesStore {
             of.blocks.push(self.blocks.len() as u32 - 1);
             self.blocks.len() as u32 - 1
         });
-        let column = self.blocks[block as usize].add_column(id, plan, kind, longest, whole) as u32;
+        let column = self.blocks[block as usize].add_column(id, plan, kind, longest) as u32;
         Place::Column { block, column }
     }
 
@@ -436,6 +484,7 @@ impl SeriesStore {
         // What the layout says of columns is no longer true; it is learned anew.
         self.resources[resource as usize].layout.clear();
         self.resources[resource as usize].shape = 0;
+        self.resources[resource as usize].lane = None;
         for (block, part) in parts {
             for column in 0..part.columns() {
                 self.series[part.series(column) as usize].place = Place::Column { block, column: column as u32 };
@@ -510,7 +559,7 @@ impl SeriesStore {
             if self.blocks[number as usize].program == STALE {
                 self.choose_program(number);
             }
-            let block = &self.blocks[number as usize];
+            let block = &mut self.blocks[number as usize];
             frames.begin(block, at);
             for group in &self.programs[block.program as usize] {
                 if group.plain && block.is_even() {
@@ -519,7 +568,7 @@ impl SeriesStore {
                         GroupJudgement::Empty => Answered::Empty,
                         GroupJudgement::WarmingUp => Answered::WarmingUp(group.columns.len()),
                         GroupJudgement::Values(values) => {
-                            let series = Members::Columns(block, &group.columns);
+                            let series = Members::Columns(&*block, &group.columns);
                             Answered::Values { values, series, points: frame.points() }
                         }
                     };

@@ -3,7 +3,8 @@
 //! Everything is a function of the kept points alone, in the order of time: the same points give the same bits.
 
 use super::block::{Block, NumberKind};
-use super::sum::{Sum, sum};
+use super::running;
+use super::sum::{Fixed, fixed, sum};
 use super::window::{Frame, points_until, sampling_interval};
 use crate::model::{Aggregation, Nanos, SECOND};
 
@@ -162,15 +163,9 @@ pub(super) fn delta_step(value: f64, start: Nanos, time: Nanos, before: Nanos) -
 /// went on from zero.
 fn counter_increase(values: &[f64]) -> f64 {
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0.0 };
-    let mut total = Sum::default();
-    total.add(*last);
-    total.add(-first);
-    for pair in values.windows(2) {
-        if pair[1] < pair[0] {
-            total.add(pair[0]);
-        }
-    }
-    total.value()
+    let mut terms = vec![*last, -first];
+    terms.extend(values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]));
+    sum(&terms)
 }
 
 #[inline]
@@ -233,6 +228,8 @@ pub struct BlockFrames {
     next: Option<Nanos>,
     interval: Option<Nanos>,
     frames: Vec<(Nanos, Frame)>,
+    /// Place among the running sums of the block.
+    sums: usize,
     points: Points,
     values: Vec<f64>,
     results: Vec<f64>,
@@ -263,7 +260,7 @@ impl BlockFrames {
     #[inline]
     pub(super) fn judge_group(
         &mut self,
-        block: &Block,
+        block: &mut Block,
         group: &Group,
         min_coverage: f64,
     ) -> (Frame, GroupJudgement<'_>) {
@@ -274,26 +271,32 @@ impl BlockFrames {
         if !frame.judged {
             return (frame, GroupJudgement::WarmingUp);
         }
-        let BlockFrames { values, results, .. } = self;
+        let BlockFrames { values, results, sums, .. } = self;
         results.clear();
         let Frame { first, end, chain, .. } = frame;
         match group.request.aggregation {
-            aggregation @ (Aggregation::Rate | Aggregation::Delta) => {
-                let since = block.time(chain);
-                let elapsed = block.time(end - 1) - since;
-                let (per, sound) = match aggregation {
-                    Aggregation::Rate => (elapsed as f64 / SECOND as f64, elapsed > 0),
-                    _ => (1.0, true),
-                };
-                block.differences(&group.columns, chain, end - 1, |column, difference| {
-                    let increase = if block.may_fall_after(column, since) {
-                        block.column_values(column, chain, end, values);
-                        counter_increase(values)
-                    } else {
-                        difference
-                    };
-                    results.push(if sound { increase / per } else { f64::NAN });
-                });
+            Aggregation::Rate | Aggregation::Delta => {
+                let (old, new) = (block.row_values(chain), block.row_values(end - 1));
+                let difference =
+                    |&column: &u32| f64::from_bits(new[column as usize]) - f64::from_bits(old[column as usize]);
+                results.extend(group.columns.iter().map(difference));
+                for (i, &column) in group.columns.iter().enumerate() {
+                    if block.has_fallen(column as usize) {
+                        results[i] = running_increase(block, sums, (group.rule, column), (chain, end), values);
+                    }
+                }
+                if group.request.aggregation == Aggregation::Rate {
+                    let elapsed = block.time(end - 1) - block.time(chain);
+                    let seconds = if elapsed > 0 { elapsed as f64 / SECOND as f64 } else { f64::NAN };
+                    results.iter_mut().for_each(|increase| *increase /= seconds);
+                }
+            }
+            aggregation @ (Aggregation::Avg | Aggregation::Sum) => {
+                let count = if aggregation == Aggregation::Avg { frame.points() as f64 } else { 1.0 };
+                for &column in &group.columns {
+                    let total = running_total(block, sums, (group.rule, column), (first, end), values);
+                    results.push(total / count);
+                }
             }
             aggregation => results.extend(group.columns.iter().map(|&column| {
                 block.column_values(column as usize, first, end, values);
@@ -308,8 +311,12 @@ impl BlockFrames {
         self.at = at;
         self.end = points_until(block.len(), at, |r| block.time(r));
         self.next = (self.end < block.len()).then(|| block.time(self.end));
-        self.interval = sampling_interval(self.end, |r| block.time(r));
+        self.interval = match self.next {
+            None => block.interval(),
+            Some(_) => sampling_interval(self.end, |r| block.time(r)),
+        };
         self.frames.clear();
+        self.sums = 0;
     }
 
     #[inline]
@@ -345,6 +352,60 @@ impl BlockFrames {
     }
 }
 
+/// The sum of a column's values in the rows `first..end` of an even block.
+#[inline]
+fn running_total(
+    block: &mut Block,
+    place: &mut usize,
+    (group, column): (u32, u32),
+    (first, end): (usize, usize),
+    values: &mut Vec<f64>,
+) -> f64 {
+    let total = advance(block, place, (group, column), (first, end), |block, row| block.value(row, column as usize));
+    total.map(Fixed::rounded).unwrap_or_else(|| {
+        block.column_values(column as usize, first, end, values);
+        sum(values)
+    })
+}
+
+/// The increase of a counter that has fallen, between the rows `chain` and `end - 1` of an even block.
+#[inline]
+fn running_increase(
+    block: &mut Block,
+    place: &mut usize,
+    (group, column): (u32, u32),
+    (chain, end): (usize, usize),
+    values: &mut Vec<f64>,
+) -> f64 {
+    let falls = advance(block, place, (group, column), (chain, end - 1), |block, row| {
+        let (before, after) = (block.value(row, column as usize), block.value(row + 1, column as usize));
+        if after < before { before } else { 0.0 }
+    });
+    let ends = (fixed(block.value(end - 1, column as usize)), fixed(block.value(chain, column as usize)));
+    if let (Some(Fixed(falls)), (Some(last), Some(first))) = (falls, ends) {
+        return Fixed(falls + last - first).rounded();
+    }
+    block.column_values(column as usize, chain, end, values);
+    counter_increase(values)
+}
+
+/// Moves the running sum of a group's column on to a stretch of rows.
+#[inline]
+fn advance(
+    block: &mut Block,
+    place: &mut usize,
+    (group, column): (u32, u32),
+    (first, end): (usize, usize),
+    term: impl Fn(&Block, usize) -> f64,
+) -> Option<Fixed> {
+    let mut sums = std::mem::take(&mut block.running);
+    let base = block.given_back();
+    let sum = running::next(&mut sums, place, group, column);
+    let total = sum.advance((first as u64 + base, end as u64 + base), base, |row| term(block, (row - base) as usize));
+    block.running = sums;
+    total
+}
+
 /// The aggregates that are read straight from the rows; `None` for those that need the points gathered.
 #[inline]
 fn judge_dense(
@@ -363,7 +424,7 @@ fn judge_dense(
         if matches!(kind, NumberKind::Delta { .. }) {
             return None;
         }
-        let increase = if block.may_fall_after(column, block.time(chain)) {
+        let increase = if block.has_fallen(column) {
             block.column_values(column, chain, end, values);
             counter_increase(values)
         } else {

@@ -15,29 +15,11 @@ pub struct Plan {
     pub requests: Vec<PlannedRequest>,
 }
 
-/// How a plan reads a series.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    pub longest: Nanos,
-    /// Whether a request reads all values of its window at every instant, not just the ends.
-    pub whole: bool,
-}
-
 impl Plan {
     /// Its longest window.
     #[inline]
     pub fn longest(&self) -> Nanos {
         self.requests.iter().map(|planned| planned.request.length).max().unwrap_or(0)
-    }
-
-    pub(super) fn reading(&self) -> Reading {
-        let by_its_ends = |planned: &PlannedRequest| {
-            matches!(
-                planned.request.aggregation,
-                Aggregation::Rate | Aggregation::Delta | Aggregation::Count | Aggregation::AbsoluteDiff
-            )
-        };
-        Reading { longest: self.longest(), whole: !self.requests.iter().all(by_its_ends) }
     }
 }
 
