@@ -29,6 +29,8 @@ pub(super) struct Intake {
     /// Whether a body had a point with a time.
     pub any_time: bool,
     by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
+    /// The resource of the last report.
+    last: ResourceId,
     by_identity: HashMap<u64, Vec<ResourceId>, RandomState>,
     hasher: RandomState,
     pub resources: Vec<Resource>,
@@ -45,13 +47,17 @@ pub(super) struct Resource {
     raw: Arc<[u8]>,
     pub entity: u32,
     pub class: u32,
+    /// The resource that came after it last time.
+    next: ResourceId,
 }
 
 /// One entity: the resource that is judged.
 #[derive(Debug)]
 pub(super) struct Entity {
     pub label: Arc<EntityLabel>,
-    pub resources: Vec<ResourceId>,
+    /// Its first resource, and all others.
+    first: ResourceId,
+    others: Vec<ResourceId>,
     /// The judged definitions that select one of its resources, in order.
     pub definitions: Vec<usize>,
     /// Time of its newest point that passed the checks up to `future`.
@@ -62,11 +68,40 @@ pub(super) struct Entity {
     pub groups: Vec<Group>,
 }
 
+impl Entity {
+    /// Its resources, in the order of first arrival.
+    #[inline]
+    pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+}
+
 /// Series of one metric that a rule reads as one.
 #[derive(Debug)]
 pub(super) struct Group {
     pub rule: u32,
     pub members: Vec<SeriesId>,
+}
+
+impl Intake {
+    /// The resource with these bytes. Most often it is the one that came after the last one the time before.
+    #[inline]
+    fn known(&mut self, raw: &[u8]) -> Option<ResourceId> {
+        let last = self.last as usize;
+        if let Some(last) = self.resources.get(last)
+            && let Some(next) = self.resources.get(last.next as usize)
+            && *next.raw == *raw
+        {
+            self.last = last.next;
+            return Some(self.last);
+        }
+        let resource = *self.by_raw.get(raw)?;
+        if let Some(last) = self.resources.get_mut(last).filter(|_| self.last != resource) {
+            last.next = resource;
+        }
+        self.last = resource;
+        Some(resource)
+    }
 }
 
 impl Engine {
@@ -126,11 +161,11 @@ impl Engine {
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.
     #[inline]
-    fn resource_of_shape(&self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
+    fn resource_of_shape(&mut self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
         if resource.shape == 0 || self.options.series == SeriesMode::Merge {
             return None;
         }
-        let known = *self.intake.by_raw.get(batch.bytes(resource.raw))?;
+        let known = self.intake.known(batch.bytes(resource.raw))?;
         self.store.has_shape(known, resource.shape).then_some(known)
     }
 
@@ -280,8 +315,8 @@ impl Engine {
     /// The number of a resource; `None` when its bytes cannot be read.
     #[inline]
     fn resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
-        match self.intake.by_raw.get(raw) {
-            Some(&resource) => Some(resource),
+        match self.intake.known(raw) {
+            Some(resource) => Some(resource),
             None => self.new_bytes_of_a_resource(raw),
         }
     }
@@ -299,10 +334,12 @@ impl Engine {
             Some(&resource) => resource,
             None => {
                 let resource = self.store.add_resource();
-                let entity = self.entity(&attributes);
+                let entity = self.entity(&attributes, resource);
                 let class = self.selection.class(&self.definitions, &attributes);
                 let of = &mut self.intake.entities[entity as usize];
-                of.resources.push(resource);
+                if of.first != resource {
+                    of.others.push(resource);
+                }
                 of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
                 of.definitions.sort_unstable();
                 of.definitions.dedup();
@@ -313,7 +350,7 @@ impl Engine {
                         What::Threshold { .. } => false,
                     }));
                 }
-                self.intake.resources.push(Resource { raw: raw.into(), entity, class });
+                self.intake.resources.push(Resource { raw: raw.into(), entity, class, next: resource });
                 self.intake.by_identity.entry(hash).or_default().push(resource);
                 resource
             }
@@ -322,8 +359,9 @@ impl Engine {
         Some(resource)
     }
 
-    fn entity(&mut self, resource: &Attributes) -> u32 {
-        let label = entity_label(resource);
+    /// The entity of a resource, which is its first one when it is new.
+    fn entity(&mut self, attributes: &Attributes, first: ResourceId) -> u32 {
+        let label = entity_label(attributes);
         let hash = self.intake.hasher.hash_one(&label.resource);
         let known = self.intake.entity_by_identity.entry(hash).or_default();
         if let Some(&entity) =
@@ -335,7 +373,8 @@ impl Engine {
         known.push(entity);
         self.intake.entities.push(Entity {
             label: Arc::new(label),
-            resources: Vec::new(),
+            first,
+            others: Vec::new(),
             definitions: Vec::new(),
             newest: Nanos::MIN,
             meant_by: Vec::new(),

@@ -24,12 +24,8 @@ pub(super) struct Judge {
     /// The newest judged instant.
     last: Nanos,
     due: Vec<bool>,
-    /// When an entity must be looked at next; `Nanos::MIN` after a point came.
-    wake: Vec<Nanos>,
-    /// Per entity: its answers hold until here (exclusive).
-    valid_until: Vec<Nanos>,
-    /// Per entity: reports since its last instant, and before that one.
-    reports: Vec<(u8, u8)>,
+    /// Per entity when it must be looked at.
+    clocks: Vec<Clock>,
     /// Per entity the answers of all rules, one entity after the other.
     answers: Vec<RuleAnswer>,
     /// Per entity the open events, by definition.
@@ -46,6 +42,17 @@ pub(super) struct Judge {
     pub(super) global: Vec<presence::GlobalState>,
     frames: BlockFrames,
     attributes_of_none: Arc<Attributes>,
+}
+
+/// When an entity must be looked at.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    /// At this instant; `Nanos::MIN` after a point came.
+    wake: Nanos,
+    /// Its answers hold until here (exclusive).
+    valid_until: Nanos,
+    /// Reports since its last instant, and before that one.
+    reports: (u8, u8),
 }
 
 /// What the last evaluation said of a rule on an entity.
@@ -146,9 +153,7 @@ impl Judge {
     }
 
     pub fn add_entity(&mut self, rules: usize) {
-        self.wake.push(Nanos::MIN);
-        self.valid_until.push(Nanos::MIN);
-        self.reports.push((0, 0));
+        self.clocks.push(Clock { wake: Nanos::MIN, valid_until: Nanos::MIN, reports: (0, 0) });
         if self.answers.capacity() < self.answers.len() + rules {
             // By a quarter: of a large fleet's answers half a doubling would lie idle.
             self.answers.reserve_exact((self.answers.len() / 4).max(64 * rules));
@@ -160,9 +165,9 @@ impl Judge {
     /// A report of the entity came. True when it is likely to be the only one before the next instant.
     #[inline]
     fn wake(&mut self, entity: usize) -> bool {
-        self.wake[entity] = Nanos::MIN;
-        self.valid_until[entity] = Nanos::MIN;
-        let (now, before) = &mut self.reports[entity];
+        let clock = &mut self.clocks[entity];
+        (clock.wake, clock.valid_until) = (Nanos::MIN, Nanos::MIN);
+        let (now, before) = &mut clock.reports;
         *now = now.saturating_add(1);
         *now == 1 && *before <= 1
     }
@@ -209,11 +214,11 @@ impl Engine {
 
     /// Jumps over the instants at which nothing can change.
     fn skip_silence(&mut self, until: Nanos) {
-        let wake = self.judge.wake.iter().copied().min().unwrap_or(Nanos::MAX).min(until);
         let Some(next) = self.judge.next_instant() else { return };
-        if wake <= next {
+        if until <= next || self.judge.clocks.iter().any(|clock| clock.wake <= next) {
             return;
         }
+        let wake = self.judge.clocks.iter().map(|clock| clock.wake).min().unwrap_or(Nanos::MAX).min(until);
         let wake = wake.min(self.global_wake());
         for i in 0..self.judge.grid.len() {
             let (step, next) = self.judge.grid[i];
@@ -226,14 +231,15 @@ impl Engine {
     }
 
     fn judge_instant(&mut self, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
-        for entity in 0..self.judge.wake.len() {
-            if self.judge.wake[entity] > at {
+        for entity in 0..self.judge.clocks.len() {
+            let clock = self.judge.clocks[entity];
+            if clock.wake > at {
                 continue;
             }
-            if self.judge.valid_until[entity] <= at {
+            if clock.valid_until <= at {
                 self.evaluate(entity, at);
             }
-            let reports = &mut self.judge.reports[entity];
+            let reports = &mut self.judge.clocks[entity].reports;
             if reports.0 > 0 {
                 *reports = (0, reports.0);
             }
@@ -256,7 +262,7 @@ impl Engine {
     fn evaluate(&mut self, entity: usize, at: Nanos) {
         let Engine { selection, store, intake, judge, options, .. } = self;
         let of = &intake.entities[entity];
-        let Judge { valid_until: valid, answers, frames, .. } = judge;
+        let Judge { clocks, answers, frames, .. } = judge;
         let rules = selection.rules.len();
         let answers = &mut answers[entity * rules..][..rules];
         answers.fill(RuleAnswer::EMPTY);
@@ -271,7 +277,7 @@ impl Engine {
                 });
             }
         } else {
-            for &resource in &of.resources {
+            for resource in of.resources() {
                 store.judge_resource(resource, at, options.min_coverage, frames, |said| {
                     valid_until = valid_until.min(said.valid_until);
                     note(answers, selection, &said);
@@ -281,7 +287,7 @@ impl Engine {
         for (answer, condition) in answers.iter_mut().zip(&selection.conditions) {
             answer.violating = answer.evaluations > 0 && condition.holds(answer.value);
         }
-        valid[entity] = valid_until;
+        clocks[entity].valid_until = valid_until;
     }
 
     /// Applies the answers of an entity of which nothing new is to be told: no event is open, nothing violates, and nothing
@@ -289,7 +295,7 @@ impl Engine {
     #[inline]
     fn apply_quiet(&mut self, entity: usize, at: Nanos) -> bool {
         let rules = self.selection.rules.len();
-        let Judge { answers, open, totals, bounds, wake, grid, .. } = &mut self.judge;
+        let Judge { answers, open, totals, bounds, clocks, grid, .. } = &mut self.judge;
         let answers = &answers[entity * rules..][..rules];
         if !open[entity].is_empty() || self.selection.any_presence || grid.len() != 1 {
             return false;
@@ -307,7 +313,7 @@ impl Engine {
             judged |= answer.evaluations | answer.warming_up;
         }
         if judged > 0 {
-            wake[entity] = at + 1;
+            clocks[entity].wake = at + 1;
         }
         judged > 0
     }
@@ -333,11 +339,11 @@ impl Engine {
         let open = &self.judge.open[entity];
         busy |= self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0);
         busy |= open.iter().any(|(_, open)| open.is_fresh());
-        self.judge.wake[entity] = if busy {
+        self.judge.clocks[entity].wake = if busy {
             at + 1
         } else {
             let closing = open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
-            closing.min().unwrap_or(Nanos::MAX).min(self.judge.valid_until[entity]).max(at + 1)
+            closing.min().unwrap_or(Nanos::MAX).min(self.judge.clocks[entity].valid_until).max(at + 1)
         };
     }
 
@@ -473,7 +479,7 @@ impl Engine {
                 answer(group.rule, group.members[0], judgement, &mut |said| add(group.members.len() > 1, said));
             }
         } else {
-            for &resource in &of.resources {
+            for resource in of.resources() {
                 store.judge_resource(resource, at, options.min_coverage, &mut judge.frames, |said| add(false, said));
             }
         }

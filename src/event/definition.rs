@@ -207,15 +207,18 @@ impl Condition {
 
 #[inline(always)]
 fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, usize) {
-    let (mut least, mut finite) = (None, 0);
-    for (place, &value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+    let (mut least, mut nearest, mut finite) = (f64::INFINITY, None, 0);
+    for (place, &value) in values.iter().enumerate() {
+        if !value.is_finite() {
+            continue;
+        }
         finite += 1;
         let margin = margin(value);
-        if least.is_none_or(|(smallest, _)| margin < smallest) {
-            least = Some((margin, place));
+        if margin < least || nearest.is_none() {
+            (least, nearest) = (margin, Some(place));
         }
     }
-    (least, finite)
+    (nearest.map(|place| (least, place)), finite)
 }
 
 /// A rule about the presence of entities. Text matching ignores case.

@@ -47,10 +47,11 @@ struct Shape {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     attributes: Span,
-    time: usize,
-    /// No field when the client sends none.
-    start: Option<usize>,
-    value: usize,
+    time: u32,
+    start: u32,
+    /// All bits when the client sends a start time, else none.
+    has_start: u64,
+    value: u32,
     integer: bool,
 }
 
@@ -109,8 +110,8 @@ fn leading_resource(b: &[u8], first: usize) -> Option<Span> {
 }
 
 #[inline]
-fn word(rest: &[u8], at: usize) -> u64 {
-    rest.get(at..).and_then(|from| from.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
+fn word(rest: &[u8], at: u32) -> u64 {
+    rest.get(at as usize..).and_then(|from| from.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// A span that counts from the end of the resource, in the body. The empty one at 0 stands for what is not there.
@@ -150,10 +151,12 @@ impl Shape {
         }));
         batch.points.extend(self.points.iter().map(|place| {
             let bits = word(rest, place.value);
+            // Without a field of its own the start stands where the time is, and is blotted out.
+            let start = word(rest, place.start) & place.has_start;
             PointSpan {
                 attributes: moved(place.attributes, base),
                 time: clamp_time(word(rest, place.time)),
-                start: place.start.map_or(0, |at| clamp_time(word(rest, at))),
+                start: clamp_time(start),
                 value: PointValue::Number(if place.integer { bits as i64 as f64 } else { f64::from_bits(bits) }),
             }
         }));
@@ -182,7 +185,9 @@ impl Shape {
         let mut points = Vec::new();
         for (field, walked) in fields.into_iter().zip(walked) {
             let (attributes, (value, integer)) = (own(walked.attributes)?, field.value?);
-            points.push(Place { attributes, time: field.time?, start: field.start, value, integer });
+            let (time, has_start) = (field.time? as u32, if field.start.is_some() { u64::MAX } else { 0 });
+            let start = field.start.map_or(time, |at| at as u32);
+            points.push(Place { attributes, time, start, has_start, value: value as u32, integer });
         }
         let mut metrics = Vec::new();
         for m in &batch.metrics[metric..] {
@@ -191,8 +196,8 @@ impl Shape {
             metrics.push(MetricSpan { scope, scope_version, name: own(m.name)?, raw: own(m.raw)?, points_end, ..*m });
         }
         let mut masks = vec![u8::MAX; rest.len()];
-        for at in points.iter().flat_map(|p| [Some(p.time), p.start, Some(p.value)]).flatten() {
-            masks.get_mut(at..at + 8)?.fill(0);
+        for at in points.iter().flat_map(|p| [p.time, p.start, p.value]) {
+            masks.get_mut(at as usize..at as usize + 8)?.fill(0);
         }
         let pairs = rest.as_chunks::<8>().0.iter().zip(masks.as_chunks::<8>().0);
         let words = pairs.map(|(b, m)| (u64::from_le_bytes(*b), u64::from_le_bytes(*m))).collect();

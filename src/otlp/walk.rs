@@ -383,6 +383,10 @@ impl Walker<'_> {
                 p = skip(b, p, (at, tag), fields, depth)?;
             }
         }
+        if self.joined.len() == start {
+            // Nothing but empty parts: there may be nothing behind the body to point to.
+            return Ok(Span::default());
+        }
         let end = self.joined_at + self.joined.len();
         if end > u32::MAX as usize {
             return Err(error("a body of more than 4 GiB", p));

@@ -85,8 +85,11 @@ pub(super) enum Short {
 impl File {
     /// Reads the next arrival into `batch`.
     pub(super) fn next(&mut self, batch: &mut Batch) -> Option<Next> {
-        // The lists of the batch are left to `decode`, which uses their room again; the buffer of its body may be needed now.
-        batch.body = Bytes::new();
+        // What the batch holds is left to `decode`, which uses its room again; but for a body that lies in our own buffer,
+        // which may be needed now.
+        if matches!(self.framing, Framing::Messages) {
+            batch.body = Bytes::new();
+        }
         loop {
             let next = match self.framing {
                 Framing::Ended => {

@@ -1,6 +1,6 @@
 //! Lanes: for reports that are alike, the column of each point. Equal processes share them, so they stay warm.
 
-use super::{ELSEWHERE, NOWHERE};
+use super::resource::{ELSEWHERE, NOWHERE};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ mod lane;
 mod merge;
 mod number;
 mod program;
+mod resource;
 mod running;
 mod sum;
 mod window;
@@ -30,6 +31,7 @@ use intern::{Identities, Meaning, Vocabulary};
 use lane::Lanes;
 use number::{Group, GroupJudgement};
 use program::program;
+use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -58,36 +60,8 @@ struct Series {
     place: Place,
 }
 
-#[derive(Debug, Default)]
-struct Resource {
-    layout: Vec<LayoutEntry>,
-    /// The shape of the report that the layout is of; 0 when it has none.
-    shape: u64,
-    /// The columns of that report's points, when they are all of the block's: number of a lane.
-    lane: Option<u32>,
-    series: Vec<SeriesId>,
-    block: Option<u32>,
-    blocks: Vec<u32>,
-    histograms: Vec<u32>,
-}
-
 /// A resource with more series than this is large.
 const LARGE: usize = 64;
-
-#[derive(Clone, Copy, Debug)]
-struct LayoutEntry {
-    word: u32,
-    series: SeriesId,
-    /// Column of the series in the resource's block; `ELSEWHERE` or `NOWHERE` when it is not there.
-    column: u32,
-}
-
-/// Not a point: a metric.
-const METRIC: u32 = u32::MAX;
-/// A series with a place of its own.
-const ELSEWHERE: u32 = u32::MAX - 1;
-/// A series of which nothing is kept.
-const NOWHERE: u32 = u32::MAX - 2;
 
 /// The reading of one report of a resource: a place in what the resource sent last time, and the row its points go to.
 #[derive(Debug)]
@@ -163,7 +137,7 @@ impl SeriesStore {
     #[inline]
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
         let of = &mut self.resources[resource as usize];
-        let layout = std::mem::take(&mut of.layout);
+        let layout = std::mem::take(&mut of.rest.layout);
         if let Some(block) = of.block {
             self.blocks[block as usize].touch();
         }
@@ -176,9 +150,9 @@ impl SeriesStore {
         let of = &mut self.resources[report.resource as usize];
         let is_new = of.shape != shape;
         of.shape = shape;
-        of.layout = report.layout;
+        of.rest.layout = report.layout;
         if shape != 0 {
-            of.layout.truncate(report.at);
+            of.rest.layout.truncate(report.at);
         }
         if is_new {
             self.choose_lane(report.resource);
@@ -224,7 +198,7 @@ impl SeriesStore {
     #[inline(never)]
     fn choose_lane(&mut self, resource: ResourceId) {
         let of = &mut self.resources[resource as usize];
-        let columns = of.layout.iter().map(|entry| entry.column).filter(|&column| column != METRIC);
+        let columns = of.rest.layout.iter().map(|entry| entry.column).filter(|&column| column != METRIC);
         of.lane = if of.shape == 0 { None } else { self.lanes.number(columns.collect()) };
     }
 
@@ -377,7 +351,7 @@ impl SeriesStore {
     }
 
     fn find_series(&self, resource: ResourceId, key: KeyId) -> Option<SeriesId> {
-        let own = &self.resources[resource as usize].series;
+        let own = &self.resources[resource as usize].rest.series;
         if own.len() > LARGE {
             return self.by_key.get(&(resource, key)).copied();
         }
@@ -400,7 +374,7 @@ impl SeriesStore {
         self.leave_row(report);
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
         self.series.push(Series { key, resource, place });
-        let own = &mut self.resources[resource as usize].series;
+        let own = &mut self.resources[resource as usize].rest.series;
         own.push(id);
         if own.len() == LARGE + 1 {
             self.by_key.extend(own.iter().map(|&series| ((resource, self.series[series as usize].key), series)));
@@ -422,7 +396,8 @@ impl SeriesStore {
         if metric.kind.is_histogram() {
             let place = self.histograms.len() as u32;
             self.histograms.push(HistogramSeries::new(id, plan, metric.temporality, longest));
-            of.histograms.push(place);
+            of.rest.histograms.push(place);
+            of.is_scattered = true;
             return Place::Histogram(place);
         }
         let kind = match (metric.kind, metric.temporality, metric.monotonic) {
@@ -432,7 +407,6 @@ impl SeriesStore {
         };
         let block = *of.block.get_or_insert_with(|| {
             self.blocks.push(Block::default());
-            of.blocks.push(self.blocks.len() as u32 - 1);
             self.blocks.len() as u32 - 1
         });
         let column = self.blocks[block as usize].add_column(id, plan, kind, longest) as u32;
@@ -478,13 +452,13 @@ impl SeriesStore {
         let mut parts = vec![(block, old.extract(&stay))];
         for laggard in laggards {
             parts.push((self.blocks.len() as u32, old.extract(&[laggard])));
-            self.resources[resource as usize].blocks.push(self.blocks.len() as u32);
+            self.resources[resource as usize].rest.blocks.push(self.blocks.len() as u32);
             self.blocks.push(Block::default());
         }
         // What the layout says of columns is no longer true; it is learned anew.
-        self.resources[resource as usize].layout.clear();
-        self.resources[resource as usize].shape = 0;
-        self.resources[resource as usize].lane = None;
+        let of = &mut self.resources[resource as usize];
+        of.rest.layout.clear();
+        (of.shape, of.lane, of.is_scattered) = (0, None, true);
         for (block, part) in parts {
             for column in 0..part.columns() {
                 self.series[part.series(column) as usize].place = Place::Column { block, column: column as u32 };
@@ -554,8 +528,14 @@ impl SeriesStore {
         frames: &mut BlockFrames,
         mut emit: impl FnMut(Answer<'_>),
     ) {
-        for i in 0..self.resources[resource as usize].blocks.len() {
-            let number = self.resources[resource as usize].blocks[i];
+        let Resource { block, is_scattered, .. } = self.resources[resource as usize];
+        let others = if is_scattered { self.resources[resource as usize].rest.blocks.len() } else { 0 };
+        for i in 0..=others {
+            let number = match i {
+                0 => block,
+                _ => self.resources[resource as usize].rest.blocks.get(i - 1).copied(),
+            };
+            let Some(number) = number else { continue };
             if self.blocks[number as usize].program == STALE {
                 self.choose_program(number);
             }
@@ -581,7 +561,10 @@ impl SeriesStore {
                 }
             }
         }
-        for &histogram in &self.resources[resource as usize].histograms {
+        if !is_scattered {
+            return;
+        }
+        for &histogram in &self.resources[resource as usize].rest.histograms {
             let series = &self.histograms[histogram as usize];
             for planned in &self.plans[series.plan as usize].requests {
                 let judgement = series.judge(at, &planned.request, min_coverage);

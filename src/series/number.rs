@@ -4,7 +4,7 @@
 
 use super::block::{Block, NumberKind};
 use super::running;
-use super::sum::{Fixed, fixed, sum};
+use super::sum::{Fixed, fixed, sum as sum_of};
 use super::window::{Frame, points_until, sampling_interval};
 use crate::model::{Aggregation, Nanos, SECOND};
 
@@ -130,7 +130,7 @@ impl Points {
             } else if self.steps.is_empty() {
                 self.values[end - 1] - self.values[chain]
             } else {
-                sum(&self.steps[chain + 1..end])
+                sum_of(&self.steps[chain + 1..end])
             }
         };
         match request.aggregation {
@@ -165,7 +165,7 @@ fn counter_increase(values: &[f64]) -> f64 {
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0.0 };
     let mut terms = vec![*last, -first];
     terms.extend(values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]));
-    sum(&terms)
+    sum_of(&terms)
 }
 
 #[inline]
@@ -180,7 +180,7 @@ fn roll_up(times: &[Nanos], values: &[f64], length: Nanos) -> Vec<f64> {
     let mut first = 0;
     for i in 1..=times.len() {
         if i == times.len() || bucket(i) != bucket(first) {
-            means.push(sum(&values[first..i]) / (i - first) as f64);
+            means.push(sum_of(&values[first..i]) / (i - first) as f64);
             first = i;
         }
     }
@@ -190,8 +190,8 @@ fn roll_up(times: &[Nanos], values: &[f64], length: Nanos) -> Vec<f64> {
 fn aggregate_values(values: &[f64], aggregation: Aggregation) -> Option<f64> {
     let (first, last) = (*values.first()?, *values.last()?);
     Some(match aggregation {
-        Aggregation::Avg => sum(values) / values.len() as f64,
-        Aggregation::Sum => sum(values),
+        Aggregation::Avg => sum_of(values) / values.len() as f64,
+        Aggregation::Sum => sum_of(values),
         Aggregation::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
         Aggregation::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Aggregation::Count => values.len() as f64,
@@ -241,6 +241,8 @@ pub(super) struct Group {
     pub rule: u32,
     pub request: Request,
     pub columns: Vec<u32>,
+    /// The same, a bit for each.
+    pub mask: Vec<u64>,
     /// Whether the rows can be read as they are: no roll-up, no steps in place of values, no delta sums by their chain.
     pub plain: bool,
 }
@@ -280,9 +282,11 @@ impl BlockFrames {
                 let difference =
                     |&column: &u32| f64::from_bits(new[column as usize]) - f64::from_bits(old[column as usize]);
                 results.extend(group.columns.iter().map(difference));
-                for (i, &column) in group.columns.iter().enumerate() {
-                    if block.has_fallen(column as usize) {
-                        results[i] = running_increase(block, sums, (group.rule, column), (chain, end), values);
+                if block.has_any_fallen(&group.mask) {
+                    for (increase, &column) in results.iter_mut().zip(&group.columns) {
+                        if block.has_fallen(column as usize) {
+                            *increase = running_increase(block, sums, (group.rule, column), (chain, end), values);
+                        }
                     }
                 }
                 if group.request.aggregation == Aggregation::Rate {
@@ -361,10 +365,14 @@ fn running_total(
     (first, end): (usize, usize),
     values: &mut Vec<f64>,
 ) -> f64 {
-    let total = advance(block, place, (group, column), (first, end), |block, row| block.value(row, column as usize));
+    let base = block.given_back();
+    let (rows, sums) = block.rows_and_sums();
+    let sum = running::next(sums, place, group, column);
+    let stretch = (first as u64 + base, end as u64 + base);
+    let total = sum.advance(stretch, base, |row| rows.value((row - base) as usize, column as usize));
     total.map(Fixed::rounded).unwrap_or_else(|| {
         block.column_values(column as usize, first, end, values);
-        sum(values)
+        sum_of(values)
     })
 }
 
@@ -377,33 +385,22 @@ fn running_increase(
     (chain, end): (usize, usize),
     values: &mut Vec<f64>,
 ) -> f64 {
-    let falls = advance(block, place, (group, column), (chain, end - 1), |block, row| {
-        let (before, after) = (block.value(row, column as usize), block.value(row + 1, column as usize));
+    let base = block.given_back();
+    let (rows, sums) = block.rows_and_sums();
+    let sum = running::next(sums, place, group, column);
+    let stretch = (chain as u64 + base, (end - 1) as u64 + base);
+    let column = column as usize;
+    let falls = sum.advance(stretch, base, |row| {
+        let row = (row - base) as usize;
+        let (before, after) = (rows.value(row, column), rows.value(row + 1, column));
         if after < before { before } else { 0.0 }
     });
-    let ends = (fixed(block.value(end - 1, column as usize)), fixed(block.value(chain, column as usize)));
+    let ends = (fixed(rows.value(end - 1, column)), fixed(rows.value(chain, column)));
     if let (Some(Fixed(falls)), (Some(last), Some(first))) = (falls, ends) {
         return Fixed(falls + last - first).rounded();
     }
-    block.column_values(column as usize, chain, end, values);
+    block.column_values(column, chain, end, values);
     counter_increase(values)
-}
-
-/// Moves the running sum of a group's column on to a stretch of rows.
-#[inline]
-fn advance(
-    block: &mut Block,
-    place: &mut usize,
-    (group, column): (u32, u32),
-    (first, end): (usize, usize),
-    term: impl Fn(&Block, usize) -> f64,
-) -> Option<Fixed> {
-    let mut sums = std::mem::take(&mut block.running);
-    let base = block.given_back();
-    let sum = running::next(&mut sums, place, group, column);
-    let total = sum.advance((first as u64 + base, end as u64 + base), base, |row| term(block, (row - base) as usize));
-    block.running = sums;
-    total
 }
 
 /// The aggregates that are read straight from the rows; `None` for those that need the points gathered.

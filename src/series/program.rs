@@ -30,10 +30,15 @@ pub(super) fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> 
         for &PlannedRequest { rule, request } in &plans[plan as usize].requests {
             let place = groups.iter().position(|group| group.rule >= rule).unwrap_or(groups.len());
             if groups.get(place).is_none_or(|group| group.rule != rule) {
-                groups.insert(place, Group { rule, request, columns: Vec::new(), plain: request.rollup == 0 });
+                groups.insert(
+                    place,
+                    Group { rule, request, columns: Vec::new(), mask: Vec::new(), plain: request.rollup == 0 },
+                );
             }
             let group = &mut groups[place];
             group.columns.push(column as u32);
+            group.mask.resize(column / 64 + 1, 0);
+            group.mask[column / 64] |= 1 << (column % 64);
             let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
             group.plain &= match kinds[column] {
                 NumberKind::Level => true,

@@ -68,7 +68,11 @@ impl Pace {
         let median = sampling_interval(n, &time);
         let mut pace = Pace { median, ..Pace::default() };
         if let Some(median) = median {
-            (pace.smaller, pace.equal) = compare(n, time, median);
+            for newer in n.saturating_sub(INTERVAL_POINTS) + 1..n {
+                let gap = time(newer) - time(newer - 1);
+                pace.smaller += u8::from(gap < median);
+                pace.equal += u8::from(gap == median);
+            }
         }
         pace
     }
@@ -94,34 +98,23 @@ impl Pace {
         if self.smaller <= MIDDLE && MIDDLE < self.smaller + self.equal {
             return;
         }
-        let gaps = gaps(n, &time);
-        let neighbour = if self.smaller > MIDDLE {
-            gaps.into_iter().filter(|&gap| gap < median).max()
-        } else {
-            gaps.into_iter().filter(|&gap| gap > median).min()
-        };
-        self.median = neighbour;
-        (self.smaller, self.equal) = compare(n, time, neighbour.unwrap_or(median));
+        let falls = self.smaller > MIDDLE;
+        let (mut neighbour, mut equal) = (if falls { Nanos::MIN } else { Nanos::MAX }, 0);
+        let mut older = time(n - INTERVAL_POINTS);
+        for newer in n - INTERVAL_POINTS + 1..n {
+            let newer = time(newer);
+            let gap = newer - older;
+            older = newer;
+            let nearer = if falls { gap < median && gap > neighbour } else { gap > median && gap < neighbour };
+            if nearer {
+                (neighbour, equal) = (gap, 1);
+            } else if gap == neighbour {
+                equal += 1;
+            }
+        }
+        self.smaller = if falls { self.smaller - equal } else { self.smaller + self.equal };
+        (self.median, self.equal) = (Some(neighbour), equal);
     }
-}
-
-/// The gaps between the newest 16 of `n` points.
-#[inline]
-fn gaps(n: usize, time: impl Fn(usize) -> Nanos) -> [Nanos; INTERVAL_POINTS - 1] {
-    let times: [Nanos; INTERVAL_POINTS] = std::array::from_fn(|i| time(n - INTERVAL_POINTS + i));
-    std::array::from_fn(|i| times[i + 1] - times[i])
-}
-
-/// How many of the newest gaps are smaller than one of them, and how many are equal.
-#[inline]
-fn compare(n: usize, time: impl Fn(usize) -> Nanos, median: Nanos) -> (u8, u8) {
-    let (mut smaller, mut equal) = (0, 0);
-    for newer in n.saturating_sub(INTERVAL_POINTS) + 1..n {
-        let gap = time(newer) - time(newer - 1);
-        smaller += u8::from(gap < median);
-        equal += u8::from(gap == median);
-    }
-    (smaller, equal)
 }
 
 /// Number of points at or before `at`.

@@ -46,6 +46,14 @@ proptest! {
     }
 }
 
+#[test]
+fn a_resource_in_several_empty_parts_is_an_empty_one() {
+    let bytes = [0x0a, 4, 0x0a, 0, 0x0a, 0];
+    let batch = decode(&bytes).expect("a legal body");
+    assert_eq!(batch.bytes(batch.resources[0].raw), b"");
+    check_same(&bytes, &ExportMetricsServiceRequest::decode(&bytes[..]).expect("a legal body"));
+}
+
 /// What is left of a body without the parts that decoding does not look into: texts, attributes, exemplars, quantiles. No
 /// body is left when the framing of the rest is broken.
 fn without_opaque_parts(bytes: &[u8], descriptor: &MessageDescriptor) -> Option<Vec<u8>> {

@@ -112,6 +112,24 @@ pub(super) struct Block {
     keeps_starts: bool,
 }
 
+/// The values of a block, to be read beside its running sums.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    values: &'a [u64],
+    head: usize,
+    capacity: usize,
+    room: usize,
+}
+
+impl Rows<'_> {
+    #[inline]
+    pub fn value(&self, row: usize, column: usize) -> f64 {
+        let index = self.head + row;
+        let index = if index >= self.capacity { index - self.capacity } else { index };
+        f64::from_bits(self.values[index * self.room + column])
+    }
+}
+
 /// Why a point was not put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -203,6 +221,13 @@ impl Block {
         self.is_marked(Mark::NegativeDelta, column)
     }
 
+    /// Whether one of these columns, a bit for each, is a counter that may have fallen between kept points.
+    #[inline]
+    pub fn has_any_fallen(&self, columns: &[u64]) -> bool {
+        let fell = self.word_of(Mark::Fell, 0);
+        self.data[fell..].iter().zip(columns).any(|(fell, columns)| fell & columns != 0)
+    }
+
     /// Whether the column is a counter that may have fallen between kept points.
     #[inline]
     pub fn has_fallen(&self, column: usize) -> bool {
@@ -284,6 +309,18 @@ impl Block {
     pub fn column_values(&self, column: usize, first: usize, end: usize, out: &mut Vec<f64>) {
         out.clear();
         out.extend((first..end).map(|row| self.value(row, column)));
+    }
+
+    /// The values, and the running sums over them.
+    #[inline]
+    pub fn rows_and_sums(&mut self) -> (Rows<'_>, &mut Vec<RunningSum>) {
+        let rows = Rows {
+            values: &self.data[self.values_at as usize..],
+            head: self.head as usize,
+            capacity: self.capacity as usize,
+            room: self.room as usize,
+        };
+        (rows, &mut self.running)
     }
 
     /// The values of a full row.
