@@ -14,6 +14,7 @@ use crate::model::{
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
+use prefetch_index::prefetch_index;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -102,6 +103,17 @@ impl Intake {
         self.last = resource;
         Some(resource)
     }
+
+    /// The resource that is likely to come next; its bytes will be compared.
+    #[inline]
+    fn prefetch_next(&self) -> ResourceId {
+        let next = self.resources[self.last as usize].next;
+        let raw = &self.resources[next as usize].raw;
+        for byte in (0..raw.len()).step_by(64) {
+            prefetch_index(raw, byte);
+        }
+        next
+    }
 }
 
 impl Engine {
@@ -166,6 +178,7 @@ impl Engine {
             return None;
         }
         let known = self.intake.known(batch.bytes(resource.raw))?;
+        self.store.prefetch(self.intake.prefetch_next());
         self.store.has_shape(known, resource.shape).then_some(known)
     }
 

@@ -133,14 +133,19 @@ impl SeriesStore {
         self.resources.len() as u32 - 1
     }
 
+    /// Asks the processor to bring near what the next report of a resource will need.
+    #[inline]
+    pub fn prefetch(&self, resource: ResourceId) {
+        if let Some(block) = self.resources[resource as usize].block {
+            self.blocks[block as usize].prefetch();
+        }
+    }
+
     /// Starts to read a report of a resource. Hand it back with [`SeriesStore::end_report`].
     #[inline]
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
         let of = &mut self.resources[resource as usize];
         let layout = std::mem::take(&mut of.rest.layout);
-        if let Some(block) = of.block {
-            self.blocks[block as usize].touch();
-        }
         Report { resource, layout, at: 0, metric: u32::MAX, block: of.block.unwrap_or(u32::MAX), row: None }
     }
 
@@ -215,7 +220,6 @@ impl SeriesStore {
     ) -> Option<Nanos> {
         let of = &self.resources[resource as usize];
         let (lane, block) = (&self.lanes.get(of.lane?), &mut self.blocks[of.block? as usize]);
-        block.touch();
         let first = points.first()?.time;
         let mut odd = 0;
         for point in points {

@@ -13,6 +13,7 @@ mod reshape;
 use super::running::RunningSum;
 use super::window::{INTERVAL_POINTS, Pace, points_until};
 use crate::model::{Nanos, PointSpan, PointValue};
+use prefetch_index::prefetch_index;
 
 /// How the values of a number series follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub(super) struct Row {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// Words of a cache line.
+const LINE: usize = 8;
 
 /// The program of a block that needs a new one.
 pub(super) const STALE: u32 = u32::MAX;
@@ -330,26 +334,25 @@ impl Block {
         &self.data[from..from + self.columns()]
     }
 
-    /// Reads a word of every cache line that a report and its evaluation are about to need. The reads do not wait for each
-    /// other, as those of the work itself do: with many resources this is most of the time a report takes.
+    /// Asks the processor to bring near what the next report and its judgement will need. With many resources, waiting for
+    /// memory is most of what a report costs.
     #[inline]
-    pub fn touch(&self) {
-        let mut seen = 0;
-        let mut lines = |from: usize, to: usize| {
-            for line in self.data[from..to].chunks(8) {
-                seen ^= line[0];
+    pub fn prefetch(&self) {
+        let lines = |from: usize, to: usize| {
+            for word in (from..to).step_by(LINE) {
+                prefetch_index(&self.data[..], word);
             }
         };
-        lines(self.room as usize, self.times_at as usize + self.capacity as usize);
-        if self.len > 0 {
-            let room = self.room as usize;
-            for row in [self.len() - 1, self.len() / 2, 0] {
-                let row = self.values_at as usize + self.physical(row) * room;
-                lines(row, row + room);
-            }
+        lines(0, self.times_at as usize + self.capacity as usize);
+        let room = self.room as usize;
+        for row in [self.len(), self.len() / 2, 0] {
+            // The row that is to come and the newest; and where windows of the length that is kept, or of half of it, begin.
+            let row = self.values_at as usize + self.physical(row.saturating_sub(1)) * room;
+            lines(row, row + 2 * room);
         }
-        seen ^= self.running.len() as u64;
-        std::hint::black_box(seen);
+        for sum in (0..self.running.len()).step_by(1) {
+            prefetch_index(&self.running[..], sum);
+        }
     }
 
     /// Adds a column without points. `longest` is the longest window of a rule on it.
