@@ -3,6 +3,7 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
+use super::known::Known;
 use super::presence::means;
 use super::report::{Counts, Coverage, DropReason, EntityLabel};
 use super::selection::What;
@@ -14,7 +15,6 @@ use crate::model::{
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
-use prefetch_index::prefetch_index;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub(super) struct Intake {
     pub coverage: Coverage,
     /// Whether a body had a point with a time.
     pub any_time: bool,
-    by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
-    /// The resource of the last report.
-    last: ResourceId,
+    known: Known,
+    /// Which resources those of the body are likely to be, as far ahead as one looks.
+    guesses: Vec<Option<ResourceId>>,
     by_identity: HashMap<u64, Vec<ResourceId>, RandomState>,
     hasher: RandomState,
     pub resources: Vec<Resource>,
@@ -45,11 +45,8 @@ pub(super) struct Intake {
 /// One resource.
 #[derive(Debug)]
 pub(super) struct Resource {
-    raw: Arc<[u8]>,
     pub entity: u32,
     pub class: u32,
-    /// The resource that came after it last time.
-    next: ResourceId,
 }
 
 /// One entity: the resource that is judged.
@@ -84,38 +81,6 @@ pub(super) struct Group {
     pub members: Vec<SeriesId>,
 }
 
-impl Intake {
-    /// The resource with these bytes. Most often it is the one that came after the last one the time before.
-    #[inline]
-    fn known(&mut self, raw: &[u8]) -> Option<ResourceId> {
-        let last = self.last as usize;
-        if let Some(last) = self.resources.get(last)
-            && let Some(next) = self.resources.get(last.next as usize)
-            && *next.raw == *raw
-        {
-            self.last = last.next;
-            return Some(self.last);
-        }
-        let resource = *self.by_raw.get(raw)?;
-        if let Some(last) = self.resources.get_mut(last).filter(|_| self.last != resource) {
-            last.next = resource;
-        }
-        self.last = resource;
-        Some(resource)
-    }
-
-    /// The resource that is likely to come next; its bytes will be compared.
-    #[inline]
-    fn prefetch_next(&self) -> ResourceId {
-        let next = self.resources[self.last as usize].next;
-        let raw = &self.resources[next as usize].raw;
-        for byte in (0..raw.len()).step_by(64) {
-            prefetch_index(raw, byte);
-        }
-        next
-    }
-}
-
 impl Engine {
     /// Takes in a body at the engine's time.
     pub(super) fn take_in(&mut self, batch: &Batch) {
@@ -126,12 +91,15 @@ impl Engine {
         }
         self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
         let (mut metric, mut point) = (0, 0);
-        for resource in &batch.resources {
+        self.intake.guesses.clear();
+        for (number, resource) in batch.resources.iter().enumerate() {
+            self.look_ahead(batch, number);
             let metrics = &batch.metrics[metric..resource.metrics_end as usize];
             metric = resource.metrics_end as usize;
             let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
             let mut reading: Option<(Report, Nanos)> = None;
-            if let Some(known) = self.resource_of_shape(batch, resource) {
+            let guess = self.intake.guesses[number];
+            if let Some(known) = self.resource_of_shape(batch, resource, guess) {
                 point += points.len();
                 if let Some(newest) = self.take_report(known, points) {
                     self.is_in(known, newest);
@@ -150,6 +118,23 @@ impl Engine {
                 let id = report.resource();
                 self.store.end_report(report, if is_whole { resource.shape } else { 0 });
                 self.is_in(id, newest);
+            }
+        }
+        if let Some(next) = self.intake.known.prefetch_next() {
+            self.store.prefetch(next);
+        }
+    }
+
+    /// Brings near what the next resources of a body need, or what the next body is likely to need when it ends.
+    #[inline]
+    fn look_ahead(&mut self, batch: &Batch, number: usize) {
+        const AHEAD: usize = 2;
+        let Intake { known, guesses, .. } = &mut self.intake;
+        for resource in batch.resources.iter().take(number + 1 + AHEAD).skip(guesses.len()) {
+            let guess = known.guess(batch.bytes(resource.raw));
+            guesses.push(guess);
+            if let Some(guess) = guess {
+                self.store.prefetch(guess);
             }
         }
     }
@@ -173,12 +158,16 @@ impl Engine {
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.
     #[inline]
-    fn resource_of_shape(&mut self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
+    fn resource_of_shape(
+        &mut self,
+        batch: &Batch,
+        resource: &ResourceSpan,
+        guess: Option<ResourceId>,
+    ) -> Option<ResourceId> {
         if resource.shape == 0 || self.options.series == SeriesMode::Merge {
             return None;
         }
-        let known = self.intake.known(batch.bytes(resource.raw))?;
-        self.store.prefetch(self.intake.prefetch_next());
+        let known = self.intake.known.find(batch.bytes(resource.raw), guess)?;
         self.store.has_shape(known, resource.shape).then_some(known)
     }
 
@@ -328,7 +317,7 @@ impl Engine {
     /// The number of a resource; `None` when its bytes cannot be read.
     #[inline]
     fn resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
-        match self.intake.known(raw) {
+        match self.intake.known.find(raw, None) {
             Some(resource) => Some(resource),
             None => self.new_bytes_of_a_resource(raw),
         }
@@ -340,35 +329,31 @@ impl Engine {
         let attributes = otlp::resource(raw).ok()?;
         let hash = self.intake.hasher.hash_one(&attributes);
         let candidates = self.intake.by_identity.get(&hash).map_or(&[][..], Vec::as_slice);
-        let same = |r: &&ResourceId| {
-            otlp::resource(&self.intake.resources[**r as usize].raw).is_ok_and(|known| known == attributes)
-        };
-        let resource = match candidates.iter().find(same) {
-            Some(&resource) => resource,
-            None => {
-                let resource = self.store.add_resource();
-                let entity = self.entity(&attributes, resource);
-                let class = self.selection.class(&self.definitions, &attributes);
-                let of = &mut self.intake.entities[entity as usize];
-                if of.first != resource {
-                    of.others.push(resource);
-                }
-                of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
-                of.definitions.sort_unstable();
-                of.definitions.dedup();
-                for &d in &self.selection.classes[class as usize].definitions {
-                    let rules = self.selection.rules_of[d].clone();
-                    of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
-                        What::Presence { presence, .. } => means(presence, &attributes),
-                        What::Threshold { .. } => false,
-                    }));
-                }
-                self.intake.resources.push(Resource { raw: raw.into(), entity, class, next: resource });
-                self.intake.by_identity.entry(hash).or_default().push(resource);
-                resource
-            }
-        };
-        self.intake.by_raw.insert(self.intake.resources[resource as usize].raw_or(raw), resource);
+        let same = |r: &&ResourceId| otlp::resource(self.intake.known.raw(**r)).is_ok_and(|known| known == attributes);
+        if let Some(&resource) = candidates.iter().find(same) {
+            self.intake.known.add_bytes(resource, raw);
+            return Some(resource);
+        }
+        let resource = self.store.add_resource();
+        let entity = self.entity(&attributes, resource);
+        let class = self.selection.class(&self.definitions, &attributes);
+        let of = &mut self.intake.entities[entity as usize];
+        if of.first != resource {
+            of.others.push(resource);
+        }
+        of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
+        of.definitions.sort_unstable();
+        of.definitions.dedup();
+        for &d in &self.selection.classes[class as usize].definitions {
+            let rules = self.selection.rules_of[d].clone();
+            of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
+                What::Presence { presence, .. } => means(presence, &attributes),
+                What::Threshold { .. } => false,
+            }));
+        }
+        self.intake.resources.push(Resource { entity, class });
+        self.intake.known.add(resource, raw);
+        self.intake.by_identity.entry(hash).or_default().push(resource);
         Some(resource)
     }
 
@@ -450,13 +435,6 @@ impl From<NotKept> for DropReason {
             NotKept::Duplicate => DropReason::Duplicate,
             NotKept::TooDense => DropReason::TooDense,
         }
-    }
-}
-
-impl Resource {
-    /// The kept bytes when they are the same, so that they are not kept twice.
-    fn raw_or(&self, raw: &[u8]) -> Arc<[u8]> {
-        if *self.raw == *raw { self.raw.clone() } else { raw.into() }
     }
 }
 

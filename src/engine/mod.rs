@@ -9,6 +9,7 @@
 
 mod intake;
 mod judge;
+mod known;
 mod life;
 mod presence;
 mod report;

@@ -350,7 +350,7 @@ impl Block {
             let row = self.values_at as usize + self.physical(row.saturating_sub(1)) * room;
             lines(row, row + 2 * room);
         }
-        for sum in (0..self.running.len()).step_by(1) {
+        for sum in 0..self.running.len() {
             prefetch_index(&self.running[..], sum);
         }
     }
@@ -434,7 +434,7 @@ impl Block {
     #[inline]
     fn add_row(&mut self, time: Nanos) -> usize {
         if self.len == self.capacity {
-            self.grow();
+            self.grow(time);
         }
         self.len += 1;
         let index = self.physical(self.len() - 1);
@@ -450,7 +450,7 @@ impl Block {
     fn make_earlier_row(&mut self, row: usize, time: Nanos) {
         self.running.clear();
         if self.len == self.capacity {
-            self.grow();
+            self.grow(self.time(self.len() - 1));
         }
         if !self.keeps_masks {
             self.keep_masks();

@@ -62,15 +62,16 @@ impl Block {
         part
     }
 
-    /// More rows: after the first two at once as many as the longest window will hold at the pace seen so far, so that
-    /// blocks of a fleet do not leave a trail of outgrown memory behind.
+    /// More rows, for one that ends at `time`: from the second on at once as many as the longest window will hold at the
+    /// pace seen so far, so that blocks of a fleet do not leave a trail of outgrown memory behind.
     #[inline(never)]
-    pub(super) fn grow(&mut self) {
+    pub(super) fn grow(&mut self, time: Nanos) {
         let mut shape = self.shape();
         let few = self.capacity as usize;
         shape.rows = few + (few / 4).max(1);
-        if self.len >= 2 {
-            let pace = (self.time(self.len() - 1) - self.time(0)) / (self.len() as Nanos - 1);
+        if self.len >= 1 {
+            let gaps = (self.len as Nanos - Nanos::from(self.time(self.len() - 1) == time)).max(1);
+            let pace = (time - self.time(0)) / gaps;
             let expected = ((self.longest / pace.max(1)).min(8192) as usize + 3).max(INTERVAL_POINTS + 2);
             shape.rows = shape.rows.max(expected.min(few * 64));
             // By now the columns are known: no room is kept for more.

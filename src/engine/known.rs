@@ -1,0 +1,93 @@
+//! Resources recognised by their bytes, and who is likely to report next.
+//!
+//! Invariant: a resource is told by all of its bytes; hashes and the order of reports only say where to look first. A fleet
+//! reports in nearly the same order every time, so the next one is near the last one, and what its report needs can be
+//! brought near before it is its turn.
+
+use crate::series::ResourceId;
+use foldhash::fast::RandomState;
+use prefetch_index::prefetch_index;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// How far around the last one a resource is looked for before the map is asked.
+const AROUND: usize = 16;
+
+/// See the module's own words.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
+    hasher: RandomState,
+    /// Of each resource the bytes it was first seen with, their hash, and which one came after it last time.
+    raws: Vec<Arc<[u8]>>,
+    hashes: Vec<u64>,
+    after: Vec<ResourceId>,
+    last: ResourceId,
+    last_guess: ResourceId,
+}
+
+impl Known {
+    /// Which resource these bytes are likely to be of; they are brought near.
+    #[inline]
+    pub fn guess(&mut self, raw: &[u8]) -> Option<ResourceId> {
+        let hash = self.hasher.hash_one(raw);
+        let from = (self.last_guess as usize).saturating_sub(AROUND);
+        let near = self.hashes.get(from..)?.iter().take(2 * AROUND);
+        let guess = (from + near.into_iter().position(|other| *other == hash)?) as ResourceId;
+        self.last_guess = guess;
+        self.prefetch(guess);
+        Some(guess)
+    }
+
+    /// The resource that came after the last one the time before; its bytes are brought near.
+    #[inline]
+    pub fn prefetch_next(&self) -> Option<ResourceId> {
+        let next = *self.after.get(self.last as usize)?;
+        self.prefetch(next);
+        Some(next)
+    }
+
+    #[inline]
+    fn prefetch(&self, resource: ResourceId) {
+        let raw = &self.raws[resource as usize];
+        for byte in (0..raw.len()).step_by(64) {
+            prefetch_index(raw, byte);
+        }
+    }
+
+    /// The resource with these bytes, which may be the guessed one.
+    #[inline]
+    pub fn find(&mut self, raw: &[u8], guess: Option<ResourceId>) -> Option<ResourceId> {
+        let resource = match guess.filter(|&guess| *self.raws[guess as usize] == *raw) {
+            Some(guess) => guess,
+            None => *self.by_raw.get(raw)?,
+        };
+        let last = std::mem::replace(&mut self.last, resource);
+        if last != resource && self.after[last as usize] != resource {
+            self.after[last as usize] = resource;
+        }
+        self.last_guess = self.last_guess.max(resource);
+        Some(resource)
+    }
+
+    /// The bytes a resource was first seen with.
+    pub fn raw(&self, resource: ResourceId) -> &[u8] {
+        &self.raws[resource as usize]
+    }
+
+    /// A new resource with these bytes; its number must be the next one.
+    pub fn add(&mut self, resource: ResourceId, raw: &[u8]) {
+        debug_assert_eq!(resource as usize, self.raws.len());
+        let bytes: Arc<[u8]> = raw.into();
+        self.hashes.push(self.hasher.hash_one(raw));
+        self.after.push(resource);
+        self.by_raw.insert(bytes.clone(), resource);
+        self.raws.push(bytes);
+    }
+
+    /// Other bytes of a known resource.
+    pub fn add_bytes(&mut self, resource: ResourceId, raw: &[u8]) {
+        self.by_raw.insert(raw.into(), resource);
+    }
+}
