@@ -16,6 +16,7 @@
 //! | 3 | [`inspect`] | what is in a recording, without any rule |
 //! | 4 | [`render`] | every output shape |
 //! | 5 | [`recording`] | recordings: our own form and the Collector's |
+//! | 5 | [`sink`] | where transitions go: standard output, files, webhooks |
 //! | 6 | [`cli`] | one file per subcommand |
 //!
 //! Imports go down only; rooms on one floor do not see each other. Above `recording` nothing knows a clock, a file, a
@@ -32,3 +33,4 @@ pub mod otlp;
 pub mod recording;
 pub mod render;
 pub mod series;
+pub mod sink;

@@ -2,6 +2,7 @@
 
 use super::exit::ExitStatus;
 use crate::recording::{OpenError, WriteError};
+use crate::sink::{SinkError, SpecError};
 
 use std::io;
 
@@ -75,6 +76,18 @@ pub enum CliError {
         /// The file.
         path: String,
     },
+    /// The text of a sink cannot be read.
+    #[error("{0}")]
+    SinkSpec(#[from] SpecError),
+    /// A sink cannot be opened.
+    #[error("{0}")]
+    Sink(#[from] SinkError),
+    /// A sink leads to where the answer goes.
+    #[error("--sink {sink}: the answer goes there already; with -o it goes to a file of its own")]
+    SinkTakesAnswer {
+        /// The sink.
+        sink: String,
+    },
     /// Standard input was named more than once.
     #[error("`-` (standard input) can be read only once")]
     StdinTwice,
@@ -99,6 +112,9 @@ impl CliError {
             | CliError::BrokenRules { .. }
             | CliError::Set { .. }
             | CliError::Recording(_)
+            | CliError::SinkSpec(_)
+            | CliError::Sink(_)
+            | CliError::SinkTakesAnswer { .. }
             | CliError::StdinTwice => ExitStatus::CouldNotRun,
         }
     }

@@ -9,7 +9,8 @@ pub enum ExitStatus {
     Passed,
     /// The gate failed: there were events at or above `--fail-on`.
     Failed,
-    /// Nothing was judged, because the command could not run: wrong usage, wrong rules, an unreadable file.
+    /// Nothing was judged, because the command could not run: wrong usage, wrong rules, an unreadable file. Or what came
+    /// out did not get to where it should go: a full disk, a receiver that is not there.
     CouldNotRun,
     /// What was judged proves nothing: no point arrived, no definition could be judged, or the input was damaged.
     Inconclusive,

@@ -1,7 +1,7 @@
 //! The command line: arguments as typed, resolved into the small structs that the rooms below take, and the exit code.
 //!
 //! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
-//! stderr. Absent on purpose: `exit()`, a config file, environment variables of our own.
+//! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
 mod completions;
 mod convert;
@@ -13,6 +13,7 @@ mod output;
 mod recordings;
 mod replay;
 mod rules;
+mod sinks;
 
 pub use error::CliError;
 pub use exit::ExitStatus;

@@ -6,18 +6,24 @@ use super::judging::JudgingArgs;
 use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::rules::RulesArgs;
+use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, Report, Transition, Verdict};
-use crate::inspect::Clients;
+use crate::inspect::{Client, Clients};
 use crate::render;
 use crate::render::text::{Detail, Replay};
+use crate::sink::{SinkCounts, Sinks, WhenFull};
 use clap::ValueEnum;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an event is tried again: a recording can be replayed once more, so nobody waits long for a dead receiver.
+const RETRY_FOR: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 passed; 1 events at or above --fail-on; 2 could not run, nothing was judged;
-4 inconclusive: no point arrived, no definition could be judged, a recording is damaged,
-or --strict and any definition is inconclusive. 1 wins over 4.
+Exit codes: 0 passed; 1 events at or above --fail-on; 2 could not run, nothing was judged,
+or a sink did not get every event; 4 inconclusive: no point arrived, no definition could be
+judged, a recording is damaged, or --strict and any definition is inconclusive. 1 wins.
 
 Examples:
   foreshock replay recording.jsonl.gz
@@ -42,6 +48,8 @@ pub(super) struct Args {
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    sinks: SinkArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -111,55 +119,101 @@ impl Gate {
 
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let specs = args.sinks.parse()?;
+    args.sinks.keep_apart(&specs, args.output.as_deref())?;
     let definitions = args.rules.load(terminal)?;
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
-    if let Some(output) = &args.output {
-        args.recordings.keep_apart(output)?;
+    for path in args.output.as_deref().into_iter().chain(sinks::files(&specs)) {
+        args.recordings.keep_apart(path)?;
     }
+    let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = Output::open(args.output.as_deref())?;
     let mut engine = Engine::new(definitions, args.judging.resolve());
-    let clients = judge(&mut engine, &mut recordings, |engine, transitions| match args.format {
-        Format::Jsonl => output.write_with(|out| {
-            for transition in transitions.drain(..) {
-                render::json::event(out, engine.definitions(), &transition.event)?;
-                out.write_all(b"\n")?;
+    let clients = judge(&mut engine, &mut recordings, |engine, transitions| {
+        transitions.iter().for_each(|transition| sinks.send(transition));
+        match args.format {
+            Format::Jsonl => output.write_with(|out| {
+                for transition in transitions.drain(..) {
+                    render::json::event(out, engine.definitions(), &transition.event)?;
+                    out.write_all(b"\n")?;
+                }
+                Ok(())
+            }),
+            Format::Text | Format::Json => {
+                transitions.clear();
+                Ok(())
             }
-            Ok(())
-        }),
-        Format::Text | Format::Json => {
-            transitions.clear();
-            Ok(())
         }
-    })?;
+    });
+    // The sinks come first: who reads the answer may leave before its end.
+    let all_sent = all_sent(sinks, terminal);
     let report = engine.report();
+    answer(
+        &args,
+        terminal,
+        &mut output,
+        &Judged { engine: &engine, report: &report, clients: clients?.finish() },
+        &recordings,
+    )?;
+    let (status, why) = match args.gate.status(&report, recordings.is_damaged()) {
+        (status, _) if status != ExitStatus::Failed && !all_sent => {
+            (ExitStatus::CouldNotRun, "a sink did not get every event")
+        }
+        judged => judged,
+    };
+    if status != ExitStatus::Passed {
+        terminal.note(&format!("exit code {}: {why}", status.code()));
+    }
+    Ok(status)
+}
+
+/// What came out of judging.
+struct Judged<'a> {
+    engine: &'a Engine,
+    report: &'a Report,
+    clients: Vec<Client>,
+}
+
+/// Writes the answer, as far as it is not written yet.
+fn answer(
+    args: &Args,
+    terminal: &Terminal,
+    output: &mut Output,
+    judged: &Judged<'_>,
+    recordings: &Recordings,
+) -> Result<(), CliError> {
+    let Judged { engine, report, clients } = judged;
     let damage: Vec<String> = recordings.damage();
     match args.format {
         Format::Text => {
             let replay = Replay {
                 definitions: engine.definitions(),
-                report: &report,
+                report,
                 sources: recordings.names(),
                 damage: &damage,
-                clients: &clients.finish(),
+                clients,
                 detail: terminal.detail,
             };
             let style = terminal.answer_style(args.output.as_deref());
             output.write_with(|out| render::text::replay(out, &replay, style))?;
         }
-        Format::Json => output.write_with(|out| render::json::document(out, engine.definitions(), &report))?,
+        Format::Json => output.write_with(|out| render::json::document(out, engine.definitions(), report))?,
         Format::Jsonl => {}
     }
     if args.format != Format::Text {
         damage.iter().for_each(|sentence| terminal.warn(sentence));
         if terminal.detail == Detail::Full || args.format == Format::Jsonl {
-            terminal.note(&render::text::verdict(&report));
+            terminal.note(&render::text::verdict(report));
         }
     }
-    let (status, why) = args.gate.status(&report, recordings.is_damaged());
-    if status != ExitStatus::Passed {
-        terminal.note(&format!("exit code {}: {why}", status.code()));
-    }
-    Ok(status)
+    Ok(())
+}
+
+/// Waits for the sinks; says what they did not get.
+fn all_sent(sinks: Sinks, terminal: &Terminal) -> bool {
+    let losses: Vec<String> = sinks.close(None).iter().filter_map(SinkCounts::losses).collect();
+    losses.iter().for_each(|loss| terminal.warn(&format!("sink {loss}")));
+    losses.is_empty()
 }
 
 /// Feeds the engine. `emit` gets what each arrival brought about.

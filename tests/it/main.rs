@@ -30,4 +30,8 @@ mod recording_cut;
 mod recording_damage;
 mod recording_json;
 mod render;
+mod sink;
+mod sink_cli;
+mod sink_support;
+mod sink_webhook;
 mod tidy;

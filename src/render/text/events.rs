@@ -2,12 +2,14 @@
 
 use super::{Detail, Replay};
 use crate::catalog;
-use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
+use crate::engine::{
+    CloseReason, EntityLabel, Event, EventState, Peak, Report, Transition, ViolatedRule, ViolatingSeries,
+};
 use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
 use crate::model::{Attributes, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
-use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, date_time, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -56,6 +58,33 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
     Ok(())
 }
 
+/// Writes one transition: when, what about, then what [`write()`] says of the event up to then.
+pub(super) fn transition(
+    out: &mut dyn Write,
+    definitions: &[EventDefinition],
+    transition: &Transition,
+    detail: Detail,
+    style: Style,
+) -> io::Result<()> {
+    let event = &transition.event;
+    let Some(definition) = definitions.get(event.definition) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run"));
+    };
+    let is_open = event.state == EventState::Open;
+    let (word, at) = (if is_open { "opened" } else { "closed" }, date_time(transition.at));
+    writeln!(out, "{word} {at} UTC  {}", style.strong(&clean(&entity_name(event.entity.as_deref()))))?;
+    let report = Report::default();
+    let replay = Replay { definitions, report: &report, sources: &[], damage: &[], clients: &[], detail };
+    let story = Story { replay: &replay, definition, event, clock: Clock::of_event(event.start, transition.at), style };
+    story.title(out)?;
+    story.opened(out)?;
+    if !is_open {
+        story.worst(out)?;
+        story.closed(out)?;
+    }
+    writeln!(out)
+}
+
 fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
     let mut groups: Vec<(Option<&EntityLabel>, Vec<&Event>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
@@ -92,6 +121,14 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.title(out)?;
+        self.bar(out)?;
+        self.opened(out)?;
+        self.worst(out)?;
+        self.closed(out)
+    }
+
+    fn title(&self, out: &mut dyn Write) -> io::Result<()> {
         let severity = severity(self.event.severity);
         let painted = match self.event.severity {
             10.. => self.style.critical(&severity),
@@ -100,13 +137,14 @@ impl Story<'_> {
         };
         let lead = format!("  {painted}{:pad$}", "", pad = SEVERITY.saturating_sub(2 + severity.len()).max(1));
         let title = format!("{}  {}", self.style.strong(&clean(&self.definition.title)), clean(&self.definition.name));
-        writeln!(out, "{lead}{title}")?;
-        self.bar(out)?;
-        self.opened(out)?;
-        if let Some(peak) = self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
-            self.peak(out, peak)?;
+        writeln!(out, "{lead}{title}")
+    }
+
+    fn worst(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
+            Some(peak) => self.peak(out, peak),
+            None => Ok(()),
         }
-        self.closed(out)
     }
 
     /// A line from the start to the end of the recording: `█` while violating, `░` during the grace period.
@@ -252,7 +290,10 @@ impl Story<'_> {
     }
 
     fn lead(&self, word: &str, at: Nanos) -> String {
-        format!("{:INDENT$}{word:<7} {} {:<10} ", "", self.clock.time(at), self.clock.offset(at))
+        match self.clock.offset(at).as_str() {
+            "" => format!("{:INDENT$}{word:<7} {}  ", "", self.clock.time(at)),
+            offset => format!("{:INDENT$}{word:<7} {} {offset:<10} ", "", self.clock.time(at)),
+        }
     }
 }
 

@@ -1,0 +1,88 @@
+//! `--sink`: where transitions go besides the answer, for every command that judges.
+//!
+//! The environment is read here, and only the variables that a sink names. A text that cannot be read is never repeated
+//! as a whole, because it may hold what others must not see; so it is parsed here and not by the parser of arguments.
+
+use super::error::CliError;
+use super::output::Terminal;
+use crate::event::EventDefinition;
+use crate::sink::{Bounds, Settings, SinkSpec, Sinks, WhenFull};
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes that may wait for one sink.
+const QUEUE_BYTES: usize = 64 << 20;
+
+/// Options of every command that sends transitions on.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Sinks")]
+pub(super) struct SinkArgs {
+    /// Sends every event there when it opens and when it closes: stdout[:text|:jsonl], file:PATH or webhook:URL;
+    /// repeatable (docs/sinks.md has the options of each)
+    #[arg(long = "sink", value_name = "SPEC")]
+    sinks: Vec<String>,
+    /// Events that may wait for one sink
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = events)]
+    sink_queue: usize,
+}
+
+impl SinkArgs {
+    /// Reads the texts. Nothing is opened.
+    pub(super) fn parse(&self) -> Result<Vec<SinkSpec>, CliError> {
+        self.sinks.iter().map(|text| Ok(text.parse()?)).collect()
+    }
+
+    /// Refuses a sink that leads to where the answer goes.
+    pub(super) fn keep_apart(&self, specs: &[SinkSpec], output: Option<&Path>) -> Result<(), CliError> {
+        let output = output.filter(|path| path.as_os_str() != "-");
+        let mixes = specs.iter().find(|spec| match spec {
+            SinkSpec::Stdout { .. } => output.is_none(),
+            SinkSpec::File { path, .. } => output.is_some_and(|output| output == path),
+            SinkSpec::Webhook(_) => false,
+        });
+        match mixes {
+            Some(spec) => Err(CliError::SinkTakesAnswer { sink: spec.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the sinks, before anything is judged. `definitions` are the engine's.
+    pub(super) fn open(
+        &self,
+        specs: &[SinkSpec],
+        definitions: &[EventDefinition],
+        when_full: WhenFull,
+        retry_for: Duration,
+        terminal: &Terminal,
+    ) -> Result<Sinks, CliError> {
+        let settings = Settings {
+            bounds: Bounds { events: self.sink_queue, bytes: QUEUE_BYTES },
+            when_full,
+            retry_for,
+            style: terminal.answer_style(None),
+            detail: terminal.detail,
+        };
+        let terminal = *terminal;
+        Ok(Sinks::open(specs, definitions.to_vec(), settings, &variable, move |text| terminal.warn(text))?)
+    }
+}
+
+/// The files that sinks write.
+pub(super) fn files(specs: &[SinkSpec]) -> impl Iterator<Item = &Path> {
+    specs.iter().filter_map(|spec| match spec {
+        SinkSpec::File { path, .. } => Some(path.as_path()),
+        SinkSpec::Stdout { .. } | SinkSpec::Webhook(_) => None,
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "an option names the variable; which ones there are is not known before")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn events(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(n) if (1..=1 << 24).contains(&n) => Ok(n),
+        _ => Err("a number from 1 to 16777216".into()),
+    }
+}
