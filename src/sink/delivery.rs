@@ -110,13 +110,17 @@ impl Delivery {
                     return true;
                 }
                 Outcome::Failed { why, after } => {
-                    self.lane.failed(&why);
+                    if !self.lane.failed(&why) {
+                        return false;
+                    }
                     self.notices.tell(Trouble::Retrying, why);
                     pace.slow_down(after);
                 }
                 Outcome::Refused { why } => {
                     pace.failures = 0;
-                    self.lane.failed(&why);
+                    if !self.lane.failed(&why) {
+                        return false;
+                    }
                     self.lose(Loss::Refused, why);
                     return true;
                 }

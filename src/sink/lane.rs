@@ -183,11 +183,15 @@ impl Lane {
         waited.0.phase != Phase::Ended
     }
 
-    /// Notes an attempt that failed.
-    pub fn failed(&self, why: &str) {
+    /// Notes an attempt that failed; false when it was ended from here, and says nothing of the receiver.
+    pub fn failed(&self, why: &str) -> bool {
         let mut state = self.lock();
+        if state.phase == Phase::Ended {
+            return false;
+        }
         state.counts.failed += 1;
         state.counts.last_failure = Some(why.to_string());
+        true
     }
 
     /// Notes an attempt that repeats one.
