@@ -1,7 +1,7 @@
 //! Foreshock shows what alert rules will do before they are deployed.
 //!
 //! This page is the map. One point's way, and the order to read in:
-//! `recording` (bytes and the instant they arrived) → `otlp` (bytes to [`model::Batch`]) → `engine` (which asks `series` to
+//! `recording` or `receive` (bytes and the instant they arrived) → `otlp` (bytes to [`model::Batch`]) → `engine` (which asks `series` to
 //! keep points and `event` what the rules say) → `render` (what a person or a program reads) → `cli`.
 //!
 //! | floor | room | owns |
@@ -17,6 +17,7 @@
 //! | 4 | [`render`] | every output shape |
 //! | 5 | [`recording`] | recordings: our own form and the Collector's |
 //! | 5 | [`sink`] | where transitions go: standard output, files, webhooks |
+//! | 5 | [`receive`] | sockets, limits, the inbox, the clock |
 //! | 6 | [`cli`] | one file per subcommand |
 //!
 //! Imports go down only; rooms on one floor do not see each other. Above `recording` nothing knows a clock, a file, a
@@ -30,6 +31,7 @@ pub mod event;
 pub mod inspect;
 pub mod model;
 pub mod otlp;
+pub mod receive;
 pub mod recording;
 pub mod render;
 pub mod series;

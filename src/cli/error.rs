@@ -70,6 +70,31 @@ pub enum CliError {
         /// What went wrong.
         source: WriteError,
     },
+    /// A port cannot be opened.
+    #[error("cannot listen on {address}: {source}; name a free port, or port 0 for any")]
+    Bind {
+        /// The address as typed.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file with tokens cannot be used.
+    #[error("cannot use the tokens in {path}: {source}; write one a line")]
+    Token {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// A limit that makes no sense.
+    #[error("{what}")]
+    Limit {
+        /// Which, and what would make sense.
+        what: String,
+    },
+    /// Receiving came to an end that nobody asked for.
+    #[error("cannot receive any more: {0}")]
+    Receive(io::Error),
     /// The output would overwrite an input.
     #[error("{path} is an input as well: name another file for the output")]
     SameFile {
@@ -104,6 +129,10 @@ impl CliError {
             }
             CliError::Output { .. }
             | CliError::Convert { .. }
+            | CliError::Bind { .. }
+            | CliError::Token { .. }
+            | CliError::Limit { .. }
+            | CliError::Receive(_)
             | CliError::SameFile { .. }
             | CliError::Rules { .. }
             | CliError::TooDeep { .. }

@@ -3,6 +3,7 @@
 use crate::engine::{Counters, Options, SeriesMode, Timestamps};
 use crate::model::Nanos;
 use clap::ValueEnum;
+use std::collections::BTreeMap;
 
 /// Options of every command that judges.
 #[derive(Debug, clap::Args)]
@@ -73,6 +74,35 @@ impl JudgingArgs {
             max_points_per_series: self.max_points_per_series,
         }
     }
+}
+
+/// Options as they are typed, for whoever compares them later.
+pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
+    let Options { step, timestamps, series, counters, min_coverage, max_points_per_series } = options;
+    let step = step.map_or("by definition".to_string(), |step| {
+        humantime::format_duration(std::time::Duration::from_nanos(step.unsigned_abs())).to_string()
+    });
+    let timestamps = match timestamps {
+        Timestamps::Event => "event",
+        Timestamps::Arrival => "arrival",
+    };
+    let series = match series {
+        SeriesMode::Each => "each",
+        SeriesMode::Merge => "merge",
+    };
+    let counters = match counters {
+        Counters::Raw => "raw",
+        Counters::Increase => "increase",
+    };
+    let pairs = [
+        ("--step", step),
+        ("--timestamps", timestamps.to_string()),
+        ("--series", series.to_string()),
+        ("--counters", counters.to_string()),
+        ("--min-coverage", min_coverage.to_string()),
+        ("--max-points-per-series", max_points_per_series.to_string()),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 fn step(text: &str) -> Result<Nanos, String> {

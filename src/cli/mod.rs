@@ -7,12 +7,16 @@ mod completions;
 mod convert;
 mod error;
 mod exit;
+mod head;
 mod inspect;
 mod judging;
 mod output;
+mod receiving;
+mod record;
 mod recordings;
 mod replay;
 mod rules;
+mod serve;
 mod sinks;
 
 pub use error::CliError;
@@ -24,8 +28,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Shows what alert rules will do before they are deployed: judges recorded OpenTelemetry metrics with Instana event
-/// definitions.
+/// Shows what alert rules will do before they are deployed: judges recorded or live OpenTelemetry metrics with
+/// Instana event definitions.
 #[derive(Debug, Parser)]
 #[command(name = "foreshock", version, propagate_version = true, max_term_width = 100)]
 struct Cli {
@@ -50,6 +54,10 @@ enum Command {
     Inspect(inspect::Args),
     /// Cuts recordings and converts between their forms
     Convert(convert::Args),
+    /// Receives metrics, judges them as they come, and prints events as they open and close
+    Serve(serve::Args),
+    /// Receives metrics and keeps them, without judging anything
+    Record(record::Args),
     /// Prints a completion script for a shell
     Completions(completions::Args),
     /// Prints the manual page
@@ -71,6 +79,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Command::Replay(args) => replay::run(args, &terminal),
         Command::Inspect(args) => inspect::run(args, &terminal),
         Command::Convert(args) => convert::run(args, &terminal),
+        Command::Serve(args) => serve::run(args, &terminal),
+        Command::Record(args) => record::run(args, &terminal),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man => completions::man(Cli::command()),
     };

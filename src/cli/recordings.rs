@@ -69,6 +69,11 @@ impl Recordings {
         self.reader.head().map(str::to_string)
     }
 
+    /// The recordings that have a head, and their heads.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.reader.files().filter_map(|file| Some((file.name, file.head?)))
+    }
+
     /// What is wrong, one sentence each.
     pub(super) fn damage(&self) -> Vec<String> {
         let mut sentences: Vec<String> = self.reader.damages().map(ToString::to_string).collect();

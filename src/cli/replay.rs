@@ -2,12 +2,13 @@
 
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::head;
 use super::judging::JudgingArgs;
 use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
-use crate::engine::{Engine, Report, Transition, Verdict};
+use crate::engine::{Engine, Input, Inputs, Report, Verdict, drive};
 use crate::inspect::{Client, Clients};
 use crate::render;
 use crate::render::text::{Detail, Replay};
@@ -121,17 +122,21 @@ impl Gate {
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let specs = args.sinks.parse()?;
     args.sinks.keep_apart(&specs, args.output.as_deref())?;
-    let definitions = args.rules.load(terminal)?;
-    let mut recordings = Recordings::open(&args.recordings, terminal)?;
+    let rules = args.rules.load(terminal)?;
+    let options = args.judging.resolve();
+    let recordings = Recordings::open(&args.recordings, terminal)?;
     for path in args.output.as_deref().into_iter().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
     }
-    let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
+    let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = Output::open(args.output.as_deref())?;
-    let mut engine = Engine::new(definitions, args.judging.resolve());
-    let clients = judge(&mut engine, &mut recordings, |engine, transitions| {
+    recordings.heads().for_each(|(name, text)| head::compare(name, text, &rules.digest, &options, terminal));
+    let mut engine = Engine::new(rules.definitions, options);
+    let mut inputs = Watched { recordings, clients: Clients::default() };
+    let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
         transitions.iter().for_each(|transition| sinks.send(transition));
         match args.format {
+            Format::Jsonl if transitions.is_empty() => Ok(()),
             Format::Jsonl => output.write_with(|out| {
                 for transition in transitions.drain(..) {
                     render::json::event(out, engine.definitions(), &transition.event)?;
@@ -139,20 +144,19 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
                 }
                 Ok(())
             }),
-            Format::Text | Format::Json => {
-                transitions.clear();
-                Ok(())
-            }
+            Format::Text | Format::Json => Ok(()),
         }
     });
+    let Watched { recordings, clients } = inputs;
     // The sinks come first: who reads the answer may leave before its end.
     let all_sent = all_sent(sinks, terminal);
+    driven?;
     let report = engine.report();
     answer(
         &args,
         terminal,
         &mut output,
-        &Judged { engine: &engine, report: &report, clients: clients?.finish() },
+        &Judged { engine: &engine, report: &report, clients: clients.finish() },
         &recordings,
     )?;
     let (status, why) = match args.gate.status(&report, recordings.is_damaged()) {
@@ -216,24 +220,18 @@ fn all_sent(sinks: Sinks, terminal: &Terminal) -> bool {
     losses.is_empty()
 }
 
-/// Feeds the engine. `emit` gets what each arrival brought about.
-fn judge(
-    engine: &mut Engine,
-    recordings: &mut Recordings,
-    mut emit: impl FnMut(&Engine, &mut Vec<Transition>) -> Result<(), CliError>,
-) -> Result<Clients, CliError> {
-    let mut clients = Clients::default();
-    let mut transitions = Vec::new();
-    while let Some(arrival) = recordings.next() {
-        if let Some(batch) = arrival.batch {
-            clients.add(batch);
+/// The recordings, and what is learnt of their clients on the way.
+struct Watched {
+    recordings: Recordings,
+    clients: Clients,
+}
+
+impl Inputs for Watched {
+    fn next(&mut self) -> Option<Input<'_>> {
+        let input = self.recordings.next()?;
+        if let Some(batch) = input.batch {
+            self.clients.add(batch);
         }
-        engine.step(arrival, &mut |transition| transitions.push(transition));
-        if !transitions.is_empty() {
-            emit(engine, &mut transitions)?;
-        }
+        Some(input)
     }
-    engine.finish(&mut |transition| transitions.push(transition));
-    emit(engine, &mut transitions)?;
-    Ok(clients)
 }

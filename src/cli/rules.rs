@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// Folders are followed this deep.
 const DEEPEST: usize = 16;
@@ -31,9 +32,16 @@ pub(super) struct RulesArgs {
     set: Vec<String>,
 }
 
+/// Rules to judge with.
+pub(super) struct Rules {
+    pub(super) definitions: Vec<EventDefinition>,
+    /// Differs when names, texts, parameters or changes do.
+    pub(super) digest: String,
+}
+
 impl RulesArgs {
     /// Loads the rules and prints what is wrong with them.
-    pub(super) fn load(&self, terminal: &Terminal) -> Result<Vec<EventDefinition>, CliError> {
+    pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules, CliError> {
         let sources = self.sources()?;
         let params: BTreeMap<String, String> = self.param.iter().cloned().collect();
         let settings = Settings { params, overrides: self.set.clone() };
@@ -48,7 +56,21 @@ impl RulesArgs {
             let places: Vec<String> = self.rules.iter().map(|path| path.display().to_string()).collect();
             return Err(CliError::NoDefinition { places: places.join(", ") });
         }
-        Ok(loaded.definitions)
+        let digest = self.digest(&loaded.definitions, &sources);
+        Ok(Rules { definitions: loaded.definitions, digest })
+    }
+
+    /// A digest of everything that makes the definitions what they are. Where they lie does not count.
+    fn digest(&self, definitions: &[EventDefinition], sources: &[Source]) -> String {
+        let mut bytes = Vec::new();
+        let names = definitions.iter().map(|definition| definition.name.as_str());
+        let texts = sources.iter().map(|source| source.text.as_str());
+        let params = self.param.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        for part in names.chain(texts).chain(params).chain(self.set.iter().map(String::as_str)) {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes).to_string()
     }
 
     fn sources(&self) -> Result<Vec<Source>, CliError> {

@@ -20,7 +20,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// A point may be this much later than its arrival.
-const FUTURE: Nanos = 5 * MINUTE;
+pub(super) const FUTURE: Nanos = 5 * MINUTE;
 
 /// What is known of resources and entities, and what came in.
 #[derive(Debug, Default)]
@@ -451,7 +451,7 @@ fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
 
 /// The checks on the value alone.
 #[cold]
-fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
+pub(super) fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
     match point.value {
         PointValue::None => Err(DropReason::NoRecordedValue),
         PointValue::Summary => Err(DropReason::Summary),

@@ -5,8 +5,11 @@
 //! wrong with a definition or a point is counted and told in the report.
 //!
 //! Reading order: `intake` (a body's points are checked, recognised and kept), `selection` (which rules look at which
-//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `summary`.
+//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `summary`. `drive` is the
+//! loop around a step, `admission` what a sender can be told before.
 
+mod admission;
+mod drive;
 mod intake;
 mod judge;
 mod known;
@@ -16,6 +19,8 @@ mod report;
 mod selection;
 mod summary;
 
+pub use admission::refused;
+pub use drive::{Inputs, drive};
 pub use report::{
     CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
     Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,
@@ -118,6 +123,17 @@ impl Engine {
     /// The definitions it judges with.
     pub fn definitions(&self) -> &[EventDefinition] {
         &self.definitions
+    }
+
+    /// What came in so far, and what was dropped.
+    pub fn counts(&self) -> &Counts {
+        &self.intake.counts
+    }
+
+    /// The smallest step of a definition that is judged; `None` when there is no such definition.
+    pub fn finest_step(&self) -> Option<Nanos> {
+        let judged = |d: &usize| !self.selection.rules_of[*d].is_empty();
+        (0..self.definitions.len()).filter(judged).map(|d| self.selection.steps[d]).min()
     }
 
     /// Judges every instant before the input, then takes the input in.

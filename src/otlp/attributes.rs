@@ -52,6 +52,20 @@ pub(super) fn read_attributes(b: &[u8]) -> Result<Attributes, DecodeError> {
     Ok(Attributes::new(pairs))
 }
 
+/// Number of fields; what cannot be read ends the count.
+pub(super) fn count(b: &[u8]) -> usize {
+    let mut n = 0;
+    let mut p = 0;
+    while p < b.len() {
+        let at = p;
+        let end = varint(b, &mut p).and_then(|tag| skip(b, p, (at, tag), &[], POINT_DEPTH));
+        let Ok(end) = end else { break };
+        p = end;
+        n += 1;
+    }
+    n
+}
+
 /// Unit and description of a `Metric` message; empty where the bytes cannot be read.
 pub(super) fn read_metric_text(b: &[u8]) -> (String, String) {
     let (mut unit, mut description) = (String::new(), String::new());

@@ -90,6 +90,11 @@ pub fn attributes(raw: &[u8]) -> Result<Attributes, DecodeError> {
     attributes::read_attributes(raw)
 }
 
+/// Number of entries in the bytes of a point's attributes or of a `Resource`; what cannot be read ends the count.
+pub fn attribute_count(raw: &[u8]) -> usize {
+    attributes::count(raw)
+}
+
 /// The identity a metric gives to its series. Text that is not UTF-8 is read with replacement characters.
 pub fn metric(batch: &Batch, metric: &MetricSpan) -> MetricIdentity {
     let text = |span| String::from_utf8_lossy(batch.bytes(span)).into_owned();

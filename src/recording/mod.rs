@@ -2,7 +2,8 @@
 //!
 //! A form is recognised by its bytes, never by a name. Reading is a stream: a file of any size takes the memory of its largest
 //! message, and several files are merged by time. Whatever is wrong with a file is data ([`Damage`]); what can still be
-//! read is read. No clock and no path is known here: a [`Source`] is a name and a reader, instants are handed in.
+//! read is read. No clock is known here, instants are handed in; and no path, but by the [`Keeper`]: a [`Source`] is a name and
+//! a reader.
 //!
 //! Our own form is the length-prefixed protobuf of the Collector's file exporter (four bytes of length, most significant
 //! first, then an `ExportMetricsServiceRequest`) with one extra field in each message: the instant it arrived. Every OTLP
@@ -15,6 +16,7 @@ mod damage;
 mod feed;
 mod fields;
 mod file;
+mod keeper;
 mod own;
 mod reader;
 mod recognise;
@@ -23,6 +25,7 @@ mod zstd_chain;
 
 pub use cut::{Cut, Pattern, cut};
 pub use damage::{Damage, DamageKind, Flaw, Found, OpenError, Part, Place};
+pub use keeper::{Keeper, Keeping};
 pub use own::{AT_FIELD, HEAD_FIELD};
 pub use reader::{Arrival, Compression, FileInfo, Form, Reader, Source};
 pub use writer::{Format, WriteError, Writer};

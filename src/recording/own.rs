@@ -16,6 +16,10 @@ pub const HEAD_FIELD: u32 = 70_000_002;
 const AT_TAG: [u8; 5] = tag(AT_FIELD, 1);
 const HEAD_TAG: [u8; 5] = tag(HEAD_FIELD, 2);
 
+/// Stands in front of a body that starts with one of our fields, which a client may send: an empty field of the range
+/// that protobuf keeps for its implementations. What follows it is the body's, not ours.
+pub(super) const GUARD: [u8; 4] = [0xc2, 0xa3, 0x09, 0x00];
+
 /// The longest head that is written or read.
 pub(super) const HEAD_LIMIT: usize = 512 << 10;
 /// The longest message: a body and our fields.

@@ -153,6 +153,9 @@ impl<W: Write> Writer<W> {
         let start = self.content.len();
         self.content.extend_from_slice(&[0; 4]);
         own::write_prefix(at, self.head.take().as_deref(), &mut self.content);
+        if own::is_own(body) {
+            self.content.extend_from_slice(&own::GUARD);
+        }
         self.content.extend_from_slice(body);
         let length = (self.content.len() - start - 4) as u32;
         self.content[start..start + 4].copy_from_slice(&length.to_be_bytes());

@@ -85,7 +85,17 @@ fn what_cannot_run_says_which_file_and_what_to_do() {
     says("replay cpu.jsonl --rules rules -o cpu.jsonl", &["cpu.jsonl", "input"]);
     says("replay cpu.jsonl --rules rules -o missing/answer.json", &["missing/answer.json"]);
     says("convert cpu.jsonl", &["--output"]);
-    says("serve", &["serve"]);
+    says("tune", &["tune"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    says(&format!("serve --grpc {taken}"), &[&taken, "name a free port"]);
+    says("serve --grpc 127.0.0.1:0 --http nowhere", &["nowhere", "cannot listen"]);
+    says("serve --rules rules --inbox-size 1MiB", &["--inbox-size", "--max-message-size"]);
+    says("serve --max-message-size 65MiB", &["--max-message-size"]);
+    says("serve --max-message-size much", &["64MiB"]);
+    says("serve --auth-token-file missing.txt", &["missing.txt", "one a line"]);
+    says("record", &["--output"]);
+    says("record -o missing/live.foreshock --grpc 127.0.0.1:0 --http 127.0.0.1:0", &["missing/live.foreshock"]);
 }
 
 #[test]
@@ -226,11 +236,11 @@ fn help_names_what_exists_and_nothing_else() {
     let folder = Folder::new();
     let help = folder.run("--help");
     assert_eq!(help.code, 0);
-    for command in ["replay", "inspect", "convert", "completions", "man"] {
+    for command in ["replay", "inspect", "convert", "serve", "record", "completions", "man"] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command} is missing in\n{}", help.stdout);
         assert_eq!(folder.run(&format!("{command} --help")).code, 0);
     }
-    for later in ["serve", "record", "run", "tune", "check", "diff", "lint"] {
+    for later in ["run", "tune", "check", "diff", "lint"] {
         assert!(!help.stdout.contains(&format!("\n  {later} ")), "{later} does not exist yet");
     }
     assert!(folder.run("--version").stdout.starts_with("foreshock 0."));

@@ -102,7 +102,7 @@ fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
     groups
 }
 
-fn entity_name(entity: Option<&EntityLabel>) -> String {
+pub(super) fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
         Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
         Some(entity) => entity.label.clone(),
@@ -308,7 +308,7 @@ pub(super) fn severity(severity: i64) -> String {
 }
 
 /// How far the series is over its threshold, and below it which value of which series that is.
-fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
+pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
     let measure = measure(threshold, Some(&series.metric));
     let condition = threshold.condition;
     let points = match detail {
@@ -355,7 +355,7 @@ pub(super) fn presence_seen(presence: &Presence, observed: f64) -> String {
     }
 }
 
-fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
+pub(super) fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
     let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
     if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
         sentences.push(format!("meant: {}", meant(presence)));

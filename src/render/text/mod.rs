@@ -6,8 +6,10 @@
 
 mod definitions;
 mod events;
+mod live;
 mod losses;
 
+pub use live::transition;
 pub(super) use losses::explain;
 
 use super::Style;

@@ -1,0 +1,311 @@
+//! What `serve` and `record` share: the options of receiving, the ports, the recording, and the two threads: sockets on one of
+//! their own, the work on this one.
+
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::output::Terminal;
+use crate::engine::Timestamps;
+use crate::model::Nanos;
+use crate::receive::{
+    self, Arrivals, Clock, Ending, Hearer, Keep, Kept, Limits, Listeners, Reception, Settings, Tokens,
+};
+use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
+use clap::ValueEnum;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Options of every command that receives.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Receiving")]
+pub(super) struct ReceivingArgs {
+    /// Where OTLP/gRPC is received; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
+    grpc: String,
+    /// Where OTLP/HTTP is received (POST /v1/metrics), with /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4318")]
+    http: String,
+    /// Asks for one of the bearer tokens in this file, one a line
+    #[arg(long, value_name = "FILE")]
+    auth_token_file: Option<PathBuf>,
+    /// How long requests and the engine may take to end after the first signal
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = span)]
+    shutdown_timeout: Duration,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Largest export, after decompression
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    max_message_size: u64,
+    /// Bytes held between the sockets and the engine; clients are asked to wait beyond
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    inbox_size: u64,
+    /// Connections at a time
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// Requests at a time
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    max_requests: u32,
+    /// How long the first request of a connection may be waited for
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = span)]
+    header_timeout: Duration,
+    /// How long a request may take to arrive
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = span)]
+    request_timeout: Duration,
+    /// How long a connection may stay without a request
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
+    idle_timeout: Duration,
+    /// Attributes of a resource or of a data point
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    max_attributes: u32,
+    /// Bytes of all attributes of a resource or of a data point, and of a name
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = size)]
+    max_attribute_bytes: u64,
+}
+
+/// Options of a recording that is made while it happens.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recording")]
+pub(super) struct KeepingArgs {
+    /// Closes a file of this size and begins another; the closed one gets the time into its name
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    record_max_size: Option<u64>,
+    /// Closes a file this old and begins another
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    record_max_age: Option<Duration>,
+    /// When what is received is brought to the disk
+    #[arg(long, value_name = "WHEN", default_value = "second")]
+    record_sync: Sync,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sync {
+    /// Before each answer: nothing that was acknowledged is lost
+    Each,
+    /// When the system does; written at least once a second
+    Second,
+}
+
+/// What gives an arrival its instant, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ClockArg {
+    /// The wall clock
+    Wall,
+    /// The times of the data points, as for recordings of others: for back-fills
+    Data,
+}
+
+/// What a command does with what is received.
+pub(super) struct Receiving<'a> {
+    pub(super) args: &'a ReceivingArgs,
+    pub(super) clock: ClockArg,
+    /// How points are judged; `None` when they are only kept.
+    pub(super) timestamps: Option<Timestamps>,
+    /// How often somebody has to look at what arrived.
+    pub(super) step: Nanos,
+    pub(super) recording: Option<Recording<'a>>,
+}
+
+/// Where what is received is kept.
+pub(super) struct Recording<'a> {
+    pub(super) path: &'a Path,
+    pub(super) head: String,
+    pub(super) args: &'a KeepingArgs,
+}
+
+impl Recording<'_> {
+    /// Begins it.
+    fn open(self) -> Result<Keep, CliError> {
+        let keeping = Keeping {
+            head: self.head,
+            sync_each: self.args.record_sync == Sync::Each,
+            most_bytes: self.args.record_max_size,
+            longest: self.args.record_max_age.map(nanos),
+        };
+        let to = self.path.display().to_string();
+        let keeper = Keeper::open(self.path, keeping, receive::now());
+        let mut keeper = keeper.map_err(|source| CliError::Convert { to: to.clone(), source })?;
+        Ok(Box::new(move |kept| {
+            let result = match kept {
+                Kept::Body { at, body } => keeper.body(at, body),
+                Kept::Flush { now } => keeper.flush(now),
+                Kept::End { at } => keeper.end(at),
+            };
+            result.map_err(|error| io::Error::other(format!("{to}: {error}")))
+        }))
+    }
+}
+
+impl Receiving<'_> {
+    /// Receives on a thread of its own while `work` takes what arrives, until a signal comes and everything is done.
+    pub(super) fn run(
+        self,
+        terminal: &Terminal,
+        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
+    ) -> Result<ExitStatus, CliError> {
+        let tokens = self.args.tokens()?;
+        let limits = self.args.limits.resolve()?;
+        let (listeners, grpc, http) = self.args.bind()?;
+        let warned = if tokens.are_asked_for() { None } else { exposed(&[grpc, http]) };
+        let needs_token = tokens.are_asked_for();
+        let settings = Settings {
+            limits,
+            tokens,
+            clock: match self.clock {
+                ClockArg::Wall => Clock::Wall,
+                ClockArg::Data => Clock::Data,
+            },
+            timestamps: self.timestamps,
+            keep: self.recording.map(Recording::open).transpose()?,
+        };
+        let (reception, arrivals) = receive::open(settings, self.step);
+        let (terminal, timeout) = (*terminal, self.args.shutdown_timeout);
+        let receiving = {
+            let reception = Arc::clone(&reception);
+            thread::Builder::new().name("receive".into()).spawn(move || {
+                let ready = || {
+                    warned.iter().for_each(|warning| terminal.warn(warning));
+                    terminal.note(&what_clients_need(grpc, http, needs_token));
+                };
+                let hearer = Hearer { ready: &ready, say: &|line| terminal.warn(line) };
+                let ending = receive::serve(listeners, &reception, timeout, hearer)?;
+                end_at_once(ending, &terminal);
+                Ok::<(), io::Error>(())
+            })
+        };
+        let receiving = receiving.map_err(CliError::Receive)?;
+        let worked = work(&reception, arrivals);
+        match receiving.join() {
+            Ok(result) => worked.and(result.map_err(CliError::Receive))?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        match reception.broken() {
+            Some(message) => Err(CliError::Receive(io::Error::other(message))),
+            None => Ok(ExitStatus::Passed),
+        }
+    }
+}
+
+/// Ends the process when it must not wait for the engine any more.
+fn end_at_once(ending: Ending, terminal: &Terminal) {
+    let (code, why) = match ending {
+        Ending::Finished => return,
+        Ending::TimedOut => {
+            (ExitStatus::Inconclusive.code().into(), "the shutdown took longer than --shutdown-timeout")
+        }
+        Ending::Interrupted(signal) => (128 + signal, "a second signal came"),
+    };
+    terminal.warn(&format!("{why}: what was accepted last may not have been judged"));
+    #[allow(clippy::disallowed_methods, reason = "the other thread may be waiting for ever, and nothing is buffered")]
+    std::process::exit(code);
+}
+
+impl ReceivingArgs {
+    fn tokens(&self) -> Result<Tokens, CliError> {
+        let Some(path) = &self.auth_token_file else { return Ok(Tokens::default()) };
+        let failed = |source| CliError::Token { path: path.display().to_string(), source };
+        let text = fs::read_to_string(path).map_err(failed)?;
+        let unusable = "there is no token in it, or one with blanks or other characters than ASCII";
+        Tokens::parse(&text).ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidData, unusable)))
+    }
+
+    fn bind(&self) -> Result<(Listeners, SocketAddr, SocketAddr), CliError> {
+        let bind = |address: &str| {
+            let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+            listener.map_err(|source| CliError::Bind { address: address.to_string(), source })
+        };
+        let (grpc_at, grpc) = bind(&self.grpc)?;
+        let (http_at, http) = bind(&self.http)?;
+        Ok((Listeners { grpc, http }, grpc_at, http_at))
+    }
+}
+
+impl LimitArgs {
+    fn resolve(&self) -> Result<Limits, CliError> {
+        if self.max_message_size > MESSAGE_LIMIT as u64 {
+            return Err(CliError::Limit { what: format!("--max-message-size is at most {MESSAGE_LIMIT} bytes") });
+        }
+        if self.inbox_size < 2 * self.max_message_size {
+            let what = "--inbox-size must hold two messages of --max-message-size at least".to_string();
+            return Err(CliError::Limit { what });
+        }
+        Ok(Limits {
+            message_bytes: self.max_message_size as usize,
+            inbox_bytes: self.inbox_size as usize,
+            connections: self.max_connections as usize,
+            requests: self.max_requests as usize,
+            header_timeout: self.header_timeout,
+            request_timeout: self.request_timeout,
+            idle_timeout: self.idle_timeout,
+            attributes: self.max_attributes as usize,
+            attribute_bytes: self.max_attribute_bytes as usize,
+        })
+    }
+}
+
+/// A warning when others than this machine can send.
+fn exposed(addresses: &[SocketAddr]) -> Option<String> {
+    let open = addresses.iter().find(|address| !address.ip().is_loopback())?;
+    Some(format!(
+        "{open} can be reached from other machines and asks for no token; use --auth-token-file, or a loopback address"
+    ))
+}
+
+fn what_clients_need(grpc: SocketAddr, http: SocketAddr, needs_token: bool) -> String {
+    let endpoint = |address: SocketAddr| match address.ip().is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    };
+    let header = if needs_token { "\n  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN" } else { "" };
+    format!(
+        "OTLP/gRPC on {grpc}, OTLP/HTTP on {http}. A service needs, for gRPC or for HTTP:
+  OTEL_METRICS_EXPORTER=otlp
+  OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT={}
+  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT={}
+  OTEL_METRIC_EXPORT_INTERVAL=10000{header}",
+        endpoint(grpc),
+        endpoint(http),
+    )
+}
+
+fn nanos(span: Duration) -> Nanos {
+    Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if span.is_zero() || span > Duration::from_secs(365 * 86_400) => {
+            Err("a duration above 0, at most a year".into())
+        }
+        Ok(span) => Ok(span),
+        Err(error) => Err(format!("{error}; write 10s, 5m or 1h")),
+    }
+}
+
+/// `64MiB`, `500kB`, `1024`.
+fn size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+    ];
+    let text = text.trim();
+    let unit = UNITS.iter().find_map(|&(unit, factor)| Some((text.strip_suffix(unit)?, factor)));
+    let (digits, factor) = unit.unwrap_or((text, 1));
+    let number =
+        digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|&n| n > 0 && n < 1 << 40);
+    number.ok_or_else(|| "write a size as 64MiB or 500kB".to_string())
+}

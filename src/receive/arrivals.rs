@@ -1,0 +1,82 @@
+//! The engine's end of the inbox: bodies in their order, and with the wall clock a tick whenever time has passed.
+//!
+//! A tick is taken under the lock that stamps arrivals, so no body that comes after it is older.
+
+use super::clock::{Clock, now};
+use super::inbox::{Inbox, Queued};
+use super::reception::Reception;
+use crate::engine::{Input, Inputs};
+use crate::model::{Batch, Nanos};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// See the file's head. When it is dropped nothing is accepted any more.
+pub struct Arrivals {
+    reception: Arc<Reception>,
+    /// The step of the instants at which somebody has to look.
+    step: Nanos,
+    /// The last instant that has to be over before somebody looks.
+    due: Option<Nanos>,
+    taken: VecDeque<Queued>,
+    current: Option<Batch>,
+    tick: Option<Nanos>,
+    ended: bool,
+}
+
+impl Arrivals {
+    pub(super) fn new(reception: Arc<Reception>, step: Nanos) -> Self {
+        Arrivals { reception, step, due: None, taken: VecDeque::new(), current: None, tick: None, ended: false }
+    }
+
+    fn inbox(&self) -> &Inbox {
+        &self.reception.inbox
+    }
+
+    /// Waits and takes out what is there.
+    fn fetch(&mut self) {
+        if let Some(due) = self.due.take() {
+            // What was due is judged by now.
+            self.reception.counters.set_lag((now() - due).max(0));
+        }
+        let reception = Arc::clone(&self.reception);
+        let start = now();
+        let due = (start.div_euclid(self.step) + 1).saturating_mul(self.step);
+        let mut state = reception.inbox.wait(due);
+        state.take(&mut self.taken);
+        self.ended = state.closed;
+        if reception.inbox.clock() == Clock::Wall && !state.closed {
+            let now = now();
+            state.last = Some(state.last.map_or(now, |last| last.max(now)));
+            self.due = (now > due).then_some(due);
+        }
+        self.tick = (reception.inbox.clock() == Clock::Wall).then_some(state.last).flatten();
+    }
+}
+
+impl Inputs for Arrivals {
+    fn next(&mut self) -> Option<Input<'_>> {
+        if let Some(used) = self.current.take() {
+            self.inbox().give_back(used);
+        }
+        loop {
+            if let Some(queued) = self.taken.pop_front() {
+                self.current = queued.batch;
+                return Some(Input { at: queued.at, batch: self.current.as_ref() });
+            }
+            if let Some(at) = self.tick.take() {
+                return Some(Input { at: Some(at), batch: None });
+            }
+            if self.ended {
+                return None;
+            }
+            self.fetch();
+        }
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        self.inbox().abandon();
+        self.reception.engine_is_done();
+    }
+}

@@ -1,0 +1,45 @@
+//! Bearer tokens: read once, compared without telling by the time it takes how much of a guess was right.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use subtle::{Choice, ConstantTimeEq};
+
+/// The tokens that are let in; without any everybody is.
+#[derive(Clone, Default)]
+pub struct Tokens(Vec<String>);
+
+impl Tokens {
+    /// The tokens of a file: one a line, so that an old one and a new one can hold at the same time. `None` when there is no
+    /// token in it, or one that no client could send.
+    pub fn parse(text: &str) -> Option<Tokens> {
+        let tokens: Vec<String> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+        let can_be_sent = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
+        (!tokens.is_empty() && tokens.iter().all(can_be_sent)).then_some(Tokens(tokens))
+    }
+
+    /// Whether there are any.
+    pub fn are_asked_for(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether a request may come in.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let Some(given) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) else { return false };
+        let mut admitted = Choice::from(0);
+        for token in &self.0 {
+            admitted |= token.as_bytes().ct_eq(given);
+        }
+        admitted.into()
+    }
+}
+
+/// The token in a header; the name of the scheme is compared as HTTP does, in any case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    let token = rest.strip_prefix(b" ")?.trim_ascii();
+    scheme.eq_ignore_ascii_case(b"bearer").then_some(token)
+}

@@ -1,0 +1,119 @@
+//! What `/metrics` says, as OpenMetrics text.
+
+use super::counters::{Hangup, Judged, Transport, read};
+use super::reception::Reception;
+use super::refusal::Reason;
+use crate::engine::DropReason;
+use crate::model::SECOND;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+/// The media type of the text.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// Numbers of one name, in a fixed order.
+#[derive(Debug)]
+struct Numbers {
+    kind: MetricType,
+    values: Vec<(Labels, f64)>,
+}
+
+impl EncodeMetric for Numbers {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        for (labels, value) in &self.values {
+            if labels.is_empty() {
+                put(&mut encoder, self.kind, *value)?;
+            } else {
+                put(&mut encoder.encode_family(labels)?, self.kind, *value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.kind
+    }
+}
+
+fn put(encoder: &mut MetricEncoder<'_>, kind: MetricType, value: f64) -> Result<(), fmt::Error> {
+    match kind {
+        MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&(value as u64), None),
+        _ => encoder.encode_gauge(&value),
+    }
+}
+
+fn counter(values: Vec<(Labels, u64)>) -> Numbers {
+    let values = values.into_iter().map(|(labels, value)| (labels, value as f64)).collect();
+    Numbers { kind: MetricType::Counter, values }
+}
+
+fn gauge(value: f64) -> Numbers {
+    Numbers { kind: MetricType::Gauge, values: vec![(Vec::new(), value)] }
+}
+
+/// The text.
+pub(super) fn text(reception: &Reception) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("foreshock");
+    received(reception, &mut registry);
+    judged(reception, &mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+fn received(reception: &Reception, registry: &mut Registry) {
+    let counters = &reception.counters;
+    let of = |transport: Transport, name, value| vec![("transport", transport.as_str()), (name, value)];
+    let mut requests = Vec::new();
+    let mut refused = Vec::new();
+    let mut connections = Vec::new();
+    for transport in Transport::ALL {
+        let (accepted, partial) = (&counters.accepted[transport as usize], &counters.partial[transport as usize]);
+        requests.push((of(transport, "result", "accepted"), read(accepted)));
+        requests.push((of(transport, "result", "partial"), read(partial)));
+        for reason in Reason::ALL {
+            let value = read(&counters.refused[transport as usize][reason as usize]);
+            refused.push((of(transport, "reason", reason.as_str()), value));
+        }
+        let value = read(&counters.connections[transport as usize]);
+        connections.push((vec![("transport", transport.as_str())], value));
+    }
+    let hangups = Hangup::ALL.map(|hangup| {
+        let value = read(&counters.hangups[hangup as usize]);
+        (vec![("reason", hangup.as_str())], value)
+    });
+    let plain = |counter_value| counter(vec![(Vec::new(), counter_value)]);
+    registry.register(
+        "requests",
+        "Exports that were accepted; partial: with points that are dropped",
+        counter(requests),
+    );
+    registry.register("requests_refused", "Exports that were refused", counter(refused));
+    registry.register("connections", "Connections that were accepted", counter(connections));
+    registry.register("connections_closed", "Connections closed from this side", counter(hangups.to_vec()));
+    registry.register("received_points", "Data points of accepted exports", plain(read(&counters.points)));
+    registry.register("received_bytes", "Bytes of accepted exports after decompression", plain(read(&counters.bytes)));
+    registry.register("inbox_bodies", "Bodies that wait for the engine", gauge(reception.depth() as f64));
+    registry.register("inbox_bytes", "Bytes between the sockets and the engine", gauge(reception.budget.used() as f64));
+    registry.register("inbox_limit_bytes", "The most of them", gauge(reception.budget.limit() as f64));
+}
+
+fn judged(reception: &Reception, registry: &mut Registry) {
+    let Judged { counts, opened, closed } = reception.counters.judged().clone();
+    let dropped = DropReason::ALL.map(|reason| (vec![("reason", reason.as_str())], counts.dropped[reason as usize]));
+    let events = vec![(vec![("state", "opened")], opened), (vec![("state", "closed")], closed)];
+    let lag = reception.counters.lag.load(Ordering::Relaxed) as f64 / SECOND as f64;
+    registry.register("points", "Data points the engine took", counter(vec![(Vec::new(), counts.points)]));
+    registry.register("points_dropped", "Data points the engine dropped", counter(dropped.to_vec()));
+    registry.register("series", "Series", gauge(counts.series as f64));
+    registry.register("entities", "Entities", gauge(counts.entities as f64));
+    registry.register("events", "Events that were opened and closed", counter(events));
+    registry.register("events_open", "Events that are open", gauge(opened.saturating_sub(closed) as f64));
+    registry.register("evaluation_lag_seconds", "From the last instant of the grid until it was judged", gauge(lag));
+}

@@ -1,0 +1,269 @@
+//! The inbox: where order is made.
+//!
+//! One short lock gives a body its instant, keeps it when there is a recording, and queues it; only then its sender gets an
+//! answer. So the order of the recording, of the instants and of the engine's inputs are the same order, and instants never
+//! go backwards. It is bounded by the bytes that are held ([`super::budget`]). It does not wake the engine for every body:
+//! the engine looks when an instant of the grid is over, or when much has come.
+
+use super::budget::Charge;
+use super::clock::{Clock, now};
+use super::refusal::{Reason, Refusal};
+use crate::engine::{DropReason, Timestamps, refused};
+use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The engine is woken before its time when so much has come, or a quarter of what there is room for.
+const WAKE: usize = 4 << 20;
+/// Lists that were used once and can be used again, so that a small body allocates little.
+const SPARES: usize = 64;
+/// A list that grew beyond this is not kept.
+const LARGEST_SPARE: usize = 4096;
+/// What a queued body takes beside its bytes and lists.
+const OVERHEAD: usize = 256;
+
+/// What a recording is told, in the order of the instants.
+#[derive(Debug)]
+pub enum Kept<'a> {
+    /// A body was accepted.
+    Body {
+        /// When; `None` for a body that leaves time where it is.
+        at: Option<Nanos>,
+        /// As protobuf.
+        body: &'a [u8],
+    },
+    /// Time passes: what is held back should be written.
+    Flush {
+        /// The wall clock.
+        now: Nanos,
+    },
+    /// Nothing more will come.
+    End {
+        /// The last instant.
+        at: Option<Nanos>,
+    },
+}
+
+/// Keeps what is accepted.
+pub type Keep = Box<dyn FnMut(Kept<'_>) -> io::Result<()> + Send>;
+
+/// What the sender of an accepted body is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    /// Points that will be dropped, by reason.
+    pub(super) refused: [u64; DropReason::ALL.len()],
+}
+
+/// See the file's head.
+pub(super) struct Inbox {
+    clock: Clock,
+    /// How points are judged; `None` when they are only kept.
+    timestamps: Option<Timestamps>,
+    /// The engine is woken when so many bytes wait.
+    wake_at: usize,
+    state: Mutex<State>,
+    ready: Condvar,
+}
+
+pub(super) struct State {
+    pub(super) queue: VecDeque<Queued>,
+    pub(super) queued_bytes: usize,
+    /// The newest instant given out.
+    pub(super) last: Option<Nanos>,
+    /// No more is taken in.
+    pub(super) closed: bool,
+    /// The engine waits for anything to come.
+    waits: bool,
+    keep: Option<Keep>,
+    /// Why nothing can be kept any more.
+    broken: Option<String>,
+    spares: Vec<Batch>,
+    scratch: Vec<Nanos>,
+}
+
+/// A body on its way to the engine.
+pub(super) struct Queued {
+    pub(super) at: Option<Nanos>,
+    /// `None` for a body without content, which only says that time has come this far.
+    pub(super) batch: Option<Batch>,
+    /// Gives the bytes back once the engine is done.
+    _charge: Arc<Charge>,
+}
+
+impl Inbox {
+    pub(super) fn new(
+        (clock, timestamps): (Clock, Option<Timestamps>),
+        limit_bytes: usize,
+        keep: Option<Keep>,
+    ) -> Self {
+        let state = State {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            last: None,
+            closed: false,
+            waits: false,
+            keep,
+            broken: None,
+            spares: Vec::new(),
+            scratch: Vec::new(),
+        };
+        Inbox { clock, timestamps, wake_at: WAKE.min(limit_bytes / 4), state: Mutex::new(state), ready: Condvar::new() }
+    }
+
+    /// Empty lists to decode into.
+    pub(super) fn spare(&self) -> Batch {
+        self.lock().spares.pop().unwrap_or_default()
+    }
+
+    /// Takes back lists.
+    pub(super) fn give_back(&self, mut batch: Batch) {
+        if batch.points.capacity().max(batch.metrics.capacity()).max(batch.resources.capacity()) > LARGEST_SPARE {
+            return;
+        }
+        batch.clear();
+        let mut state = self.lock();
+        if state.spares.len() < SPARES {
+            state.spares.push(batch);
+        }
+    }
+
+    /// Accepts a decoded body; `body` is what is kept of it. The charge is resized to what it takes from now on.
+    pub(super) fn offer(&self, batch: Batch, body: &Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+        let cost = cost(&batch);
+        if !charge.resize(cost) {
+            self.give_back(batch);
+            return Err(Refusal { reason: Reason::InboxFull, message: "the inbox is full".into() });
+        }
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refusal { reason: Reason::Stopping, message: "foreshock is ending".into() });
+        }
+        let arrived = match self.clock {
+            Clock::Wall => Some(now()),
+            Clock::Data => batch.data_time(&mut state.scratch),
+        };
+        let at = arrived.map(|at| state.last.map_or(at, |last| last.max(at)));
+        state.keep(Kept::Body { at, body })?;
+        state.last = at.or(state.last);
+        let none = [0; DropReason::ALL.len()];
+        let refused = self.timestamps.map_or(none, |timestamps| refused(&batch, state.last, timestamps));
+        let batch = (!body.is_empty()).then_some(batch);
+        state.queued_bytes += cost;
+        state.queue.push_back(Queued { at, batch, _charge: Arc::clone(charge) });
+        if state.waits || state.queued_bytes >= self.wake_at {
+            state.waits = false;
+            self.ready.notify_one();
+        }
+        Ok(Accepted { refused })
+    }
+
+    /// Takes no more, and lets the engine see what is left. Gives the last instant to the recording and to the engine.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.closed = true;
+        if self.clock == Clock::Wall {
+            let now = now();
+            state.last = Some(state.last.map_or(now, |last| last.max(now)));
+        }
+        let at = state.last;
+        // A recording that broke has said so already, or says so now.
+        let _ = state.keep(Kept::End { at });
+        self.ready.notify_one();
+    }
+
+    /// Nobody takes anything out any more.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let mut state = self.lock();
+        state.queue.clear();
+        state.queued_bytes = 0;
+    }
+
+    /// Lets the recording write what it holds back.
+    pub(super) fn flush(&self) {
+        let mut state = self.lock();
+        if !state.closed {
+            // What went wrong is remembered, and said to everybody who asks.
+            let _ = state.keep(Kept::Flush { now: now() });
+        }
+    }
+
+    /// Why nothing can be kept any more, once that is so.
+    pub(super) fn broken(&self) -> Option<String> {
+        self.lock().broken.clone()
+    }
+
+    /// Number of bodies that wait.
+    pub(super) fn depth(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    /// Waits until there is something for the engine: with the wall clock until `due` is over, or much has come; with the data's
+    /// until anything has come; always until the inbox is closed.
+    pub(super) fn wait(&self, due: Nanos) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return state;
+            }
+            match self.clock {
+                Clock::Data if !state.queue.is_empty() => return state,
+                Clock::Data => {
+                    state.waits = true;
+                    state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Clock::Wall => {
+                    let now = now();
+                    if now > due || state.queued_bytes >= self.wake_at {
+                        return state;
+                    }
+                    let rest = std::time::Duration::from_nanos((due - now + 1) as u64);
+                    state = self.ready.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Tells the recording. Once it could not write, nothing is accepted any more: an answer would promise too much.
+    fn keep(&mut self, kept: Kept<'_>) -> Result<(), Refusal> {
+        let Some(keep) = &mut self.keep else { return Ok(()) };
+        let message = match &self.broken {
+            Some(message) => message.clone(),
+            None => match keep(kept) {
+                Ok(()) => return Ok(()),
+                Err(error) => self.broken.insert(format!("the recording cannot be written: {error}")).clone(),
+            },
+        };
+        Err(Refusal { reason: Reason::NotRecorded, message })
+    }
+
+    /// Takes out everything that waits.
+    pub(super) fn take(&mut self, into: &mut VecDeque<Queued>) {
+        into.append(&mut self.queue);
+        self.queued_bytes = 0;
+    }
+}
+
+/// The bytes a decoded body takes.
+fn cost(batch: &Batch) -> usize {
+    batch.body.len()
+        + batch.resources.capacity() * size_of::<ResourceSpan>()
+        + batch.metrics.capacity() * size_of::<MetricSpan>()
+        + batch.points.capacity() * size_of::<PointSpan>()
+        + OVERHEAD
+}

@@ -1,0 +1,250 @@
+//! What both transports do with a body once its bytes are there: decode, check, hand to the inbox, count.
+
+use super::auth::Tokens;
+use super::budget::{Budget, Charge};
+use super::clock::{Clock, now};
+use super::complaints::{Complaints, Kind};
+use super::counters::{Counters, Hangup, Transport, count};
+use super::inbox::{Accepted, Inbox, Keep};
+use super::refusal::{Reason, Refusal};
+use crate::engine::{DropReason, Timestamps};
+use crate::model::{Batch, Span};
+use crate::otlp::{self, Decoder, Encoding};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+/// What a sender may do. All of it is counted when it is too much.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a body after decompression.
+    pub message_bytes: usize,
+    /// Bytes of all bodies between the sockets and the engine.
+    pub inbox_bytes: usize,
+    /// Connections at a time, on both ports together.
+    pub connections: usize,
+    /// Requests at a time.
+    pub requests: usize,
+    /// From the first byte of a connection until its first request is there.
+    pub header_timeout: Duration,
+    /// From the head of a request until its answer.
+    pub request_timeout: Duration,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// Attributes of a resource or a point.
+    pub attributes: usize,
+    /// Bytes of all attributes of a resource or a point, and of a name.
+    pub attribute_bytes: usize,
+}
+
+/// How bodies are received.
+pub struct Settings {
+    /// What a sender may do.
+    pub limits: Limits,
+    /// Who may send.
+    pub tokens: Tokens,
+    /// What gives an arrival its instant.
+    pub clock: Clock,
+    /// How points are judged; `None` when bodies are only kept.
+    pub timestamps: Option<Timestamps>,
+    /// Keeps what is accepted.
+    pub keep: Option<Keep>,
+}
+
+/// See the file's head.
+pub struct Reception {
+    pub(super) limits: Limits,
+    pub(super) tokens: Tokens,
+    pub(super) inbox: Inbox,
+    pub(super) budget: Arc<Budget>,
+    pub(super) counters: Counters,
+    complaints: Complaints,
+    requests: Semaphore,
+    decoder: Mutex<Decoder>,
+    stopping: AtomicBool,
+    engine_done: AtomicBool,
+    pub(super) engine_done_now: Notify,
+}
+
+impl Reception {
+    pub(super) fn new(settings: Settings) -> Self {
+        let Settings { limits, tokens, clock, timestamps, keep } = settings;
+        Reception {
+            inbox: Inbox::new((clock, timestamps), limits.inbox_bytes, keep),
+            budget: Budget::new(limits.inbox_bytes),
+            counters: Counters::default(),
+            complaints: Complaints::default(),
+            requests: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            decoder: Mutex::new(Decoder::default()),
+            stopping: AtomicBool::new(false),
+            engine_done: AtomicBool::new(false),
+            engine_done_now: Notify::new(),
+            tokens,
+            limits,
+        }
+    }
+
+    /// Lets a request in, for as long as the permit is held.
+    pub(super) fn admit(
+        &self,
+        transport: Transport,
+        headers: &HeaderMap,
+    ) -> Result<(SemaphorePermit<'_>, Arc<Charge>), Refusal> {
+        if !self.tokens.admit(headers) {
+            return Err(self.refuse(transport, Reason::Unauthenticated, "a bearer token is needed"));
+        }
+        if self.is_stopping() {
+            return Err(self.refuse(transport, Reason::Stopping, "foreshock is ending"));
+        }
+        match self.requests.try_acquire() {
+            Ok(permit) => Ok((permit, self.budget.open())),
+            Err(_) => {
+                let message = format!("{} requests are being received already", self.limits.requests);
+                Err(self.refuse(transport, Reason::TooManyRequests, message))
+            }
+        }
+    }
+
+    /// Counts a refusal.
+    pub(super) fn refuse(&self, transport: Transport, reason: Reason, message: impl Into<String>) -> Refusal {
+        self.counted(transport, Refusal { reason, message: message.into() })
+    }
+
+    pub(super) fn counted(&self, transport: Transport, refusal: Refusal) -> Refusal {
+        count(&self.counters.refused[transport as usize][refusal.reason as usize]);
+        self.complaints.note(Kind::Request(refusal.reason), || refusal.message.clone());
+        refusal
+    }
+
+    pub(super) fn too_large(&self, transport: Transport) -> Refusal {
+        let limit = self.limits.message_bytes;
+        self.refuse(transport, Reason::TooLarge, format!("more than {limit} bytes after decompression"))
+    }
+
+    pub(super) fn hung_up(&self, hangup: Hangup, example: impl FnOnce() -> String) {
+        count(&self.counters.hangups[hangup as usize]);
+        self.complaints.note(Kind::Connection(hangup), example);
+    }
+
+    /// Takes in a body.
+    pub(super) fn take(
+        &self,
+        transport: Transport,
+        encoding: Encoding,
+        body: Bytes,
+        charge: &Arc<Charge>,
+    ) -> Result<Accepted, Refusal> {
+        match self.try_take(encoding, body, charge) {
+            Ok(accepted) => {
+                let partly = accepted.refused.iter().any(|&n| n > 0);
+                let counters = if partly { &self.counters.partial } else { &self.counters.accepted };
+                count(&counters[transport as usize]);
+                Ok(accepted)
+            }
+            Err(refusal) => Err(self.counted(transport, refusal)),
+        }
+    }
+
+    fn try_take(&self, encoding: Encoding, body: Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+        let mut batch = self.inbox.spare();
+        let decoded = {
+            let mut decoder = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+            decoder.decode(encoding, body.clone(), &mut batch)
+        };
+        let checked = decoded.map_err(|error| (Reason::Malformed, error.to_string())).and_then(|()| self.check(&batch));
+        if let Err((reason, message)) = checked {
+            self.inbox.give_back(batch);
+            return Err(Refusal { reason, message });
+        }
+        let kept = match encoding {
+            Encoding::Protobuf => body,
+            // JSON is kept as what it was decoded to.
+            Encoding::Json => batch.body.clone(),
+        };
+        let (points, bytes) = (batch.points.len() as u64, kept.len() as u64);
+        let accepted = self.inbox.offer(batch, &kept, charge)?;
+        self.counters.points.fetch_add(points, Ordering::Relaxed);
+        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(accepted)
+    }
+
+    /// The limits on what is in a body. The whole body is refused: cutting points out of it would make what is judged another
+    /// thing than what is kept.
+    fn check(&self, batch: &Batch) -> Result<(), (Reason, String)> {
+        let Limits { message_bytes, attributes, attribute_bytes, .. } = self.limits;
+        if batch.body.len() > message_bytes.saturating_mul(2) {
+            return Err((Reason::TooLarge, format!("{} bytes when its parts are put together", batch.body.len())));
+        }
+        let wrong = |span: Span, what: &str| {
+            let raw = batch.bytes(span);
+            if raw.len() > attribute_bytes {
+                return Some(format!("{what} of {} bytes; the most is {attribute_bytes}", raw.len()));
+            }
+            // Every attribute takes two bytes at least: as a rule nothing has to be counted.
+            let n = if raw.len() / 2 > attributes { otlp::attribute_count(raw) } else { 0 };
+            (n > attributes).then(|| format!("{what}: {n}; the most is {attributes}"))
+        };
+        let names = batch.metrics.iter().flat_map(|metric| [metric.name, metric.scope]);
+        let long_name = names.map(|name| (name.end - name.start) as usize).find(|&n| n > attribute_bytes);
+        let found = long_name
+            .map(|n| format!("a name of {n} bytes; the most is {attribute_bytes}"))
+            .or_else(|| batch.resources.iter().find_map(|resource| wrong(resource.raw, "attributes of a resource")))
+            .or_else(|| batch.points.iter().find_map(|point| wrong(point.attributes, "attributes of a point")));
+        found.map_or(Ok(()), |message| Err((Reason::Attributes, message)))
+    }
+
+    /// What the engine made of its inputs, for `/metrics` and the lines on standard error.
+    pub fn publish(&self, counts: &crate::engine::Counts, opened: u64, closed: u64) {
+        self.counters.publish(counts, opened, closed);
+    }
+
+    /// Number of bodies that were accepted and not judged.
+    pub fn depth(&self) -> usize {
+        self.inbox.depth()
+    }
+
+    /// Why nothing can be kept any more, once that is so.
+    pub fn broken(&self) -> Option<String> {
+        self.inbox.broken()
+    }
+
+    /// The lines for standard error that are due.
+    pub(super) fn complaints(&self, is_last: bool) -> Vec<String> {
+        self.complaints.due(&self.counters, now(), is_last)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_stopping() && !self.engine_is_done_already() && self.inbox.broken().is_none()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn engine_is_done(&self) {
+        self.engine_done.store(true, Ordering::Relaxed);
+        self.engine_done_now.notify_one();
+    }
+
+    pub(super) fn engine_is_done_already(&self) -> bool {
+        self.engine_done.load(Ordering::Relaxed)
+    }
+}
+
+impl Accepted {
+    /// What a partial success says; `None` for a full one.
+    pub(super) fn partial(&self) -> Option<(i64, String)> {
+        let reasons = DropReason::ALL.into_iter().filter(|&reason| self.refused[reason as usize] > 0);
+        let words: Vec<String> =
+            reasons.map(|reason| format!("{} {}", self.refused[reason as usize], reason.as_str())).collect();
+        let sum: u64 = self.refused.iter().sum();
+        (sum > 0).then(|| (sum as i64, format!("data points dropped: {}", words.join(", "))))
+    }
+}

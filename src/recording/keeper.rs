@@ -1,0 +1,184 @@
+//! A recording that is written while it happens: kept in step with what is acknowledged, and cut into files by size and age.
+//!
+//! Invariant: every file is a whole recording with a head, and ends with a tick unless the process died. The file being written
+//! has the name that was asked for; one that is full gets the instant it was closed into its name, so that in the order of
+//! names the older ones come first. A file that is there already is put aside in the same way, never overwritten: behind
+//! the torn end of a crash nothing could be read.
+
+use super::writer::{Format, WriteError, Writer};
+use super::{Compression, own::HEAD_LIMIT};
+use crate::model::{MS, Nanos, SECOND};
+use chrono::DateTime;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// What a crash may take at most.
+const LONGEST_RUN: Nanos = SECOND;
+
+/// How a recording is kept.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// JSON text about the recording as a whole.
+    pub head: String,
+    /// Brings every body to the disk before [`Keeper::body`] returns.
+    pub sync_each: bool,
+    /// A file of so many bytes is closed.
+    pub most_bytes: Option<u64>,
+    /// A file that old is closed.
+    pub longest: Option<Nanos>,
+}
+
+/// See the file's head.
+pub struct Keeper {
+    path: PathBuf,
+    keeping: Keeping,
+    /// `None` once the recording has ended.
+    writer: Option<Writer<Counted>>,
+    opened_at: Nanos,
+    /// The wall clock, as far as it was told.
+    now: Nanos,
+    /// The newest instant.
+    last: Option<Nanos>,
+    /// Bodies in the open file.
+    bodies: u64,
+}
+
+/// A file, and how much was written to it.
+struct Counted {
+    file: File,
+    written: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
+        self.written += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Keeper {
+    /// Begins a recording. `now` is the wall clock.
+    pub fn open(path: &Path, keeping: Keeping, now: Nanos) -> Result<Self, WriteError> {
+        if keeping.head.len() > HEAD_LIMIT {
+            return Err(WriteError::LongHead(keeping.head.len()));
+        }
+        if let Ok(there) = fs::metadata(path)
+            && there.is_file()
+            && there.len() > 0
+        {
+            let written = there.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            put_aside(path, written.map_or(now, |at| at.as_nanos() as Nanos))?;
+        }
+        let mut keeper =
+            Keeper { path: path.to_path_buf(), keeping, writer: None, opened_at: now, now, last: None, bodies: 0 };
+        keeper.begin()?;
+        Ok(keeper)
+    }
+
+    /// Keeps a body, given as protobuf.
+    pub fn body(&mut self, at: Option<Nanos>, body: &[u8]) -> Result<(), WriteError> {
+        let full = |writer: &Writer<Counted>| {
+            self.keeping.most_bytes.is_some_and(|most| self.bodies > 0 && writer.get_ref().written >= most)
+        };
+        if self.writer.as_ref().is_some_and(full) {
+            self.rotate()?;
+        }
+        let Some(writer) = &mut self.writer else { return Err(ended()) };
+        writer.append(at, body)?;
+        self.bodies += 1;
+        self.last = at.or(self.last);
+        if self.keeping.sync_each {
+            writer.flush()?;
+            writer.get_ref().file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is held back, and closes a file that is old enough. `now` is the wall clock.
+    pub fn flush(&mut self, now: Nanos) -> Result<(), WriteError> {
+        self.now = now;
+        let Some(writer) = &mut self.writer else { return Err(ended()) };
+        writer.flush()?;
+        let is_old = self.keeping.longest.is_some_and(|longest| now.saturating_sub(self.opened_at) >= longest);
+        if is_old && self.bodies > 0 { self.rotate() } else { Ok(()) }
+    }
+
+    /// Ends the recording: the last instant is kept as a tick, and everything is on the disk.
+    pub fn end(&mut self, at: Option<Nanos>) -> Result<(), WriteError> {
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        if let Some(at) = at {
+            writer.tick(at)?;
+        }
+        let written = writer.finish()?;
+        if self.is_regular() { Ok(written.file.sync_all()?) } else { Ok(()) }
+    }
+
+    fn rotate(&mut self) -> Result<(), WriteError> {
+        self.end(self.last)?;
+        if self.is_regular() {
+            put_aside(&self.path, self.now)?;
+        }
+        self.begin()
+    }
+
+    /// Pipes and devices have no name to change.
+    fn is_regular(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file())
+    }
+
+    fn begin(&mut self) -> Result<(), WriteError> {
+        let file = OpenOptions::new().create(true).truncate(true).write(true).open(&self.path)?;
+        let mut writer = Writer::new(Counted { file, written: 0 }, Format::Own, Compression::Zstd)?;
+        writer.set_longest_run(LONGEST_RUN);
+        writer.set_head(self.keeping.head.clone())?;
+        if let Some(last) = self.last {
+            // So that a body without an instant comes behind those of the file before, also when files are merged.
+            writer.tick(last)?;
+        }
+        if self.keeping.sync_each {
+            sync_folder(&self.path)?;
+        }
+        (self.writer, self.opened_at, self.bodies) = (Some(writer), self.now, 0);
+        Ok(())
+    }
+}
+
+fn ended() -> WriteError {
+    WriteError::Io(io::Error::other("the recording has ended"))
+}
+
+/// Gives a file a name with an instant in it: `live.foreshock` becomes `live-2026-11-22T06-50-00.123Z.foreshock`. When that is
+/// taken the next millisecond is, so that the order of names stays the order of time.
+fn put_aside(path: &Path, mut at: Nanos) -> io::Result<()> {
+    loop {
+        let time = DateTime::from_timestamp_nanos(at).format("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
+        let mut name = path.file_stem().map_or_else(OsString::new, OsString::from);
+        name.push(format!("-{time}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        let target = path.with_file_name(name);
+        if !target.try_exists()? {
+            return fs::rename(path, target);
+        }
+        at = at.saturating_add(MS);
+    }
+}
+
+/// A new name is on the disk once its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! A transition as one line, for whoever watches a live service.
+
+use super::Detail;
+use super::events::{absence, entity_name, severity, violation};
+use crate::engine::{CloseReason, Event, EventState, Transition};
+use crate::event::{EventDefinition, RuleKind};
+use crate::render::Style;
+use crate::render::words::{clean, date_time, duration};
+use std::io::{self, Write};
+
+/// Writes a line: when, opened or closed, how severe, what, where, and why.
+pub fn transition(
+    out: &mut impl Write,
+    definitions: &[EventDefinition],
+    transition: &Transition,
+    style: Style,
+) -> io::Result<()> {
+    let event = &transition.event;
+    let Some(definition) = definitions.get(event.definition) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run"));
+    };
+    let severity = severity(event.severity);
+    let (word, why) = match event.state {
+        EventState::Open => ("opened", why(definition, event)),
+        EventState::Closed { end, reason, .. } => ("closed", over(event, end, reason)),
+    };
+    let severity = match (event.state, event.severity) {
+        (EventState::Open, 10..) => style.critical(&severity),
+        (EventState::Open, 5..=9) => style.warning(&severity),
+        (EventState::Open | EventState::Closed { .. }, _) => style.strong(&severity),
+    };
+    let title = format!("{}  {}", style.strong(&clean(&definition.title)), clean(&definition.name));
+    let entity = clean(&entity_name(event.entity.as_deref())).into_owned();
+    writeln!(out, "{}  {word}  {severity}  {title}  {entity}  {why}", date_time(transition.at))
+}
+
+/// The worst of what violates at the opening.
+fn why(definition: &EventDefinition, event: &Event) -> String {
+    let mut sentences = Vec::new();
+    for violated in &event.rules {
+        let Some(rule) = definition.rules.get(violated.index) else { continue };
+        match &rule.kind {
+            RuleKind::Threshold(threshold) => {
+                let margin = |value: f64| threshold.condition.margin(value);
+                let worst = violated.series.iter().min_by(|a, b| margin(a.value).total_cmp(&margin(b.value)));
+                sentences.extend(worst.into_iter().flat_map(|series| violation(threshold, series, Detail::Brief)));
+            }
+            RuleKind::Presence(presence) => sentences.extend(absence(presence, violated.observed)),
+        }
+    }
+    clean(&sentences.join("; ")).into_owned()
+}
+
+fn over(event: &Event, end: i64, reason: CloseReason) -> String {
+    let held = duration(end - event.start);
+    match reason {
+        CloseReason::Recovered => format!("recovered after {held}"),
+        CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
+    }
+}
