@@ -13,6 +13,7 @@ mod histogram;
 mod json;
 mod shape;
 mod walk;
+mod weigh;
 mod wire;
 
 pub use json::to_json;
@@ -88,6 +89,11 @@ pub fn resource(raw: &[u8]) -> Result<Attributes, DecodeError> {
 /// The attributes of a data point (the bytes of [`crate::model::PointSpan::attributes`]).
 pub fn attributes(raw: &[u8]) -> Result<Attributes, DecodeError> {
     attributes::read_attributes(raw)
+}
+
+/// Number of resources, metrics and points that a protobuf body will be decoded to, as far as it can be read.
+pub fn entries(body: &[u8]) -> usize {
+    weigh::entries(body)
 }
 
 /// Number of entries in the bytes of a point's attributes or of a `Resource`; what cannot be read ends the count.

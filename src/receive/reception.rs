@@ -9,13 +9,18 @@ use super::inbox::{Accepted, Inbox, Keep};
 use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps};
 use crate::model::{Batch, Span};
-use crate::otlp::{self, Decoder, Encoding};
+use crate::otlp::{self, DecodeError, Decoder, Encoding};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+/// Smaller bodies are not weighed before they are decoded: whatever is in them, it is not much.
+const WEIGHED_FROM: usize = 256 << 10;
+/// The bytes that an entry of a body takes at least, on average.
+const LEAST_ENTRY: usize = 12;
 
 /// What a sender may do. All of it is counted when it is too much.
 #[derive(Clone, Debug)]
@@ -149,23 +154,33 @@ impl Reception {
     }
 
     fn try_take(&self, encoding: Encoding, body: Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+        let malformed = |error: DecodeError| Refusal { reason: Reason::Malformed, message: error.to_string() };
+        let body = match encoding {
+            Encoding::Protobuf => body,
+            // JSON is kept as what it is decoded from.
+            Encoding::Json => {
+                let mut transcription = Vec::with_capacity(body.len() / 2);
+                otlp::transcribe(&body, &mut transcription).map_err(malformed)?;
+                // Numbers of one digit take eight bytes from here on.
+                if transcription.len() > self.limits.message_bytes {
+                    let message = format!("{} bytes as protobuf", transcription.len());
+                    return Err(Refusal { reason: Reason::TooLarge, message });
+                }
+                Bytes::from(transcription)
+            }
+        };
+        weigh(&body)?;
         let mut batch = self.inbox.spare();
         let decoded = {
             let mut decoder = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
-            decoder.decode(encoding, body.clone(), &mut batch)
+            decoder.decode(Encoding::Protobuf, body.clone(), &mut batch)
         };
-        let checked = decoded.map_err(|error| (Reason::Malformed, error.to_string())).and_then(|()| self.check(&batch));
-        if let Err((reason, message)) = checked {
+        if let Err(refusal) = decoded.map_err(malformed).and_then(|()| self.check(&batch)) {
             self.inbox.give_back(batch);
-            return Err(Refusal { reason, message });
+            return Err(refusal);
         }
-        let kept = match encoding {
-            Encoding::Protobuf => body,
-            // JSON is kept as what it was decoded to.
-            Encoding::Json => batch.body.clone(),
-        };
-        let (points, bytes) = (batch.points.len() as u64, kept.len() as u64);
-        let accepted = self.inbox.offer(batch, &kept, charge)?;
+        let (points, bytes) = (batch.points.len() as u64, body.len() as u64);
+        let accepted = self.inbox.offer(batch, &body, charge)?;
         self.counters.points.fetch_add(points, Ordering::Relaxed);
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(accepted)
@@ -173,10 +188,11 @@ impl Reception {
 
     /// The limits on what is in a body. The whole body is refused: cutting points out of it would make what is judged another
     /// thing than what is kept.
-    fn check(&self, batch: &Batch) -> Result<(), (Reason, String)> {
+    fn check(&self, batch: &Batch) -> Result<(), Refusal> {
         let Limits { message_bytes, attributes, attribute_bytes, .. } = self.limits;
         if batch.body.len() > message_bytes.saturating_mul(2) {
-            return Err((Reason::TooLarge, format!("{} bytes when its parts are put together", batch.body.len())));
+            let message = format!("{} bytes when its parts are put together", batch.body.len());
+            return Err(Refusal { reason: Reason::TooLarge, message });
         }
         let wrong = |span: Span, what: &str| {
             let raw = batch.bytes(span);
@@ -193,7 +209,7 @@ impl Reception {
             .map(|n| format!("a name of {n} bytes; the most is {attribute_bytes}"))
             .or_else(|| batch.resources.iter().find_map(|resource| wrong(resource.raw, "attributes of a resource")))
             .or_else(|| batch.points.iter().find_map(|point| wrong(point.attributes, "attributes of a point")));
-        found.map_or(Ok(()), |message| Err((Reason::Attributes, message)))
+        found.map_or(Ok(()), |message| Err(Refusal { reason: Reason::Attributes, message }))
     }
 
     /// What the engine made of its inputs, for `/metrics` and the lines on standard error.
@@ -236,6 +252,19 @@ impl Reception {
     pub(super) fn engine_is_done_already(&self) -> bool {
         self.engine_done.load(Ordering::Relaxed)
     }
+}
+
+/// Refuses a body that is small and would become large. A real point has a time and a value: twenty bytes.
+fn weigh(body: &[u8]) -> Result<(), Refusal> {
+    if body.len() <= WEIGHED_FROM {
+        return Ok(());
+    }
+    let entries = otlp::entries(body);
+    if entries.saturating_mul(LEAST_ENTRY) <= body.len() {
+        return Ok(());
+    }
+    let message = format!("{entries} resources, metrics and points in {} bytes: they are empty", body.len());
+    Err(Refusal { reason: Reason::Malformed, message })
 }
 
 impl Accepted {

@@ -188,6 +188,30 @@ fn bad_input_is_answered_clearly_and_others_are_served_meanwhile() {
     }
     others_are_served();
 
+    // Small, and large once it is decoded.
+    let empty = [0x0a, 0x00].repeat(1 << 20);
+    let coded = format!("{PROTOBUF}\ncontent-encoding: zstd");
+    let packed = zstd::bulk::compress(&empty, 1).expect("memory");
+    assert_refused(&Http::connect(server.http).post(&coded, &packed), 400, Code::InvalidArgument, "they are empty");
+    let json = format!(r#"{{"resourceMetrics":[{}{{}}]}}"#, "{},".repeat(500_000));
+    assert_refused(
+        &Http::connect(server.http).post(JSON, json.as_bytes()),
+        400,
+        Code::InvalidArgument,
+        "they are empty",
+    );
+    others_are_served();
+
+    let buckets = format!(r#""histogram":{{"dataPoints":[{{"bucketCounts":[{}1]}}]}}"#, "1,".repeat(1 << 20));
+    let json = crate::cli_support::line("shop", "load", &buckets);
+    assert_refused(
+        &Http::connect(server.http).post(JSON, json.as_bytes()),
+        413,
+        Code::ResourceExhausted,
+        "as protobuf",
+    );
+    others_are_served();
+
     // More of a thing than anybody needs.
     let attribute = |i: usize| format!(r#"{{"key":"k{i}","value":{{"stringValue":"v"}}}}"#);
     let many = (0..1000).map(attribute).collect::<Vec<_>>().join(",");

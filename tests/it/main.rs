@@ -16,6 +16,7 @@ mod event_problem;
 mod event_query;
 mod generate;
 mod live;
+mod live_admission;
 mod live_limits;
 mod live_support;
 mod oracle;
