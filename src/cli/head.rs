@@ -31,13 +31,27 @@ pub(super) fn write(judged: Option<(&str, &Options)>) -> String {
     serde_json::to_string(&head).unwrap_or_default()
 }
 
-/// Warns when a recording was judged with something else than it is judged with now.
-pub(super) fn compare(name: &str, head: &str, digest: &str, options: &Options, terminal: &Terminal) {
+/// Warns when recordings were judged with something else than they are judged with now; of several with the same difference
+/// the first is named.
+pub(super) fn compare<'a>(
+    heads: impl Iterator<Item = (&'a str, &'a str)>,
+    digest: &str,
+    options: &Options,
+    terminal: &Terminal,
+) {
+    let mut said: Vec<String> = Vec::new();
+    for (name, head) in heads {
+        let Some(others) = difference(head, digest, options).filter(|others| !said.contains(others)) else { continue };
+        terminal.warn(&format!("{name} was recorded while it was judged with {others}: the events may differ"));
+        said.push(others);
+    }
+}
+
+fn difference(head: &str, digest: &str, options: &Options) -> Option<String> {
     // A head that is none of ours says nothing about rules.
-    let Ok(head) = serde_json::from_str::<Head>(head) else { return };
-    let Some(rules) = head.rules else { return };
+    let head = serde_json::from_str::<Head>(head).ok()?;
     let mut others = Vec::new();
-    if rules != digest {
+    if head.rules? != digest {
         others.push("other rules".to_string());
     }
     let now = judging::typed(options);
@@ -47,8 +61,5 @@ pub(super) fn compare(name: &str, head: &str, digest: &str, options: &Options, t
             others.push(format!("{name} {value} (now {other})"));
         }
     }
-    if !others.is_empty() {
-        let others = others.join(", ");
-        terminal.warn(&format!("{name} was recorded while it was judged with {others}: the events may differ"));
-    }
+    (!others.is_empty()).then(|| others.join(", "))
 }

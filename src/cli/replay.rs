@@ -130,7 +130,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = Output::open(args.output.as_deref())?;
-    recordings.heads().for_each(|(name, text)| head::compare(name, text, &rules.digest, &options, terminal));
+    head::compare(recordings.heads(), &rules.digest, &options, terminal);
     let mut engine = Engine::new(rules.definitions, options);
     let mut inputs = Watched { recordings, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
