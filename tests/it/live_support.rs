@@ -324,7 +324,8 @@ pub fn bodies(path: &Path) -> Vec<Vec<u8>> {
             bodies.push(batch.body.to_vec());
         }
     }
-    assert_eq!(reader.damages().count(), 0);
+    // A crash may leave a torn end; nothing else may be wrong.
+    assert_eq!(reader.damage_count(), 0);
     bodies
 }
 
