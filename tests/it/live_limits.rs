@@ -235,7 +235,9 @@ fn bad_input_is_answered_clearly_and_others_are_served_meanwhile() {
     let ended = server.stop();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     for reason in ["malformed", "content_type", "content_encoding", "too_large", "attributes"] {
-        assert_eq!(ended.stderr.matches(&format!("refused ({reason})")).count(), 1, "{}", ended.stderr);
+        // Once when it came up, and what was left of the minute at the end.
+        let lines = ended.stderr.matches(&format!("refused ({reason})")).count();
+        assert!((1..=2).contains(&lines), "{}", ended.stderr);
     }
 }
 
