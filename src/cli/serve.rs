@@ -111,7 +111,7 @@ fn print(
     style: Style,
 ) -> std::io::Result<()> {
     match format {
-        Format::Text => render::text::transition(out, definitions, transition, style),
+        Format::Text => render::text::transition_line(out, definitions, transition, style),
         Format::Jsonl => {
             render::json::event(out, definitions, &transition.event)?;
             out.write_all(b"\n")

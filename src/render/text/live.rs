@@ -9,7 +9,7 @@ use crate::render::words::{clean, date_time, duration};
 use std::io::{self, Write};
 
 /// Writes a line: when, opened or closed, how severe, what, where, and why.
-pub fn transition(
+pub fn transition_line(
     out: &mut impl Write,
     definitions: &[EventDefinition],
     transition: &Transition,

@@ -9,7 +9,7 @@ mod events;
 mod live;
 mod losses;
 
-pub use live::transition;
+pub use live::transition_line;
 pub(super) use losses::explain;
 
 use super::Style;
