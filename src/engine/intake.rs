@@ -6,7 +6,7 @@
 use super::known::Known;
 use super::presence::means;
 use super::report::{Counts, Coverage, DropReason, EntityLabel};
-use super::selection::What;
+use super::selection::{Selection, What};
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
     Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
@@ -32,11 +32,12 @@ pub(super) struct Intake {
     known: Known,
     /// Which resources those of the body are likely to be, as far ahead as one looks.
     guesses: Vec<Option<ResourceId>>,
-    by_identity: HashMap<u64, Vec<ResourceId>, RandomState>,
+    /// Resources and entities by the hash of their identity, or by the next free number behind it.
+    by_identity: HashMap<u64, ResourceId, RandomState>,
     hasher: RandomState,
     pub resources: Vec<Resource>,
     pub entities: Vec<Entity>,
-    entity_by_identity: HashMap<u64, Vec<u32>, RandomState>,
+    entity_by_identity: HashMap<u64, u32, RandomState>,
     pub matched_series: Vec<u64>,
     pub matched_by_rule: Vec<u64>,
     joined: HashSet<SeriesId, RandomState>,
@@ -52,12 +53,13 @@ pub(super) struct Resource {
 /// One entity: the resource that is judged.
 #[derive(Debug)]
 pub(super) struct Entity {
-    pub label: Arc<EntityLabel>,
     /// Its first resource, and all others.
     first: ResourceId,
     others: Vec<ResourceId>,
-    /// The judged definitions that select one of its resources, in order.
-    pub definitions: Vec<usize>,
+    /// Class of the first resource, and the judged definitions that select one of the resources, in order, when they are
+    /// of several classes.
+    class: u32,
+    of_classes: Vec<usize>,
     /// Time of its newest point that passed the checks up to `future`.
     pub newest: Nanos,
     /// The presence rules that mean it.
@@ -72,6 +74,12 @@ impl Entity {
     pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
         std::iter::once(self.first).chain(self.others.iter().copied())
     }
+
+    /// The judged definitions that select one of its resources, in order.
+    #[inline]
+    pub fn definitions<'a>(&'a self, selection: &'a Selection) -> &'a [usize] {
+        if self.of_classes.is_empty() { &selection.classes[self.class as usize].definitions } else { &self.of_classes }
+    }
 }
 
 /// Series of one metric that a rule reads as one.
@@ -79,6 +87,14 @@ impl Entity {
 pub(super) struct Group {
     pub rule: u32,
     pub members: Vec<SeriesId>,
+}
+
+impl Intake {
+    /// The identity of an entity, and how people call it: read from the bytes of its first resource when it is asked for.
+    pub fn label(&self, entity: usize) -> Arc<EntityLabel> {
+        let raw = self.known.raw(self.entities[entity].first);
+        Arc::new(entity_label(&otlp::resource(raw).unwrap_or_default()))
+    }
 }
 
 impl Engine {
@@ -327,53 +343,59 @@ impl Engine {
     #[cold]
     fn new_bytes_of_a_resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
         let attributes = otlp::resource(raw).ok()?;
-        let hash = self.intake.hasher.hash_one(&attributes);
-        let candidates = self.intake.by_identity.get(&hash).map_or(&[][..], Vec::as_slice);
-        let same = |r: &&ResourceId| otlp::resource(self.intake.known.raw(**r)).is_ok_and(|known| known == attributes);
-        if let Some(&resource) = candidates.iter().find(same) {
-            self.intake.known.add_bytes(resource, raw);
-            return Some(resource);
+        let mut key = self.intake.hasher.hash_one(&attributes);
+        while let Some(&resource) = self.intake.by_identity.get(&key) {
+            if otlp::resource(self.intake.known.raw(resource)).is_ok_and(|known| known == attributes) {
+                self.intake.known.add_bytes(resource, raw);
+                return Some(resource);
+            }
+            key = key.wrapping_add(1);
         }
         let resource = self.store.add_resource();
-        let entity = self.entity(&attributes, resource);
+        self.intake.known.add(resource, raw);
+        self.intake.by_identity.insert(key, resource);
         let class = self.selection.class(&self.definitions, &attributes);
+        let entity = self.entity(&attributes, resource, class);
+        self.intake.resources.push(Resource { entity, class });
         let of = &mut self.intake.entities[entity as usize];
+        let definitions = &self.selection.classes[class as usize].definitions;
         if of.first != resource {
             of.others.push(resource);
+            if of.class != class {
+                let mut all = of.definitions(&self.selection).to_vec();
+                all.extend_from_slice(definitions);
+                all.sort_unstable();
+                all.dedup();
+                of.of_classes = all;
+            }
         }
-        of.definitions.extend_from_slice(&self.selection.classes[class as usize].definitions);
-        of.definitions.sort_unstable();
-        of.definitions.dedup();
-        for &d in &self.selection.classes[class as usize].definitions {
+        for &d in definitions {
             let rules = self.selection.rules_of[d].clone();
             of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
                 What::Presence { presence, .. } => means(presence, &attributes),
                 What::Threshold { .. } => false,
             }));
         }
-        self.intake.resources.push(Resource { entity, class });
-        self.intake.known.add(resource, raw);
-        self.intake.by_identity.entry(hash).or_default().push(resource);
         Some(resource)
     }
 
     /// The entity of a resource, which is its first one when it is new.
-    fn entity(&mut self, attributes: &Attributes, first: ResourceId) -> u32 {
-        let label = entity_label(attributes);
-        let hash = self.intake.hasher.hash_one(&label.resource);
-        let known = self.intake.entity_by_identity.entry(hash).or_default();
-        if let Some(&entity) =
-            known.iter().find(|&&e| self.intake.entities[e as usize].label.resource == label.resource)
-        {
-            return entity;
+    fn entity(&mut self, attributes: &Attributes, first: ResourceId, class: u32) -> u32 {
+        let identity = entity_label(attributes).resource;
+        let mut key = self.intake.hasher.hash_one(&identity);
+        while let Some(&entity) = self.intake.entity_by_identity.get(&key) {
+            if self.intake.label(entity as usize).resource == identity {
+                return entity;
+            }
+            key = key.wrapping_add(1);
         }
         let entity = self.intake.entities.len() as u32;
-        known.push(entity);
+        self.intake.entity_by_identity.insert(key, entity);
         self.intake.entities.push(Entity {
-            label: Arc::new(label),
             first,
             others: Vec::new(),
-            definitions: Vec::new(),
+            class,
+            of_classes: Vec::new(),
             newest: Nanos::MIN,
             meant_by: Vec::new(),
             groups: Vec::new(),

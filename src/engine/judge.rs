@@ -324,8 +324,8 @@ impl Engine {
             return;
         }
         let mut busy = false;
-        for i in 0..self.intake.entities[entity].definitions.len() {
-            let d = self.intake.entities[entity].definitions[i];
+        for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
+            let d = self.intake.entities[entity].definitions(&self.selection)[i];
             if self.judge.global.iter().any(|g| g.definition == d) {
                 continue;
             }
@@ -419,7 +419,7 @@ impl Engine {
             Some(open) => open,
             None => {
                 let rules = self.violated_rules(entity, d, at);
-                let label = Some(self.intake.entities[entity].label.clone());
+                let label = Some(self.intake.label(entity));
                 let event = OpenEvent::open(d, &self.definitions[d].name, label, at, rules);
                 let events = &mut self.judge.open[entity];
                 events.push((d, Box::new(event)));
@@ -437,10 +437,11 @@ impl Engine {
                     .any(|g| g.members.len() > 1 && g.members[0] == series && g.rule as usize == rule)
         };
         let number = self.selection.rules_of[d].start + worst.rule;
+        let label = event.event.entity.clone();
         event.violate(at, severity, worst, || {
             let series = worst.series?;
             Some(SeriesLabel {
-                entity: intake.entities[entity].label.clone(),
+                entity: label.unwrap_or_else(|| intake.label(entity)),
                 metric: store.metric_of(series).clone(),
                 attributes: if merged(series, number) { none.clone() } else { store.attributes_of(series).clone() },
             })
@@ -514,7 +515,8 @@ impl Engine {
     pub(super) fn nearest_of(&self, d: usize) -> Option<Nearest> {
         let n = self.judge.nearest[d]?;
         let rule = &self.selection.rules[n.rule as usize];
-        let entity: Option<Arc<EntityLabel>> = self.intake.entities.get(n.entity as usize).map(|e| e.label.clone());
+        let entity: Option<Arc<EntityLabel>> =
+            self.intake.entities.get(n.entity as usize).map(|_| self.intake.label(n.entity as usize));
         let series = entity.filter(|_| n.series != NO_SERIES).map(|entity| {
             let group = self.intake.entities[n.entity as usize]
                 .groups

@@ -43,7 +43,8 @@ impl Engine {
                 RuleReport { matched_series, evaluations, warming_up, best_covered }
             })
             .collect();
-        let matched_entities = self.intake.entities.iter().filter(|e| e.definitions.contains(&d)).count() as u64;
+        let matched_entities =
+            self.intake.entities.iter().filter(|e| e.definitions(&self.selection).contains(&d)).count() as u64;
         let verdict = if !definition.enabled {
             Verdict::Disabled
         } else if definition.problem.is_some() {
@@ -80,7 +81,7 @@ impl Engine {
             .map(|series| {
                 let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
                 SeriesLabel {
-                    entity: self.intake.entities[entity as usize].label.clone(),
+                    entity: self.intake.label(entity as usize),
                     metric: self.store.metric_of(series).clone(),
                     attributes: self.store.attributes_of(series).clone(),
                 }

@@ -57,7 +57,29 @@ enum Place {
 struct Series {
     key: KeyId,
     resource: ResourceId,
-    place: Place,
+    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or `NOWHERE`.
+    block: u32,
+    column: u32,
+}
+
+impl Series {
+    fn new(key: KeyId, resource: ResourceId, place: Place) -> Self {
+        let (block, column) = match place {
+            Place::Nowhere => (0, NOWHERE),
+            Place::Column { block, column } => (block, column),
+            Place::Histogram(number) => (number, ELSEWHERE),
+        };
+        Series { key, resource, block, column }
+    }
+
+    #[inline]
+    fn place(&self) -> Place {
+        match self.column {
+            NOWHERE => Place::Nowhere,
+            ELSEWHERE => Place::Histogram(self.block),
+            column => Place::Column { block: self.block, column },
+        }
+    }
 }
 
 /// A resource with more series than this is large.
@@ -364,7 +386,7 @@ impl SeriesStore {
 
     /// Where a layout says that a series is.
     fn column_in(&self, resource: ResourceId, series: SeriesId) -> u32 {
-        match self.series[series as usize].place {
+        match self.series[series as usize].place() {
             Place::Nowhere => NOWHERE,
             Place::Column { block, column } if self.resources[resource as usize].block == Some(block) => column,
             Place::Column { .. } | Place::Histogram(_) => ELSEWHERE,
@@ -377,7 +399,7 @@ impl SeriesStore {
         let resource = report.resource;
         self.leave_row(report);
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
-        self.series.push(Series { key, resource, place });
+        self.series.push(Series::new(key, resource, place));
         let own = &mut self.resources[resource as usize].rest.series;
         own.push(id);
         if own.len() == LARGE + 1 {
@@ -432,7 +454,7 @@ impl SeriesStore {
         (time, start, value): (Nanos, Nanos, f64),
         at: Nanos,
     ) -> Result<(), NotKept> {
-        let Place::Column { block, column } = self.series[series as usize].place else { return Ok(()) };
+        let Place::Column { block, column } = self.series[series as usize].place() else { return Ok(()) };
         self.leave_row(report);
         let block = &mut self.blocks[block as usize];
         let row = block.row(time, at, self.limit);
@@ -465,7 +487,8 @@ impl SeriesStore {
         (of.shape, of.lane, of.is_scattered) = (0, None, true);
         for (block, part) in parts {
             for column in 0..part.columns() {
-                self.series[part.series(column) as usize].place = Place::Column { block, column: column as u32 };
+                let series = &mut self.series[part.series(column) as usize];
+                (series.block, series.column) = (block, column as u32);
             }
             self.blocks[block as usize] = part;
         }
@@ -480,7 +503,7 @@ impl SeriesStore {
         histogram: Histogram,
         at: Nanos,
     ) -> Result<(), NotKept> {
-        let Place::Histogram(place) = self.series[series as usize].place else { return Ok(()) };
+        let Place::Histogram(place) = self.series[series as usize].place() else { return Ok(()) };
         let kept = &mut self.histograms[place as usize];
         if kept.has(time) {
             return Err(NotKept::Duplicate);
@@ -579,7 +602,7 @@ impl SeriesStore {
 
     /// Judges several series of one metric as one.
     pub fn judge_merged(&self, members: &[SeriesId], at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
-        let places = members.iter().map(|&m| self.series[m as usize].place);
+        let places = members.iter().map(|&m| self.series[m as usize].place());
         let mut numbers = Vec::new();
         let mut histograms = Vec::new();
         for place in places {
@@ -629,7 +652,7 @@ impl SeriesStore {
 
     /// The plan of a series.
     fn plan_of(&self, series: SeriesId) -> u32 {
-        match self.series[series as usize].place {
+        match self.series[series as usize].place() {
             Place::Nowhere => UNSELECTED,
             Place::Column { block, column } => self.blocks[block as usize].plan(column as usize),
             Place::Histogram(place) => self.histograms[place as usize].plan,
@@ -638,7 +661,7 @@ impl SeriesStore {
 
     /// Whether a monotonic delta sum sent a negative delta.
     pub fn has_negative_delta(&self, series: SeriesId) -> bool {
-        match self.series[series as usize].place {
+        match self.series[series as usize].place() {
             Place::Column { block, column } => self.blocks[block as usize].has_negative_delta(column as usize),
             Place::Nowhere | Place::Histogram(_) => false,
         }
@@ -646,7 +669,7 @@ impl SeriesStore {
 
     /// Whether several processes write a series: its start times go back and forth.
     pub fn has_several_writers(&self, series: SeriesId) -> bool {
-        match self.series[series as usize].place {
+        match self.series[series as usize].place() {
             Place::Nowhere => false,
             Place::Column { block, column } => self.blocks[block as usize].has_several_writers(column as usize),
             Place::Histogram(place) => self.histograms[place as usize].several_writers,

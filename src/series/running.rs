@@ -9,9 +9,9 @@ use super::sum::{Fixed, fixed};
 pub(super) struct RunningSum {
     group: u32,
     column: u32,
-    /// The stretch, in row numbers that last.
+    /// The stretch: its first row, in row numbers that last, and how many.
     first: u64,
-    end: u64,
+    rows: u32,
     /// Terms in it that are not exact in fixed point.
     odd: u32,
     total: [u64; 2],
@@ -27,8 +27,9 @@ impl RunningSum {
     #[inline]
     pub fn advance(&mut self, (first, end): (u64, u64), oldest: u64, term: impl Fn(u64) -> f64) -> Option<Fixed> {
         let mut total = i128::from(self.total[1] as i64) << 64 | i128::from(self.total[0]);
-        if first < self.first || self.first < oldest || first >= self.end || end < self.end {
-            (self.first, self.end, self.odd, total) = (first, first, 0, 0);
+        let mut until = self.first + u64::from(self.rows);
+        if first < self.first || self.first < oldest || first >= until || end < until {
+            (self.first, until, self.odd, total) = (first, first, 0, 0);
         }
         for row in self.first..first {
             match fixed(term(row)) {
@@ -36,13 +37,13 @@ impl RunningSum {
                 None => self.odd -= 1,
             }
         }
-        for row in self.end..end {
+        for row in until..end {
             match fixed(term(row)) {
                 Some(term) => total += term,
                 None => self.odd += 1,
             }
         }
-        (self.first, self.end, self.total) = (first, end, [total as u64, (total >> 64) as u64]);
+        (self.first, self.rows, self.total) = (first, (end - first) as u32, [total as u64, (total >> 64) as u64]);
         (self.odd == 0).then_some(Fixed(total))
     }
 }
@@ -61,7 +62,9 @@ pub(super) fn next<'a>(
             Some(other) => *place = other,
             None => {
                 *place = (*place).min(sums.len());
-                sums.reserve_exact(1);
+                if sums.len() == sums.capacity() {
+                    sums.reserve_exact(4);
+                }
                 sums.insert(*place, RunningSum::new(group, column));
             }
         }

@@ -145,11 +145,9 @@ impl Block {
                     new.data[to + word] = self.data[own + word];
                 }
             }
-            let mut parts = vec![(self.values_at as usize, new.values_at as usize)];
-            if self.keeps_starts {
-                parts.push((self.point_starts_at(), new.point_starts_at()));
-            }
-            for (old, to) in parts {
+            let parts =
+                [(self.values_at as usize, new.values_at as usize), (self.point_starts_at(), new.point_starts_at())];
+            for (old, to) in &parts[..1 + usize::from(self.keeps_starts)] {
                 let (old, to) = (old + self.cell_at(from, 0), to + new.cell_at(row, 0));
                 new.data[to..to + columns].copy_from_slice(&self.data[old..old + columns]);
             }
