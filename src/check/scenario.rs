@@ -515,12 +515,15 @@ fn expected_event(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Ex
     })
 }
 
-const INCONCLUSIVE: [(&str, InconclusiveReason); 5] = [
+const INCONCLUSIVE: [(&str, InconclusiveReason); 8] = [
     ("no_series", InconclusiveReason::NoSeries),
     ("no_entity", InconclusiveReason::NoEntity),
     ("warming_up", InconclusiveReason::WarmingUp),
     ("no_value", InconclusiveReason::NoValue),
     ("problem", InconclusiveReason::Problem),
+    ("gap", InconclusiveReason::Gap),
+    ("several_writers", InconclusiveReason::SeveralWriters),
+    ("scaled", InconclusiveReason::Scaled),
 ];
 
 /// `inconclusive: [a, b]`, or with reasons `inconclusive: {a: warming_up}`.

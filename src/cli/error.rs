@@ -34,7 +34,7 @@ pub enum CliError {
         limit: usize,
     },
     /// A name of built-in rules that does not exist.
-    #[error("there are no built-in rules `{name}`; there is `builtin:python`")]
+    #[error("there are no built-in rules `{name}`; there are `builtin:python` and `builtin:local`")]
     NoBuiltin {
         /// The name as typed.
         name: String,

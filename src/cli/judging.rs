@@ -72,13 +72,16 @@ impl JudgingArgs {
             },
             min_coverage: self.min_coverage,
             max_points_per_series: self.max_points_per_series,
+            scaled_windows: false,
         }
     }
 }
 
 /// Options as they are typed, for whoever compares them later.
 pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
-    let Options { step, timestamps, series, counters, min_coverage, max_points_per_series } = options;
+    // Nothing that is typed scales windows.
+    let Options { step, timestamps, series, counters, min_coverage, max_points_per_series, scaled_windows: _ } =
+        options;
     let step = step.map_or("by definition".to_string(), |step| {
         humantime::format_duration(std::time::Duration::from_nanos(step.unsigned_abs())).to_string()
     });

@@ -21,7 +21,7 @@ const DEEPEST: usize = 16;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Rules")]
 pub(super) struct RulesArgs {
-    /// A package folder, a folder of events, one event, a JSON array as exported, or builtin:python; repeatable
+    /// A package folder, a folder of events, one event, a JSON array as exported, builtin:python or builtin:local; repeatable
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Value of a {{name}} placeholder in the rules; repeatable

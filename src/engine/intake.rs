@@ -7,13 +7,14 @@ use super::known::Known;
 use super::presence::means;
 use super::report::{Counts, Coverage, DropReason, EntityLabel};
 use super::selection::{Selection, What};
+use super::trend::Watcher;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
     Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
     Value,
 };
 use crate::otlp;
-use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, UNSELECTED};
+use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -308,6 +309,15 @@ impl Engine {
         if plan == UNSELECTED {
             return Ok(());
         }
+        let Plan { requests, watched } = self.store.plan(plan);
+        let (watched, judged) = (*watched, !requests.is_empty());
+        let mut taken = Ok(());
+        if watched && let PointValue::Number(value) = p.value {
+            taken = self.watch_point(series, plan, (time, p.start, value));
+        }
+        if !judged {
+            return taken;
+        }
         if time <= at - self.store.plan(plan).longest() {
             return Err(DropReason::TooLate);
         }
@@ -373,7 +383,7 @@ impl Engine {
             let rules = self.selection.rules_of[d].clone();
             of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
                 What::Presence { presence, .. } => means(presence, &attributes),
-                What::Threshold { .. } => false,
+                What::Threshold { .. } | What::Trend => false,
             }));
         }
         Some(resource)
@@ -412,13 +422,16 @@ impl Engine {
         let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED));
         self.intake.counts.series += 1;
         let Some(plan) = plan else { return (series, UNSELECTED) };
+        self.watch_series(series, plan);
         self.intake.matched_series.resize(self.definitions.len(), 0);
         self.intake.matched_by_rule.resize(self.selection.rules.len(), 0);
         let mut of_last = usize::MAX;
-        for planned in &self.store.plan(plan).requests {
-            self.intake.matched_by_rule[planned.rule as usize] += 1;
+        let judged = self.store.plan(plan).requests.iter().map(|planned| planned.rule);
+        let watched = self.selection.watchers_of(plan).iter().filter_map(Watcher::rule);
+        for rule in judged.chain(watched) {
+            self.intake.matched_by_rule[rule as usize] += 1;
             // The rules of a definition follow each other.
-            let d = self.selection.definition_of(planned.rule as usize);
+            let d = self.selection.definition_of(rule as usize);
             if d != of_last {
                 self.intake.matched_series[d] += 1;
                 of_last = d;

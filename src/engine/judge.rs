@@ -9,6 +9,7 @@
 use super::life::{OpenEvent, State, Worst, combine};
 use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
 use super::selection::{Selection, What};
+use super::trend::ring::BUCKET;
 use super::{Engine, SeriesMode, presence};
 use crate::event::{EventDefinition, LogicalOperator};
 use crate::model::{Attributes, MS, Nanos};
@@ -176,6 +177,11 @@ impl Judge {
         self.grid.iter().map(|&(_, next)| next).min()
     }
 
+    /// The next instant of the grid with this step.
+    pub fn next_multiple_of(&self, step: Nanos) -> Option<Nanos> {
+        self.grid.iter().find(|(of, _)| *of == step).map(|&(_, next)| next)
+    }
+
     pub fn last_judged(&self) -> Nanos {
         self.last
     }
@@ -187,7 +193,7 @@ impl Judge {
 }
 
 /// The first multiple of `step` that is not before `at`.
-fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
+pub(super) fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
     at.div_euclid(step).saturating_add(Nanos::from(at.rem_euclid(step) != 0)).saturating_mul(step)
 }
 
@@ -219,7 +225,7 @@ impl Engine {
             return;
         }
         let wake = self.judge.clocks.iter().map(|clock| clock.wake).min().unwrap_or(Nanos::MAX).min(until);
-        let wake = wake.min(self.global_wake());
+        let wake = wake.min(self.global_wake()).min(self.trend_wake());
         for i in 0..self.judge.grid.len() {
             let (step, next) = self.judge.grid[i];
             let target = multiple_from(wake, step).max(next);
@@ -246,6 +252,9 @@ impl Engine {
             self.apply(entity, at, due, emit);
         }
         self.judge_global(at, due, emit);
+        if at % BUCKET == 0 {
+            self.judge_trends(at, emit);
+        }
     }
 
     /// A report of the entity came: it is evaluated now or at the next instant.
@@ -326,7 +335,7 @@ impl Engine {
         let mut busy = false;
         for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
             let d = self.intake.entities[entity].definitions(&self.selection)[i];
-            if self.judge.global.iter().any(|g| g.definition == d) {
+            if self.selection.is_trend[d] || self.judge.global.iter().any(|g| g.definition == d) {
                 continue;
             }
             if self.selection.has_presence[d] {
@@ -505,6 +514,7 @@ impl Engine {
                         attributes: if merged { none.clone() } else { store.attributes_of(series).clone() },
                         value,
                         points,
+                        trend: None,
                     })
                     .collect(),
             })

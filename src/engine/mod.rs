@@ -5,7 +5,8 @@
 //! wrong with a definition or a point is counted and told in the report.
 //!
 //! Reading order: `intake` (a body's points are checked, recognised and kept), `selection` (which rules look at which
-//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `summary`. `drive` is the
+//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `trend`,
+//! `summary`. `drive` is the
 //! loop around a step, `admission` what a sender can be told before.
 
 mod admission;
@@ -18,6 +19,7 @@ mod presence;
 mod report;
 mod selection;
 mod summary;
+pub mod trend;
 
 pub use admission::refused;
 pub use drive::{Inputs, drive};
@@ -32,6 +34,7 @@ use crate::series::SeriesStore;
 use intake::Intake;
 use judge::Judge;
 use selection::Selection;
+use trend::Trends;
 
 /// Choices the semantics leave open; the default of each is documented in `docs/semantics.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +51,8 @@ pub struct Options {
     pub min_coverage: f64,
     /// At most this many points are kept of a series; more are dropped as `too_dense`.
     pub max_points_per_series: usize,
+    /// The windows of the rules were made shorter for a short run. A trend cannot be scaled: its rules are inconclusive.
+    pub scaled_windows: bool,
 }
 
 impl Default for Options {
@@ -59,6 +64,7 @@ impl Default for Options {
             counters: Counters::Raw,
             min_coverage: 0.9,
             max_points_per_series: 8192,
+            scaled_windows: false,
         }
     }
 }
@@ -107,6 +113,7 @@ pub struct Engine {
     store: SeriesStore,
     intake: Intake,
     judge: Judge,
+    trends: Trends,
     /// The engine's time: the latest `at` so far.
     at: Option<Nanos>,
 }
@@ -117,7 +124,8 @@ impl Engine {
         let selection = Selection::new(&definitions, &options);
         let judge = Judge::new(&definitions, &selection);
         let store = SeriesStore::new(options.max_points_per_series);
-        Engine { definitions, options, selection, store, intake: Intake::default(), judge, at: None }
+        let (intake, trends) = (Intake::default(), Trends::default());
+        Engine { definitions, options, selection, store, intake, judge, trends, at: None }
     }
 
     /// The definitions it judges with.

@@ -1,5 +1,6 @@
 //! What the engine says: transitions while it runs, a report at the end. Data only.
 
+use super::trend::{Evidence, LifeReport};
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use std::sync::Arc;
 
@@ -91,6 +92,8 @@ pub struct ViolatingSeries {
     pub value: f64,
     /// Points inside the window.
     pub points: usize,
+    /// Of a trend rule the evidence; the value is then the slope in bytes a second.
+    pub trend: Option<Box<Evidence>>,
 }
 
 /// A value at an instant.
@@ -254,6 +257,10 @@ pub struct DefinitionReport {
     pub nearest: Option<Nearest>,
     /// Per rule: the series it selected and how often it was judged.
     pub rules: Vec<RuleReport>,
+    /// Of trend rules every life they watched, by series and start.
+    pub lives: Vec<LifeReport>,
+    /// Lives that are left out of `lives` because they are too many.
+    pub lives_left_out: u64,
 }
 
 /// What became of one rule.
@@ -295,6 +302,12 @@ pub enum InconclusiveReason {
     NoValue,
     /// The definition itself has a problem.
     Problem,
+    /// A trend: holes between the points kept every window from being covered.
+    Gap,
+    /// A trend: several processes write the series.
+    SeveralWriters,
+    /// A trend: the windows were scaled, and a trend cannot be.
+    Scaled,
 }
 
 impl InconclusiveReason {
@@ -306,6 +319,9 @@ impl InconclusiveReason {
             InconclusiveReason::WarmingUp => "warming_up",
             InconclusiveReason::NoValue => "no_value",
             InconclusiveReason::Problem => "problem",
+            InconclusiveReason::Gap => "gap",
+            InconclusiveReason::SeveralWriters => "several_writers",
+            InconclusiveReason::Scaled => "scaled",
         }
     }
 }

@@ -5,8 +5,10 @@
 //! the first time, and a fleet of equal processes shares it.
 
 use super::presence::condition_of;
+use super::trend::ring::BUCKET;
+use super::trend::{Watcher, watchers};
 use super::{Counters, Options};
-use crate::event::{Condition, EventDefinition, Presence, RuleKind, Selector};
+use crate::event::{CompareOp, Condition, EventDefinition, Presence, RuleKind, Selector};
 use crate::model::{Attributes, MS, Nanos, SECOND};
 use crate::series::{Plan, PlannedRequest, Request, SeriesStore};
 use foldhash::fast::RandomState;
@@ -25,8 +27,16 @@ pub(super) struct JudgedRule {
 /// What a judged rule looks at.
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Threshold { request: Request, condition: Condition },
-    Presence { presence: Presence, condition: Condition },
+    Threshold {
+        request: Request,
+        condition: Condition,
+    },
+    Presence {
+        presence: Presence,
+        condition: Condition,
+    },
+    /// Watched point by point, not window by window.
+    Trend,
 }
 
 /// See the module's own words.
@@ -41,9 +51,13 @@ pub(super) struct Selection {
     /// Of each definition whether it is judged and has a presence rule.
     pub has_presence: Vec<bool>,
     pub any_presence: bool,
+    /// Of each definition whether it is judged and has trend rules, which it then has alone.
+    pub is_trend: Vec<bool>,
     /// Of each definition the step of its grid.
     pub steps: Vec<Nanos>,
     pub classes: Vec<Class>,
+    /// Who watches the points of a series, by plan.
+    watchers: Vec<Vec<Watcher>>,
     by_key: HashMap<(u32, u32), u32, RandomState>,
 }
 
@@ -74,9 +88,12 @@ impl Selection {
                         RuleKind::Presence(presence) => {
                             What::Presence { presence: presence.clone(), condition: condition_of(presence) }
                         }
+                        RuleKind::Trend(_) => What::Trend,
                     };
                     selection.conditions.push(match &what {
                         What::Threshold { condition, .. } | What::Presence { condition, .. } => *condition,
+                        // Never asked: what a trend says is no value.
+                        What::Trend => Condition { operator: CompareOp::Greater, value: f64::INFINITY },
                     });
                     selection.rules.push(JudgedRule { index, severity: rule.severity, what });
                 }
@@ -85,8 +102,11 @@ impl Selection {
             let has_presence = selection.rules[first..].iter().any(presence);
             selection.any_presence |= has_presence;
             selection.has_presence.push(has_presence);
+            let is_trend = selection.rules[first..].iter().any(|rule| matches!(rule.what, What::Trend));
+            selection.is_trend.push(is_trend);
             selection.rules_of.push(first..selection.rules.len());
-            selection.steps.push(options.step.unwrap_or_else(|| step_of(&selection.rules[first..])));
+            let step = options.step.unwrap_or_else(|| step_of(&selection.rules[first..]));
+            selection.steps.push(if is_trend { BUCKET } else { step });
         }
         selection
     }
@@ -131,9 +151,22 @@ impl Selection {
                 }
             }
         }
-        let number = if plan.requests.is_empty() { NO_PLAN } else { store.add_plan(plan) };
+        let selected = self.classes[class as usize].definitions.iter().filter(|&&d| self.is_trend[d]);
+        let rules = selected.flat_map(|&d| self.rules_of[d].clone());
+        let watchers = watchers(definitions, self, rules, (metric, attributes));
+        plan.watched = !watchers.is_empty();
+        let number = if plan.requests.is_empty() && !plan.watched { NO_PLAN } else { store.add_plan(plan) };
+        if number != NO_PLAN {
+            self.watchers.resize(self.watchers.len().max(number as usize + 1), Vec::new());
+            self.watchers[number as usize] = watchers;
+        }
         self.by_key.insert((class, key), number);
         (number != NO_PLAN).then_some(number)
+    }
+
+    /// Who watches the points of a series with this plan.
+    pub fn watchers_of(&self, plan: u32) -> &[Watcher] {
+        &self.watchers[plan as usize]
     }
 
     /// The definition of a rule.
@@ -151,7 +184,7 @@ const LONGEST_WINDOW: Nanos = 1 << 60;
 fn step_of(rules: &[JudgedRule]) -> Nanos {
     let windows = rules.iter().filter_map(|rule| match rule.what {
         What::Threshold { request, .. } => Some(request.length),
-        What::Presence { .. } => None,
+        What::Presence { .. } | What::Trend => None,
     });
     windows.min().unwrap_or(10 * SECOND).clamp(SECOND, 10 * SECOND)
 }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::judge::RuleTotals;
 use super::report::{Coverage, DefinitionReport, InconclusiveReason, Report, RuleReport, SeriesLabel, Verdict};
+use super::trend::{LifeReport, TrendVerdict};
 use crate::model::MetricIdentity;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 impl Engine {
     /// What was judged so far: the content of `replay`'s document.
     pub fn report(&self) -> Report {
-        let mut events: Vec<_> = self.judge.open_events().chain(&self.judge.closed).cloned().collect();
+        let mut events: Vec<_> =
+            self.judge.open_events().chain(self.trends.open_events()).chain(&self.judge.closed).cloned().collect();
         events.sort_by_cached_key(|e| {
             (e.start, e.definition, e.entity.as_ref().map(|entity| (entity.label.clone(), entity.resource.to_suffix())))
         });
@@ -45,13 +47,21 @@ impl Engine {
             .collect();
         let matched_entities =
             self.intake.entities.iter().filter(|e| e.definitions(&self.selection).contains(&d)).count() as u64;
+        let lives = self.life_reports(d);
         let verdict = if !definition.enabled {
             Verdict::Disabled
         } else if definition.problem.is_some() {
             Verdict::Inconclusive(InconclusiveReason::Problem)
         } else if fired {
             Verdict::Fired
-        } else if rules.iter().all(|rule| rule.evaluations > 0) {
+        } else if self.selection.is_trend[d]
+            && self.options.scaled_windows
+            && rules.iter().all(|rule| rule.matched_series > 0)
+        {
+            Verdict::Inconclusive(InconclusiveReason::Scaled)
+        } else if self.selection.is_trend[d] && rules.iter().all(|rule| rule.evaluations + rule.warming_up > 0) {
+            quiet_trend(rules.len(), &lives)
+        } else if !self.selection.is_trend[d] && rules.iter().all(|rule| rule.evaluations > 0) {
             Verdict::Quiet
         } else if matched_entities == 0 {
             Verdict::Inconclusive(InconclusiveReason::NoEntity)
@@ -72,11 +82,15 @@ impl Engine {
             step: self.selection.steps[d],
             nearest: self.nearest_of(d),
             rules,
+            lives,
+            lives_left_out: self.lives_not_told(d),
         }
     }
 
     fn several_writers(&self) -> Vec<SeriesLabel> {
-        let series = self.store.series_ids().filter(|&series| self.store.has_several_writers(series));
+        let watched = self.trends.several_writers();
+        let named = |series: &u32| self.store.has_several_writers(*series) || watched.contains(series);
+        let series = self.store.series_ids().filter(named);
         series
             .map(|series| {
                 let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
@@ -109,4 +123,16 @@ impl Engine {
         metrics.sort_by_cached_key(|(metric, _)| (metric.id(), metric.kind, metric.temporality, metric.monotonic));
         metrics
     }
+}
+
+/// The verdict over a definition of trend rules that raised no event: quiet when each rule could have found a leak in some
+/// life, else why it could not.
+fn quiet_trend(rules: usize, lives: &[LifeReport]) -> Verdict {
+    let said =
+        |rule: usize, verdict: TrendVerdict| lives.iter().any(|life| life.rule == rule && life.verdict == verdict);
+    let judged = |rule| said(rule, TrendVerdict::NoLeak) || said(rule, TrendVerdict::Leak);
+    let Some(rule) = (0..rules).find(|&rule| !judged(rule)) else { return Verdict::Quiet };
+    let reasons = [InconclusiveReason::SeveralWriters, InconclusiveReason::Gap];
+    let reason = reasons.into_iter().find(|&reason| said(rule, TrendVerdict::Inconclusive(reason)));
+    Verdict::Inconclusive(reason.unwrap_or(InconclusiveReason::WarmingUp))
 }

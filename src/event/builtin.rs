@@ -20,10 +20,12 @@ const PYTHON: [(&str, &str); 8] = [
     python!("memory-leak-detection.json"),
 ];
 
-/// The embedded files, by path; a path begins with `builtin:` and the name of its package.
+/// File names and texts of `rules/local`: rule types that Instana does not have.
+const LOCAL: [(&str, &str); 1] = [("memory-leak-trend.json", include_str!("../../rules/local/memory-leak-trend.json"))];
+
+/// The embedded files, by package and path; a path begins with `builtin:` and the name of its package.
 pub fn builtin() -> Vec<Source> {
-    PYTHON
-        .iter()
-        .map(|(name, text)| Source { path: format!("builtin:python/events/{name}"), text: (*text).to_string() })
-        .collect()
+    let python = PYTHON.iter().map(|(name, text)| (format!("builtin:python/events/{name}"), *text));
+    let local = LOCAL.iter().map(|(name, text)| (format!("builtin:local/{name}"), *text));
+    python.chain(local).map(|(path, text)| Source { path, text: text.to_string() }).collect()
 }

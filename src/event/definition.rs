@@ -3,7 +3,7 @@
 use super::query::{entity_labels, has_entity_type, is_entity_type};
 use super::tag_filter::TagFilter;
 use super::wildcard::fold;
-use super::{MetricId, MetricPattern, Query};
+use super::{MetricId, MetricPattern, Query, Trend};
 use crate::model::Aggregation;
 use crate::model::Attributes;
 
@@ -101,6 +101,8 @@ pub enum RuleKind {
     Threshold(Threshold),
     /// The presence of entities.
     Presence(Presence),
+    /// Growth that does not come back; not in the published format.
+    Trend(Trend),
 }
 
 /// A threshold rule.

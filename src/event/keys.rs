@@ -56,13 +56,15 @@ pub(super) const EVENT: Keys = Keys {
 /// Keys every rule may have; the last two are what exports add.
 const RULE: Keys = Keys { settable: &["ruleType", "severity"], other: &["metricLabel", "metricFormat"] };
 
-/// The rule types of the published format.
+/// The rule types of the published format, and our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RuleType {
     /// About a metric.
     Threshold,
     /// About the presence of entities.
     Presence(PresenceType),
+    /// About growth; ours, not in the published format.
+    Trend,
 }
 
 /// The rule types about the presence of entities.
@@ -76,7 +78,7 @@ pub(super) enum PresenceType {
 }
 
 /// The rule types with their names and the keys of their own.
-const RULE_TYPES: [(&str, RuleType, Keys); 6] = [
+const RULE_TYPES: [(&str, RuleType, Keys); 7] = [
     (
         "threshold",
         RuleType::Threshold,
@@ -119,10 +121,37 @@ const RULE_TYPES: [(&str, RuleType, Keys); 6] = [
         RuleType::Presence(PresenceType::HostAvailability),
         Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] },
     ),
+    (
+        "trend",
+        RuleType::Trend,
+        Keys {
+            settable: &[
+                "metricName",
+                "profile",
+                "memoryLimit",
+                "zmin",
+                "smin",
+                "cover",
+                "nmin",
+                "rho",
+                "rho2",
+                "dec",
+                "record",
+                "skip",
+                "hold",
+                "tol",
+                "clear",
+            ],
+            other: &["ladder"],
+        },
+    ),
 ];
 
 /// A `metricPattern`.
 pub(super) const PATTERN: Keys = Keys { settable: &["prefix", "operator", "placeholder", "postfix"], other: &[] };
+
+/// A window in the `ladder` of a trend rule.
+pub(super) const RUNG: Keys = Keys { settable: &["window", "points", "growth"], other: &[] };
 
 /// A `tagFilter`.
 pub(super) const TAG_FILTER: Keys = Keys {

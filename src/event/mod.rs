@@ -23,6 +23,7 @@ mod read;
 mod rule;
 mod syntax;
 mod tag_filter;
+mod trend;
 mod wildcard;
 
 pub use crate::model::Aggregation;
@@ -38,3 +39,4 @@ pub use place::position_of;
 pub use problem::{CODES, Position, Problem, Severity};
 pub use query::{Query, QueryError};
 pub use tag_filter::TagFilter;
+pub use trend::{MemoryLimit, Rung, Trend, TrendParameters};

@@ -1,7 +1,7 @@
 //! A user's mistake as data: what, where, and how bad. All of them are collected; none stops the reading of the rest.
 
 /// Every [`Problem::code`] with what it means.
-pub const CODES: [(&str, &str); 34] = [
+pub const CODES: [(&str, &str); 37] = [
     ("not-json", "the file is not JSON"),
     ("wrong-type", "a value has another JSON type than the format wants"),
     ("not-an-event", "the JSON is no custom event and is left out"),
@@ -13,7 +13,7 @@ pub const CODES: [(&str, &str); 34] = [
     ("too-long", "a text or a time is longer than the format allows"),
     ("quoted-number", "a number is written as a text"),
     ("not-milliseconds", "a time is not a whole number of milliseconds"),
-    ("out-of-range", "a time is negative, zero where it must not be, or too long to be judged"),
+    ("out-of-range", "a time or a parameter is negative, zero where it must not be, or too large to be judged"),
     ("not-a-number", "the value to compare with is not a number"),
     ("no-rules", "a definition has no rules"),
     ("too-many-rules", "a definition has more rules than the format allows"),
@@ -23,7 +23,10 @@ pub const CODES: [(&str, &str); 34] = [
     ("old-operator", "an operator is spelled as in old releases"),
     ("unknown-aggregation", "an aggregation is not one that can be judged"),
     ("unpublished-aggregation", "an aggregation is judged although the published format does not list it"),
-    ("no-metric", "a threshold rule has no metric"),
+    ("no-metric", "a threshold or trend rule has no metric it could judge"),
+    ("mixed-rules", "a definition has trend rules and others"),
+    ("not-importable", "a rule has a type that Instana does not have"),
+    ("unknown-profile", "a trend rule begins with a profile that does not exist"),
     ("two-metrics", "a threshold rule has both a metric name and a metric pattern"),
     ("malformed-metric", "the attributes of a metric name or pattern cannot be read"),
     ("empty-placeholder", "a metric pattern has nothing to compare with"),

@@ -1,6 +1,6 @@
 //! One JSON object to one [`EventDefinition`], with every mistake of it.
 
-use super::definition::{EventDefinition, LogicalOperator, Rule};
+use super::definition::{EventDefinition, LogicalOperator, Rule, RuleKind};
 use super::findings::{Findings, Reported};
 use super::keys::{self, EVENT};
 use super::nearest::did_you_mean;
@@ -8,6 +8,7 @@ use super::object::{Object, type_name};
 use super::problem::Severity;
 use super::query::Query;
 use super::rule::rule;
+use super::trend::EXPIRATION_MS;
 use serde_json::Value as Json;
 
 /// More rules than this are not in the published format.
@@ -65,11 +66,21 @@ pub(super) fn definition(
         query,
         enabled: enabled.ok().flatten().unwrap_or(true),
         triggering: triggering.ok().flatten().unwrap_or(false),
-        expiration_ms: expiration.ok().flatten().unwrap_or(0),
+        expiration_ms: expiration.ok().flatten().unwrap_or(default_expiration(&rules)),
         operator,
         rules,
         problem: None,
     })
+}
+
+/// A grace period of its own have only definitions of trend rules: they are silent between two exports.
+fn default_expiration(rules: &[Rule]) -> i64 {
+    let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
+    if all_trends { EXPIRATION_MS } else { 0 }
+}
+
+fn is_trend(rule: &Rule) -> bool {
+    matches!(rule.kind, RuleKind::Trend(_))
 }
 
 /// A text that Instana demands and that nothing here depends on.
@@ -130,6 +141,11 @@ fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule
                 element.wrong_type("an object", findings);
             }
         }
+    }
+    if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
+        let message = "`rules` mixes trend rules with others, which are judged at other instants";
+        let help = Some("write two definitions".to_string());
+        findings.add(Severity::Unjudgeable, "mixed-rules", field.place(), message, help);
     }
     if count == 0 {
         findings.add(Severity::Unjudgeable, "no-rules", field.place(), "`rules` is empty", None);

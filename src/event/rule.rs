@@ -8,6 +8,7 @@ use super::nearest::did_you_mean;
 use super::object::{Field, Object};
 use super::presence::presence;
 use super::problem::Severity;
+use super::trend::trend;
 use crate::model::Aggregation;
 use serde_json::Value as Json;
 
@@ -67,6 +68,7 @@ pub(super) fn rule(object: &Object<'_>, source: &str, findings: &mut Findings) -
         Some((RuleType::Presence(rule_type), _)) => {
             presence(rule_type, object, &mut written, findings).map(RuleKind::Presence)
         }
+        Some((RuleType::Trend, _)) => trend(object, source, findings).map(RuleKind::Trend),
         None => Err(unknown_rule_type(name, object, findings)),
     };
     Ok(Rule { rule_type: name.to_string(), severity: severity?, kind: kind?, written })
@@ -75,11 +77,8 @@ pub(super) fn rule(object: &Object<'_>, source: &str, findings: &mut Findings) -
 fn unknown_rule_type(unknown: &str, object: &Object<'_>, findings: &mut Findings) -> Reported {
     let path = object.path_of("ruleType");
     let range = object.get("ruleType").and_then(|f| f.range());
-    let (message, help) = if unknown == "trend" {
-        (format!("`{path}` is trend, and trend rules cannot be judged yet"), None)
-    } else {
-        (format!("`{path}` has the unknown rule type `{unknown}`"), did_you_mean(unknown, keys::rule_types()))
-    };
+    let message = format!("`{path}` has the unknown rule type `{unknown}`");
+    let help = did_you_mean(unknown, keys::rule_types());
     findings.add(Severity::Unjudgeable, "unknown-rule-type", (range, &path), message, help)
 }
 
@@ -156,7 +155,12 @@ fn metric_pattern(object: &Object<'_>, source: &str, findings: &mut Findings) ->
         .map_err(|e| malformed(object.get("postfix"), source, &e, findings))
 }
 
-fn malformed(field: Option<Field<'_>>, source: &str, error: &MetricIdError, findings: &mut Findings) -> Reported {
+pub(super) fn malformed(
+    field: Option<Field<'_>>,
+    source: &str,
+    error: &MetricIdError,
+    findings: &mut Findings,
+) -> Reported {
     let path = field.as_ref().map_or("", |f| f.path.as_str());
     let range = field.as_ref().and_then(|f| f.range_inside(source, (error.offset, error.offset + 1)).or(f.range()));
     let message = format!("`{path}` is malformed: {error}");

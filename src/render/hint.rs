@@ -5,7 +5,7 @@
 use super::text::Replay;
 use crate::catalog::{self, OtherName, Relation};
 use crate::engine::Report;
-use crate::event::{EventDefinition, MetricId, MetricPattern, Selector, Threshold};
+use crate::event::{EventDefinition, MetricId, MetricPattern, Selector};
 use crate::model::MetricIdentity;
 use crate::render::quantity::count;
 use crate::render::words::counted;
@@ -31,13 +31,22 @@ pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String
     }
 }
 
+/// Why none of several ids selects a series.
+pub(super) fn no_series_of_ids(ids: &[MetricId], definition: &EventDefinition, replay: &Replay<'_>) -> String {
+    if replay.report.metrics.is_empty() {
+        return "no metric arrived".to_string();
+    }
+    let why: Vec<String> = ids.iter().map(|id| no_series_of_id(id, definition, replay)).collect();
+    why.join("; ")
+}
+
 /// Why a threshold rule selects no series.
-pub(super) fn no_series(threshold: &Threshold, definition: &EventDefinition, replay: &Replay<'_>) -> String {
+pub(super) fn no_series(selector: &Selector, definition: &EventDefinition, replay: &Replay<'_>) -> String {
     let metrics = &replay.report.metrics;
     if metrics.is_empty() {
         return "no metric arrived".to_string();
     }
-    match &threshold.selector {
+    match selector {
         Selector::Id(id) => no_series_of_id(id, definition, replay),
         Selector::Pattern(pattern) => no_series_of_pattern(pattern, metrics),
     }

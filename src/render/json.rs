@@ -3,11 +3,12 @@
 //! The order of the keys is part of the contract, so everything is a struct written in that order. Doubles are the
 //! shortest text that reads back as the same value; what a rule says is repeated as its definition spells it.
 
+use super::evidence::{EvidenceJson, LifeJson, lives};
 use super::words::identifying_first;
 use crate::engine::{
     CloseReason, DropReason, EntityLabel, Event, EventState, Observation, Report, SeriesLabel, Verdict, ViolatedRule,
 };
-use crate::event::{EventDefinition, Rule, RuleKind, Selector};
+use crate::event::{EventDefinition, MetricId, Rule, RuleKind, Selector};
 use crate::model::{Attributes, MetricIdentity, to_ms};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -194,6 +195,8 @@ struct SeriesJson {
     attributes: serde_json::Value,
     value: f64,
     points: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trend: Option<EvidenceJson>,
 }
 
 impl<'a> RuleJson<'a> {
@@ -204,6 +207,7 @@ impl<'a> RuleJson<'a> {
             attributes: series.attributes.to_json(),
             value: series.value,
             points: series.points,
+            trend: series.trend.as_deref().map(EvidenceJson::new),
         });
         let (metric_name, window) = match &rule.kind {
             RuleKind::Threshold(threshold) => match &threshold.selector {
@@ -211,6 +215,7 @@ impl<'a> RuleJson<'a> {
                 Selector::Pattern(_) => (None, Some(threshold.window_ms)),
             },
             RuleKind::Presence(_) => (None, None),
+            RuleKind::Trend(trend) => (one(&trend.metrics), None),
         };
         Some(RuleJson {
             index: violated.index,
@@ -227,10 +232,19 @@ impl<'a> RuleJson<'a> {
     }
 }
 
-/// The metric of a series, which only a pattern leaves open.
+/// The id of a rule that has no choice.
+fn one(ids: &[MetricId]) -> Option<&str> {
+    match ids {
+        [id] => Some(&id.text),
+        _ => None,
+    }
+}
+
+/// The metric of a series, which only a pattern and a list of ids leave open.
 fn metric_of_pattern(rule: &Rule, metric: &MetricIdentity) -> Option<String> {
     match &rule.kind {
         RuleKind::Threshold(threshold) if matches!(threshold.selector, Selector::Pattern(_)) => Some(metric.id()),
+        RuleKind::Trend(trend) if trend.metrics.len() > 1 => Some(metric.id()),
         _ => None,
     }
 }
@@ -282,6 +296,8 @@ struct DefinitionJson<'a> {
     warming_up: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<ObservationJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lives: Option<Vec<LifeJson>>,
 }
 
 impl<'a> DefinitionJson<'a> {
@@ -301,6 +317,7 @@ impl<'a> DefinitionJson<'a> {
             nearest: report.nearest.as_ref().map(|nearest| {
                 ObservationJson::new(nearest.observation, nearest.series.as_ref(), definition.rules.get(nearest.rule))
             }),
+            lives: lives(definition, &report.lives),
         }
     }
 }

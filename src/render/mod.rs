@@ -5,6 +5,7 @@
 //! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
 //! colour, and times are the recording's own).
 
+mod evidence;
 mod hint;
 pub mod inspection;
 pub mod json;
@@ -12,6 +13,7 @@ mod problems;
 mod quantity;
 mod style;
 pub mod text;
+mod trend;
 mod words;
 
 pub use problems::problems;

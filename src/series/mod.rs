@@ -31,7 +31,7 @@ use intern::{Identities, Meaning, Vocabulary};
 use lane::Lanes;
 use number::{Group, GroupJudgement};
 use program::program;
-use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource};
+use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource, WATCHED};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -49,7 +49,14 @@ pub const UNSELECTED: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Nowhere,
-    Column { block: u32, column: u32 },
+    /// With the engine alone, by the plan.
+    Watched {
+        plan: u32,
+    },
+    Column {
+        block: u32,
+        column: u32,
+    },
     Histogram(u32),
 }
 
@@ -57,7 +64,7 @@ enum Place {
 struct Series {
     key: KeyId,
     resource: ResourceId,
-    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or `NOWHERE`.
+    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or a plan and `WATCHED`; or `NOWHERE`.
     block: u32,
     column: u32,
 }
@@ -68,6 +75,7 @@ impl Series {
             Place::Nowhere => (0, NOWHERE),
             Place::Column { block, column } => (block, column),
             Place::Histogram(number) => (number, ELSEWHERE),
+            Place::Watched { plan } => (plan, WATCHED),
         };
         Series { key, resource, block, column }
     }
@@ -77,6 +85,7 @@ impl Series {
         match self.column {
             NOWHERE => Place::Nowhere,
             ELSEWHERE => Place::Histogram(self.block),
+            WATCHED => Place::Watched { plan: self.block },
             column => Place::Column { block: self.block, column },
         }
     }
@@ -388,8 +397,13 @@ impl SeriesStore {
     fn column_in(&self, resource: ResourceId, series: SeriesId) -> u32 {
         match self.series[series as usize].place() {
             Place::Nowhere => NOWHERE,
+            Place::Column { block, column }
+                if self.plans[self.blocks[block as usize].plan(column as usize) as usize].watched =>
+            {
+                ELSEWHERE
+            }
             Place::Column { block, column } if self.resources[resource as usize].block == Some(block) => column,
-            Place::Column { .. } | Place::Histogram(_) => ELSEWHERE,
+            Place::Column { .. } | Place::Histogram(_) | Place::Watched { .. } => ELSEWHERE,
         }
     }
 
@@ -416,6 +430,9 @@ impl SeriesStore {
     }
 
     fn make_place(&mut self, id: SeriesId, resource: ResourceId, key: KeyId, plan: u32) -> Place {
+        if self.plans[plan as usize].requests.is_empty() {
+            return Place::Watched { plan };
+        }
         let longest = self.plans[plan as usize].longest();
         let metric = self.identities.metric_of(key);
         let of = &mut self.resources[resource as usize];
@@ -607,7 +624,7 @@ impl SeriesStore {
         let mut histograms = Vec::new();
         for place in places {
             match place {
-                Place::Nowhere => {}
+                Place::Nowhere | Place::Watched { .. } => {}
                 Place::Column { block, column } => numbers.push((&self.blocks[block as usize], column as usize)),
                 Place::Histogram(place) => histograms.push(&self.histograms[place as usize]),
             }
@@ -654,6 +671,7 @@ impl SeriesStore {
     fn plan_of(&self, series: SeriesId) -> u32 {
         match self.series[series as usize].place() {
             Place::Nowhere => UNSELECTED,
+            Place::Watched { plan } => plan,
             Place::Column { block, column } => self.blocks[block as usize].plan(column as usize),
             Place::Histogram(place) => self.histograms[place as usize].plan,
         }
@@ -663,14 +681,14 @@ impl SeriesStore {
     pub fn has_negative_delta(&self, series: SeriesId) -> bool {
         match self.series[series as usize].place() {
             Place::Column { block, column } => self.blocks[block as usize].has_negative_delta(column as usize),
-            Place::Nowhere | Place::Histogram(_) => false,
+            Place::Nowhere | Place::Watched { .. } | Place::Histogram(_) => false,
         }
     }
 
     /// Whether several processes write a series: its start times go back and forth.
     pub fn has_several_writers(&self, series: SeriesId) -> bool {
         match self.series[series as usize].place() {
-            Place::Nowhere => false,
+            Place::Nowhere | Place::Watched { .. } => false,
             Place::Column { block, column } => self.blocks[block as usize].has_several_writers(column as usize),
             Place::Histogram(place) => self.histograms[place as usize].several_writers,
         }

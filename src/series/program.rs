@@ -13,6 +13,8 @@ use crate::model::{Aggregation, Nanos};
 pub struct Plan {
     /// The requests.
     pub requests: Vec<PlannedRequest>,
+    /// Whether the engine looks at every point itself, so that none goes the short way past it.
+    pub watched: bool,
 }
 
 impl Plan {

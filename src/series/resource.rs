@@ -38,3 +38,5 @@ pub(super) const METRIC: u32 = u32::MAX;
 pub(super) const ELSEWHERE: u32 = u32::MAX - 1;
 /// A series of which nothing is kept.
 pub(super) const NOWHERE: u32 = u32::MAX - 2;
+/// A series of which nothing is kept, but whose points are handed on.
+pub(super) const WATCHED: u32 = u32::MAX - 3;

@@ -221,7 +221,7 @@ fn long_files_take_no_longer_than_their_length() {
     assert_eq!((definitions.len(), problems.len()), (1, 2 * n + 2));
     let rules = vec!["{\"ruleType\":\"trend\"}"; n].join(",");
     let (_, problems) = parse("rules.json", &format!("{{\"name\":\"n\",\"entityType\":\"e\",\"rules\":[{rules}]}}"));
-    assert_eq!(problems.len(), n + 1);
+    assert_eq!(problems.len(), 2 * n + 1);
     let list = vec!["{\"name\":\"n\",\"entityType\":\"e\",\"rules\":[]}"; 5000].join(",\n");
     let (definitions, _) = parse("list.json", &format!("[{list}]"));
     assert_eq!(definitions.len(), 5000);

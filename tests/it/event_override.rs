@@ -38,7 +38,7 @@ fn find<'a>(loaded: &'a Loaded, name: &str) -> &'a EventDefinition {
 fn value(loaded: &Loaded, name: &str, rule: usize) -> f64 {
     match &find(loaded, name).rules[rule].kind {
         RuleKind::Threshold(threshold) => threshold.condition.value,
-        RuleKind::Presence(presence) => panic!("{presence:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

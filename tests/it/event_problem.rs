@@ -192,7 +192,10 @@ fn rules_as_a_whole() {
         &with_rule("{\"ruleType\": «\"treshold\"», \"whatever\": 1}"),
         &["Unjudgeable unknown-rule-type rules[0].ruleType"],
     );
-    check(&with_rule("{\"ruleType\": «\"trend\"»}"), &["Unjudgeable unknown-rule-type rules[0].ruleType"]);
+    check(
+        &with_rule("«{»\"ruleType\": «\"trend\"»}"),
+        &["Unjudgeable no-metric rules[0].metricName", "Warning not-importable rules[0].ruleType"],
+    );
     check(&threshold("\"severity\": «7»"), &["Warning unknown-severity rules[0].severity"]);
     check(&threshold("\"severity\": «\"5\"»"), &["Error wrong-type rules[0].severity"]);
     check(&threshold("\"severity\": -1"), &[]);

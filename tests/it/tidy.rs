@@ -291,7 +291,8 @@ fn every_shipped_rule_has_a_scenario() {
         }
     }
     let rules = files("rules").into_iter().filter(|p| {
-        has_extension(p, &["json"]) && p.parent().and_then(Path::file_name).is_some_and(|folder| folder == "events")
+        let folder = p.parent().and_then(Path::file_name);
+        has_extension(p, &["json"]) && folder.is_some_and(|folder| folder == "events" || folder == "local")
     });
     let names = rules.map(|p| p.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     assert_none(

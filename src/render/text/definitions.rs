@@ -2,7 +2,7 @@
 //! metrics behind it.
 
 use super::events::{measure, presence_seen, severity, short_series};
-use super::{Detail, Replay};
+use super::{Detail, Replay, trends};
 use crate::catalog::{self, Misleads, Trap};
 use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
 use crate::event::{EventDefinition, LogicalOperator, RuleKind, Selector, Threshold};
@@ -113,6 +113,9 @@ impl Line<'_> {
         if self.replay.report.counts.entities > 1 && !entities.is_empty() {
             text += &format!(", on {} of {} entities", entities.len(), self.report.matched_entities);
         }
+        if let Some(worst) = trends::worst(self.definition, self.report) {
+            return format!("{text}; {worst}");
+        }
         let held = self.report.step.saturating_mul(i64::try_from(self.report.violating).unwrap_or(i64::MAX));
         if held > 0 {
             text += &format!("; violated for {}", duration(held));
@@ -138,6 +141,9 @@ impl Line<'_> {
     }
 
     fn quiet(&self) -> String {
+        if let Some(text) = trends::quiet(self.definition, self.report) {
+            return text;
+        }
         match self.nearest() {
             Some((threshold, nearest)) => {
                 let far = self.distance(threshold, nearest);
@@ -166,7 +172,7 @@ impl Line<'_> {
                 let seen = presence_seen(presence, nearest.observation.value);
                 Some(format!("at {}: {seen}", self.clock.time(nearest.observation.at)))
             }
-            RuleKind::Threshold(_) => None,
+            RuleKind::Threshold(_) | RuleKind::Trend(_) => None,
         }
     }
 
@@ -174,7 +180,7 @@ impl Line<'_> {
         let nearest = self.report.nearest.as_ref()?;
         match &self.definition.rules.get(nearest.rule)?.kind {
             RuleKind::Threshold(threshold) => Some((threshold, nearest)),
-            RuleKind::Presence(_) => None,
+            RuleKind::Presence(_) | RuleKind::Trend(_) => None,
         }
     }
 
@@ -205,6 +211,9 @@ impl Line<'_> {
     }
 
     fn inconclusive(&self, reason: InconclusiveReason) -> String {
+        if let Some(text) = trends::inconclusive(self.definition, self.report, reason) {
+            return text;
+        }
         match reason {
             InconclusiveReason::Problem => match &self.definition.problem {
                 Some(problem) => format!("cannot be judged: {problem}"),
@@ -212,7 +221,10 @@ impl Line<'_> {
             },
             InconclusiveReason::NoEntity => hint::no_entity(self.definition, self.replay.report),
             InconclusiveReason::NoSeries => self.no_series(),
-            InconclusiveReason::WarmingUp => self.warming_up(),
+            InconclusiveReason::WarmingUp
+            | InconclusiveReason::Gap
+            | InconclusiveReason::SeveralWriters
+            | InconclusiveReason::Scaled => self.warming_up(),
             InconclusiveReason::NoValue => self.no_value(),
         }
     }
@@ -221,7 +233,8 @@ impl Line<'_> {
         let rules = self.definition.rules.iter().zip(&self.report.rules).enumerate();
         let missing = rules.filter(|(_, (_, report))| report.matched_series == 0).map(|(i, (rule, _))| {
             let text = match &rule.kind {
-                RuleKind::Threshold(threshold) => hint::no_series(threshold, self.definition, self.replay),
+                RuleKind::Threshold(threshold) => hint::no_series(&threshold.selector, self.definition, self.replay),
+                RuleKind::Trend(trend) => hint::no_series_of_ids(&trend.metrics, self.definition, self.replay),
                 RuleKind::Presence(presence) => {
                     format!("no {} was seen, so none can be missed", meant(presence))
                 }
@@ -237,7 +250,7 @@ impl Line<'_> {
         let unjudged =
             rules.filter(|(_, report)| report.evaluations == 0).find_map(|(rule, report)| match &rule.kind {
                 RuleKind::Threshold(threshold) => Some((threshold, report)),
-                RuleKind::Presence(_) => None,
+                RuleKind::Presence(_) | RuleKind::Trend(_) => None,
             });
         match unjudged {
             Some((threshold, report)) => {
@@ -259,7 +272,7 @@ impl Line<'_> {
             .iter()
             .filter_map(|rule| match &rule.kind {
                 RuleKind::Threshold(threshold) => Some(aggregation(threshold.aggregation)),
-                RuleKind::Presence(_) => None,
+                RuleKind::Presence(_) | RuleKind::Trend(_) => None,
             })
             .collect();
         let what: Vec<String> = what.into_iter().collect();
@@ -272,6 +285,9 @@ impl Line<'_> {
     /// The counts behind the verdict, one line per rule.
     fn rules(&self, out: &mut dyn Write, indent: usize) -> io::Result<()> {
         for (index, (rule, report)) in self.definition.rules.iter().zip(&self.report.rules).enumerate() {
+            if let RuleKind::Trend(trend) = &rule.kind {
+                trends::rule(out, indent, (index, trend), self.report, self.clock)?;
+            }
             let RuleKind::Threshold(threshold) = &rule.kind else { continue };
             let metric = match &threshold.selector {
                 Selector::Id(id) => id.text.clone(),

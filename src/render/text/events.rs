@@ -6,9 +6,10 @@ use crate::engine::{
     CloseReason, EntityLabel, Event, EventState, Peak, Report, Transition, ViolatedRule, ViolatingSeries,
 };
 use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
-use crate::model::{Attributes, MetricIdentity, Nanos, SECOND};
+use crate::model::{Attributes, MINUTE, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
+use crate::render::trend;
 use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, date_time, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
@@ -16,6 +17,8 @@ use std::io::{self, Write};
 const MOST_EVENTS: usize = 60;
 /// More violating series of a rule than this are only counted in the brief text.
 const MOST_SERIES: usize = 3;
+/// A process that is silent for less than this between two exports is not said to be silent.
+const SILENCE: Nanos = 2 * MINUTE;
 /// Columns of the severity.
 const SEVERITY: usize = 12;
 /// Columns in front of what is said about an event.
@@ -195,6 +198,11 @@ impl Story<'_> {
     /// Whether the event is open, but was not violated at the last instant that was judged.
     fn quiet_at_the_end(&self, to: Nanos) -> bool {
         let report = self.replay.report.definitions.get(self.event.definition);
+        // A trend says nothing at instants between two exports; only silence of some length means anything.
+        let is_trend = self.definition.rules.iter().any(|rule| matches!(rule.kind, RuleKind::Trend(_)));
+        if is_trend && to - self.event.last_violation < SILENCE {
+            return false;
+        }
         report.is_some_and(|report| self.event.last_violation.saturating_add(report.step) <= to)
     }
 
@@ -214,6 +222,7 @@ impl Story<'_> {
         let threshold = match &rule.kind {
             RuleKind::Threshold(threshold) => threshold,
             RuleKind::Presence(presence) => return absence(presence, violated.observed),
+            RuleKind::Trend(_) => return self.growth(violated),
         };
         let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
@@ -221,6 +230,23 @@ impl Story<'_> {
         series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
         let mut sentences: Vec<String> =
             series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
+        if series.len() > limit {
+            let rest = (series.len() - limit) as u64;
+            sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
+        }
+        sentences
+    }
+
+    /// What the raised lives of a trend rule show, the steepest first.
+    fn growth(&self, violated: &ViolatedRule) -> Vec<String> {
+        let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
+        let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
+        series.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let said = |s: &&ViolatingSeries| {
+            let floor = format!("floor of {}", short_series(&s.metric, &s.attributes));
+            [s.trend.as_deref().map(trend::leak).unwrap_or_default(), floor]
+        };
+        let mut sentences: Vec<String> = series.iter().take(limit).flat_map(said).collect();
         if series.len() > limit {
             let rest = (series.len() - limit) as u64;
             sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
@@ -245,6 +271,7 @@ impl Story<'_> {
                 format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
             }
             Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
+            Some(RuleKind::Trend(_)) => trend::slope(value),
             None => Measure::plain().text(value),
         };
         paragraph(out, &lead, lead.chars().count(), &text)

@@ -5,6 +5,7 @@ use super::events::{absence, entity_name, severity, violation};
 use crate::engine::{CloseReason, Event, EventState, Transition};
 use crate::event::{EventDefinition, RuleKind};
 use crate::render::Style;
+use crate::render::trend;
 use crate::render::words::{clean, date_time, duration};
 use std::io::{self, Write};
 
@@ -46,6 +47,10 @@ fn why(definition: &EventDefinition, event: &Event) -> String {
                 sentences.extend(worst.into_iter().flat_map(|series| violation(threshold, series, Detail::Brief)));
             }
             RuleKind::Presence(presence) => sentences.extend(absence(presence, violated.observed)),
+            RuleKind::Trend(_) => {
+                let steepest = violated.series.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+                sentences.extend(steepest.and_then(|series| series.trend.as_deref()).map(trend::leak));
+            }
         }
     }
     clean(&sentences.join("; ")).into_owned()

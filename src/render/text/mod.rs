@@ -8,6 +8,7 @@ mod definitions;
 mod events;
 mod live;
 mod losses;
+mod trends;
 
 pub use live::transition_line;
 pub(super) use losses::explain;

@@ -1,0 +1,175 @@
+//! One life of a process: the detector, and what it takes to say afterwards why there was no leak.
+
+use super::super::report::InconclusiveReason;
+use super::detector::{Change, Detector};
+use super::ladder::{Figures, Reading, Workbench};
+use super::ring::{BUCKET, Floor, KEPT, bucket_of};
+use super::statistics::median;
+use crate::event::TrendParameters;
+use crate::model::{MINUTE, MS, Nanos};
+
+/// Instants of raises that are kept of a life.
+const MOST_RAISES: usize = 32;
+
+/// Values of the first minute that are kept, until their median is known.
+const MOST_EARLY: usize = 64;
+
+/// See the module's own words.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    /// The start time of its points; 0 when they have none.
+    pub key: Nanos,
+    pub detector: Detector,
+    /// A younger life of the series has begun, and no point of this one came since.
+    pub ended: bool,
+    pub raised_at: Vec<Nanos>,
+    /// What the windows said at the first raise, else at the newest evaluation with a covered window.
+    pub said: Option<(Figures, f64)>,
+    /// The first floor that counts, and the newest bucket that was closed.
+    first: Option<Floor>,
+    newest: i64,
+    /// Covered windows without a break longer than the detector bears: since when and until when.
+    covered: Option<(Nanos, Nanos)>,
+    /// Whether that was ever long enough to raise a leak.
+    conclusive: bool,
+    early: Early,
+}
+
+/// What a life at instants without a start time looks like when it begins: a process that has restarted is as small again.
+#[derive(Clone, Debug, Default)]
+struct Early {
+    values: Vec<f64>,
+    median: f64,
+    previous: f64,
+}
+
+impl Life {
+    /// A life whose points have this start time; without one it starts at its first point.
+    pub fn new(key: Nanos, first: Nanos) -> Self {
+        Life {
+            key,
+            detector: Detector::new(if key == 0 { first } else { key }),
+            ended: false,
+            raised_at: Vec::new(),
+            said: None,
+            first: None,
+            newest: bucket_of(first),
+            covered: None,
+            conclusive: false,
+            early: Early::default(),
+        }
+    }
+
+    /// Whether a value begins a new life: it falls by 30 % at least in one step, to about what the first minute had.
+    pub fn is_over_with(&self, value: f64) -> bool {
+        let Early { median, previous, .. } = self.early;
+        previous > 0.0 && value <= 0.7 * previous && value <= 1.2 * median
+    }
+
+    /// Takes a point in.
+    pub fn add(&mut self, time: Nanos, value: f64) {
+        self.detector.add(time, value);
+        if self.key != 0 {
+            return;
+        }
+        let early = &mut self.early;
+        early.previous = value;
+        if time < self.detector.start().saturating_add(MINUTE) {
+            if early.values.len() < MOST_EARLY {
+                early.values.push(value);
+                early.median = median(&mut early.values.clone());
+            }
+        } else if !early.values.is_empty() {
+            early.values = Vec::new();
+        }
+    }
+
+    /// Whether a point of this time comes so late that nothing of the life is left to compare with.
+    pub fn is_forgotten_by(&self, time: Nanos) -> bool {
+        let newest = self.detector.ring().newest_bucket().unwrap_or(self.newest);
+        bucket_of(time) - newest > KEPT as i64
+    }
+
+    /// Closes the bucket that ends at `at`; gives what the windows say, when it had a point.
+    pub fn close(&mut self, at: Nanos, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Reading> {
+        let evaluation = self.detector.close(at, parameters, bench)?;
+        let newest = *self.detector.ring().newest()?;
+        self.newest = newest.bucket();
+        let from = self.detector.start().saturating_add(parameters.skip_ms * MS);
+        if self.first.is_none() && newest.bucket() * BUCKET >= from {
+            self.first = Some(newest);
+        }
+        let reading = evaluation.reading;
+        if let Some(figures) = reading.leak.or(reading.covered) {
+            let raises = matches!(evaluation.change, Some(Change::Raised(_)));
+            if self.raised_at.is_empty() {
+                self.said = Some((figures, reading.smallest));
+            }
+            if raises && self.raised_at.len() < MOST_RAISES {
+                self.raised_at.push(at);
+            }
+            self.note_coverage(at, parameters);
+        }
+        Some(reading)
+    }
+
+    fn note_coverage(&mut self, at: Nanos, parameters: &TrendParameters) {
+        let since = match self.covered {
+            Some((since, last)) if at - last <= parameters.tol_ms * MS + BUCKET => since,
+            _ => at,
+        };
+        self.covered = Some((since, at));
+        self.conclusive |= at - since >= parameters.hold_ms * MS;
+    }
+
+    /// How much the newest floor is above the first one that counted.
+    pub fn grown(&self) -> f64 {
+        match (self.first, self.detector.ring().newest()) {
+            (Some(first), Some(newest)) => newest.value - first.value,
+            _ => 0.0,
+        }
+    }
+
+    /// From the first bucket that counts to the end of the newest one.
+    pub fn seen(&self) -> Nanos {
+        self.first.map_or(0, |first| (self.newest - first.bucket() + 1) * BUCKET)
+    }
+
+    /// The end of its newest bucket.
+    pub fn newest_end(&self) -> Nanos {
+        (self.detector.ring().newest_bucket().unwrap_or(self.newest) + 1).saturating_mul(BUCKET)
+    }
+
+    /// Whether a leak could have been raised.
+    pub fn is_conclusive(&self) -> bool {
+        self.conclusive
+    }
+
+    /// Why no leak could have been raised: it was too short, or there were holes between its points.
+    pub fn reason(&self, parameters: &TrendParameters) -> InconclusiveReason {
+        let mut spacings: Vec<i64> = Vec::new();
+        let mut later = None;
+        for floor in self.detector.ring().newest_first() {
+            if let Some(later) = later.replace(floor.bucket()) {
+                spacings.push(later - floor.bucket());
+            }
+        }
+        spacings.sort_unstable();
+        let (Some(&widest), Some(&usual)) = (spacings.last(), spacings.get(spacings.len().saturating_sub(1) / 2))
+        else {
+            return InconclusiveReason::WarmingUp;
+        };
+        // What a life without holes would have needed at this spacing.
+        let enough = parameters.ladder.iter().filter_map(|rung| {
+            let buckets = rung.window_ms * MS / BUCKET;
+            let apart = (buckets as f64 / rung.points as f64).ceil().max(usual as f64);
+            let fits = buckets as f64 / apart >= parameters.nmin as f64;
+            fits.then_some((parameters.cover * rung.window_ms as f64) as i64 * MS + parameters.hold_ms * MS)
+        });
+        match enough.min() {
+            None => InconclusiveReason::Gap,
+            Some(needed) if self.seen() >= needed && widest > (2 * usual).max(2) => InconclusiveReason::Gap,
+            Some(_) => InconclusiveReason::WarmingUp,
+        }
+    }
+}
