@@ -88,14 +88,16 @@ impl RulesArgs {
     }
 
     /// Prints the problems. What the published format says of the built-in rules nobody can change here, so their warnings
-    /// are only printed when everything is asked for.
+    /// are only printed when everything is asked for, and that our own are not of the format at all is said nowhere.
     fn report(&self, loaded: &Loaded, sources: &[Source], terminal: &Terminal) {
         let is_shown = |problem: &Problem| match problem.severity {
             Severity::Error => true,
             Severity::Unjudgeable => !terminal.quiet,
-            Severity::Warning => {
-                !terminal.quiet && (terminal.detail == Detail::Full || !problem.file.starts_with("builtin:"))
+            Severity::Warning if terminal.quiet => false,
+            Severity::Warning if problem.file.starts_with("builtin:") => {
+                terminal.detail == Detail::Full && problem.code != "not-importable"
             }
+            Severity::Warning => true,
         };
         let shown: Vec<Problem> = loaded.problems.iter().filter(|problem| is_shown(problem)).cloned().collect();
         let text_of = |file: &str| sources.iter().find(|source| source.path == file).map(|source| source.text.as_str());

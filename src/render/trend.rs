@@ -9,7 +9,7 @@ use crate::catalog::Quantity;
 use crate::engine::InconclusiveReason;
 use crate::engine::trend::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
 use crate::event::TrendParameters;
-use crate::model::{Nanos, SECOND, to_ms};
+use crate::model::{MS, Nanos, SECOND, to_ms};
 
 /// Spans longer than this are not told to the second.
 const FAR: f64 = 365.0 * 86_400.0;
@@ -100,7 +100,7 @@ pub(super) fn no_leak(life: &LifeReport) -> String {
 
 /// Why it cannot be told whether a life leaks.
 pub(super) fn undecided(reason: InconclusiveReason, seen: Option<Nanos>, parameters: &TrendParameters) -> String {
-    let needed = duration(parameters.shortest_ms() * crate::model::MS);
+    let needed = duration(parameters.shortest_ms() * MS);
     match (reason, seen) {
         (InconclusiveReason::Gap, _) => {
             "holes between the points kept every window from being covered for long enough (gap)".to_string()
@@ -114,7 +114,11 @@ pub(super) fn undecided(reason: InconclusiveReason, seen: Option<Nanos>, paramet
             "the windows were scaled, and a trend cannot be: it takes the time it takes".to_string()
         }
         (_, Some(seen)) if seen > 0 => {
-            format!("too short: {} of points; it takes {needed} from the start of a process at least", duration(seen))
+            let skipped = span_ms(parameters.skip_ms);
+            let seen = duration(seen);
+            format!(
+                "too short: {seen} after the first {skipped}; it takes {needed} from the start of a process at least"
+            )
         }
         _ => format!("too short: it takes {needed} from the start of a process at least"),
     }

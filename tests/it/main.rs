@@ -14,6 +14,7 @@ mod event_metric_id;
 mod event_override;
 mod event_problem;
 mod event_query;
+mod event_trend;
 mod generate;
 mod leak_traces;
 mod live;

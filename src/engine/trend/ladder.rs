@@ -4,7 +4,7 @@
 //! halves alike, above every floor before the window, while no longer window slows down. The shape conditions do the real
 //! work: what fools a test for trends is not chance but real growth that ends, a warm-up, a ramp, a cycle.
 
-use super::ring::{BUCKET, Ring};
+use super::ring::{BUCKET, Floor, Ring};
 use super::statistics::{Point, Scratch};
 use crate::event::{Rung, TrendParameters};
 use crate::model::{MS, Nanos, SECOND};
@@ -164,39 +164,58 @@ impl Workbench {
 
     /// Merges floors into points, counted backwards from the newest bucket: `merged` buckets to a point, at most `most`
     /// points. Gives the highest of the points that the floors before them would make.
+    ///
+    /// Six hours of floors are walked for every window, so groups are told apart by comparing times: a floor that lies in the
+    /// group next to the last one needs no division.
     fn merge(&mut self, ring: &Ring, from: Nanos, at: Nanos, (merged, most): (i64, i64)) -> f64 {
         self.points.clear();
         self.buckets.clear();
-        let Some(newest) = ring.newest().map(|floor| floor.bucket()) else { return f64::NEG_INFINITY };
+        let Some(newest) = ring.newest().map(Floor::bucket) else { return f64::NEG_INFINITY };
+        // Buckets that begin before `from` do not count.
+        let from = from.saturating_add(BUCKET - 1).div_euclid(BUCKET).saturating_mul(BUCKET);
+        let length = merged * BUCKET;
         let mut record = f64::NEG_INFINITY;
-        let mut group = (-1, 0, f64::INFINITY);
-        let mut close = |(number, time, value): (i64, Nanos, f64), points: &mut Vec<Point>, buckets: &mut Vec<i64>| {
-            if number < 0 {
-            } else if number < most {
-                points.push(((time - at) as f64 / SECOND as f64, value));
-                buckets.push(number);
-            } else {
-                record = f64::max(record, value);
-            }
-        };
-        for floor in ring.newest_first() {
-            let bucket = floor.bucket();
-            if bucket * BUCKET < from {
-                break;
-            }
-            let number = (newest - bucket) / merged;
-            if number != group.0 {
-                close(group, &mut self.points, &mut self.buckets);
-                group = (number, floor.time, floor.value);
-            } else if floor.value <= group.2 {
-                group = (number, floor.time, floor.value);
+        let mut group = Group { number: 0, begin: (newest + 1) * BUCKET - length, time: 0, value: f64::INFINITY };
+        for floor in ring.newest_first().take_while(|floor| floor.time >= from) {
+            if floor.time < group.begin {
+                record = self.point(&group, at, most, record);
+                let number = match group.begin - floor.time {
+                    behind if behind <= length => group.number + 1,
+                    _ => (newest - floor.bucket()) / merged,
+                };
+                let begin = group.begin - (number - group.number) * length;
+                group = Group { number, begin, time: floor.time, value: floor.value };
+            } else if floor.value <= group.value {
+                (group.time, group.value) = (floor.time, floor.value);
             }
         }
-        close(group, &mut self.points, &mut self.buckets);
+        record = self.point(&group, at, most, record);
         self.points.reverse();
         self.buckets.reverse();
         record
     }
+
+    /// Makes a group a point, or takes its height when it lies before the window.
+    #[inline]
+    fn point(&mut self, group: &Group, at: Nanos, most: i64, record: f64) -> f64 {
+        if group.number >= most {
+            return record.max(group.value);
+        }
+        if group.value < f64::INFINITY {
+            self.points.push(((group.time - at) as f64 / SECOND as f64, group.value));
+            self.buckets.push(group.number);
+        }
+        record
+    }
+}
+
+/// Floors that become one point: their number from the newest on, where they begin, and the least of them.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    number: i64,
+    begin: Nanos,
+    time: Nanos,
+    value: f64,
 }
 
 impl Window {

@@ -86,7 +86,7 @@ impl Scratch {
     /// Theil-Sen of points in the order of time. `variance` is Mann-Kendall's; it makes the limits.
     pub fn theil_sen(&mut self, points: &[Point], variance: f64) -> TheilSen {
         self.collect_slopes(points);
-        self.slopes.sort_unstable_by(f64::total_cmp);
+        let slope = median(&mut self.slopes);
         let n = self.slopes.len();
         if n == 0 {
             return TheilSen::default();
@@ -94,7 +94,11 @@ impl Scratch {
         let c = Z95 * variance.max(0.0).sqrt();
         let low = (((n as f64 - c) / 2.0).round_ties_even() as i64 - 1).max(0) as usize;
         let high = (((n as f64 + c) / 2.0).round_ties_even() as usize).min(n - 1);
-        TheilSen { slope: median_of_sorted(&self.slopes), low: self.slopes[low.min(n - 1)], high: self.slopes[high] }
+        // After the median the lower half lies before it and the upper half behind it.
+        let (below, above) = self.slopes.split_at_mut(n / 2);
+        let low = if low < below.len() { nth(below, low) } else { nth(above, low - n / 2) };
+        let high = if high < below.len() { nth(below, high) } else { nth(above, high - n / 2) };
+        TheilSen { slope, low, high }
     }
 
     /// The slope of Theil-Sen alone.
@@ -139,7 +143,7 @@ pub fn median(values: &mut [f64]) -> f64 {
     0.5 * (before + middle)
 }
 
-fn median_of_sorted(sorted: &[f64]) -> f64 {
-    let n = sorted.len();
-    if n % 2 == 1 { sorted[n / 2] } else { 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]) }
+/// The value that sorting would put at a place, which must be there.
+fn nth(values: &mut [f64], place: usize) -> f64 {
+    *values.select_nth_unstable_by(place, f64::total_cmp).1
 }
