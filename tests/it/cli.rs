@@ -313,3 +313,41 @@ fn delta_and_malformed_points_are_counted_with_a_remedy() {
     let document = folder.run("replay nan.jsonl --rules rules --format json").stdout;
     assert_eq!(serde_json::from_str::<Json>(&document).expect("JSON")["dropped"], serde_json::json!({"not_finite": 1}));
 }
+
+#[test]
+fn both_built_in_packages_run_and_each_has_a_name() {
+    let folder = folder();
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recordings/slow_leak.jsonl.gz");
+    folder.write("leak.jsonl.gz", std::fs::read(recording).expect("a recording"));
+    let verdicts = |arguments: &str| -> Vec<(String, String)> {
+        let ended = folder.run(&format!("replay leak.jsonl.gz --format json {arguments}"));
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let document: Json = serde_json::from_str(&ended.stdout).expect("JSON");
+        let definitions = document["definitions"].as_array().expect("a list");
+        let verdict = |d: &Json| d["verdict"].as_str().expect("a verdict").to_string();
+        definitions.iter().map(|d| (name(d).to_string(), verdict(d))).collect()
+    };
+    let leak_of = |all: &[(String, String)]| -> Vec<String> {
+        all.iter()
+            .filter(|(name, _)| name.contains("leak"))
+            .map(|(name, verdict)| format!("{name} {verdict}"))
+            .collect()
+    };
+    let all = verdicts("");
+    assert_eq!(all.len(), 9);
+    assert_eq!(leak_of(&all), ["memory-leak-detection quiet", "memory-leak-trend fired"]);
+    assert_eq!(leak_of(&verdicts("--rules builtin:python")), ["memory-leak-detection quiet"]);
+    assert_eq!(verdicts("--rules builtin:local"), [("memory-leak-trend".to_string(), "fired".to_string())]);
+}
+
+#[test]
+fn a_trend_rule_says_that_instana_does_not_have_it() {
+    let folder = folder();
+    let own = r#"{"name":"N","entityType":"e","rules":[{"ruleType":"trend","metricName":"metrics.gauges.app/cpu"}]}"#;
+    folder.write("own.json", own);
+    let ended = folder.run("replay cpu.jsonl --rules own.json");
+    assert!(ended.stderr.contains("own.json:1:51: `rules[0].ruleType` is `trend`"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("too short"), "{}", ended.stdout);
+    // The built-in one is what it is: not even -v says so.
+    assert!(!folder.run("replay cpu.jsonl --rules builtin:local -v").stderr.contains("not-importable"));
+}
