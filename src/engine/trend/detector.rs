@@ -3,8 +3,8 @@
 //! A point costs its bucket a comparison; the evaluation is paid once, when the bucket closes. The conditions must hold for a
 //! while until a leak is raised, and growth must be gone for a while until it is cleared.
 
-use super::ladder::{Figures, Reading, Workbench};
-use super::ring::Ring;
+use super::ladder::{Figures, Reading, View, Workbench};
+use super::ring::{BUCKET, Ring};
 use crate::event::TrendParameters;
 use crate::model::{MS, Nanos};
 
@@ -25,8 +25,10 @@ pub struct Detector {
 /// What the end of a bucket brings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
-    /// What the windows say.
-    pub reading: Reading,
+    /// Whether a window is covered by points.
+    pub covered: bool,
+    /// What the windows say, while a leak is raised.
+    pub reading: Option<Reading>,
     /// Whether a leak is raised or cleared by it.
     pub change: Option<Change>,
 }
@@ -63,35 +65,56 @@ impl Detector {
         if !self.ring.close(at) {
             return None;
         }
-        let from = self.start.saturating_add(parameters.skip_ms * MS);
-        let reading = bench.evaluate(&self.ring, from, at, parameters);
-        Some(Evaluation { reading, change: self.live(at, &reading, parameters) })
+        let view = self.view(at, parameters);
+        if !self.raised {
+            let glance = bench.glance(&view);
+            if !self.holds(at, glance.leak, parameters) {
+                return Some(Evaluation { covered: glance.covered, reading: None, change: None });
+            }
+            let reading = bench.evaluate(&self.view(at, parameters));
+            self.raised = true;
+            let change = reading.leak.map(Change::Raised);
+            return Some(Evaluation { covered: true, reading: Some(reading), change });
+        }
+        let reading = bench.evaluate(&view);
+        let change = self.clears(at, &reading, parameters).then_some(Change::Cleared);
+        Some(Evaluation { covered: reading.covered.is_some(), reading: Some(reading), change })
     }
 
-    fn live(&mut self, at: Nanos, reading: &Reading, parameters: &TrendParameters) -> Option<Change> {
-        if let Some(figures) = reading.leak {
+    /// What the windows say of the newest bucket that was closed.
+    pub fn reading(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Reading> {
+        let at = (self.ring.newest()?.bucket() + 1).saturating_mul(BUCKET);
+        Some(bench.evaluate(&self.view(at, parameters)))
+    }
+
+    fn view<'a>(&'a self, at: Nanos, parameters: &'a TrendParameters) -> View<'a> {
+        View { ring: &self.ring, from: self.start.saturating_add(parameters.skip_ms * MS), at, parameters }
+    }
+
+    /// Whether the conditions have held for long enough.
+    fn holds(&mut self, at: Nanos, leak: bool, parameters: &TrendParameters) -> bool {
+        if leak {
             let since = *self.since.get_or_insert(at);
             self.last = at;
-            if self.raised || at - since < parameters.hold_ms * MS {
-                return None;
-            }
-            self.raised = true;
-            return Some(Change::Raised(figures));
+            return at - since >= parameters.hold_ms * MS;
         }
         if at - self.last > parameters.tol_ms * MS {
             self.since = None;
         }
-        if !self.raised {
-            return None;
-        }
+        false
+    }
+
+    /// Whether growth is gone for long enough.
+    fn clears(&mut self, at: Nanos, reading: &Reading, parameters: &TrendParameters) -> bool {
+        self.holds(at, reading.leak.is_some(), parameters);
         if reading.weak {
             self.last_weak = at;
         }
         if at - self.last.max(self.last_weak) < parameters.clear_ms * MS {
-            return None;
+            return false;
         }
         self.raised = false;
-        Some(Change::Cleared)
+        true
     }
 
     /// Whether a leak is raised and not cleared.

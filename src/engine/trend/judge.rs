@@ -12,8 +12,8 @@ use super::super::report::{
 };
 use super::super::selection::{Selection, What};
 use super::aside::{Collections, Limits, counts_full_collections};
-use super::ladder::{Figures, Workbench};
-use super::life::Life;
+use super::ladder::Workbench;
+use super::life::{Life, Said};
 use super::ring::BUCKET;
 use super::verdict::{Evidence, LifeReport, TrendVerdict};
 use super::watch::{Sample, Watch};
@@ -239,17 +239,12 @@ impl Engine {
                 ignored: watch.ignored,
             };
             let rule = watch.rule;
-            watch.close(at, &trend.parameters, bench, |life, reading| {
-                let covered = reading.covered.is_some();
-                totals.evaluations += u64::from(covered);
-                totals.warming_up += u64::from(!covered);
+            watch.close(at, &trend.parameters, bench, |life, evaluation| {
+                totals.evaluations += u64::from(evaluation.covered);
+                totals.warming_up += u64::from(!evaluation.covered);
                 totals.best_covered = totals.best_covered.max(life.seen());
-                let figures = reading.leak.or(reading.covered).or(life.said.map(|(figures, _)| figures));
-                if let Some(figures) = figures
-                    && life.detector.is_raised()
-                {
-                    let evidence = aside.evidence(life, figures, reading.smallest);
-                    raised.push(Raised { rule, watch: number, evidence });
+                if let Some(said) = life.said_now(evaluation).filter(|_| life.detector.is_raised()) {
+                    raised.push(Raised { rule, watch: number, evidence: aside.evidence(life, said) });
                 }
             });
             over.extend(watch.forget(at).map(|life| (number, life)));
@@ -359,12 +354,16 @@ impl Engine {
         let rule = self.trends.watches[watch as usize].rule;
         if self.trends.past.len() >= MOST_PAST {
             *self.trends.not_told.entry(rule).or_default() += 1;
-        } else if let Some(report) = self.life_report(watch, life) {
+            return;
+        }
+        let mut bench = std::mem::take(&mut self.trends.bench);
+        if let Some(report) = self.life_report(watch, life, &mut bench) {
             self.trends.past.push((rule, report));
         }
+        self.trends.bench = bench;
     }
 
-    fn life_report(&self, number: u32, life: &Life) -> Option<LifeReport> {
+    fn life_report(&self, number: u32, life: &Life, bench: &mut Workbench) -> Option<LifeReport> {
         let watch = &self.trends.watches[number as usize];
         let trend = rule_of(&self.selection, &self.definitions, watch.rule)?;
         let label = self.label_of(watch.series);
@@ -391,7 +390,7 @@ impl Engine {
             seen: life.seen(),
             verdict,
             raised: life.raised_at.clone(),
-            evidence: life.said.map(|(figures, smallest)| aside.evidence(life, figures, smallest)),
+            evidence: life.said_at_last(&trend.parameters, bench).map(|said| aside.evidence(life, said)),
             ignored: watch.ignored,
         })
     }
@@ -406,13 +405,15 @@ impl Engine {
     pub(in crate::engine) fn life_reports(&self, d: usize) -> Vec<LifeReport> {
         let rules = self.selection.rules_of[d].clone();
         let past = self.trends.past.iter().filter(|(rule, _)| rules.contains(&(*rule as usize)));
-        let watches = (0..self.trends.watches.len() as u32)
-            .filter(|&number| rules.contains(&(self.trends.watches[number as usize].rule as usize)));
-        let lives = watches.flat_map(|number| {
-            let watch = &self.trends.watches[number as usize];
-            watch.over.iter().chain(&watch.lives).filter_map(move |life| self.life_report(number, life))
-        });
-        past.map(|(_, report)| report.clone()).chain(lives).collect()
+        let mut reports: Vec<LifeReport> = past.map(|(_, report)| report.clone()).collect();
+        let mut bench = Workbench::default();
+        for (number, watch) in
+            self.trends.watches.iter().enumerate().filter(|(_, w)| rules.contains(&(w.rule as usize)))
+        {
+            let lives = watch.over.iter().chain(&watch.lives);
+            reports.extend(lives.filter_map(|life| self.life_report(number as u32, life, &mut bench)));
+        }
+        reports
     }
 }
 
@@ -424,7 +425,7 @@ struct Aside<'a> {
 }
 
 impl Aside<'_> {
-    fn evidence(&self, life: &Life, figures: Figures, smallest: f64) -> Evidence {
+    fn evidence(&self, life: &Life, Said { figures, smallest }: Said) -> Evidence {
         let (first, last) = figures.buckets;
         Evidence {
             start: life.detector.start(),

@@ -67,83 +67,152 @@ pub struct Reading {
     pub weak: bool,
 }
 
-/// One window while it is looked at.
+/// The same, as far as it takes to see that there is no leak: most processes have none, and then this is all the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Whether a window fulfils every condition.
+    pub leak: bool,
+    /// Whether a window is covered by points.
+    pub covered: bool,
+}
+
+/// The floors of a process at the end of a bucket, and what counts.
 #[derive(Clone, Copy, Debug)]
-struct Window {
-    figures: Figures,
-    covered: bool,
-    /// Least value of the last third.
-    end: f64,
-    /// Highest floor before the window; none is negative infinity.
-    record: f64,
+pub struct View<'a> {
+    /// The closed floors.
+    pub ring: &'a Ring,
+    /// Floors of buckets that begin before this do not count.
+    pub from: Nanos,
+    /// The end of the bucket.
+    pub at: Nanos,
+    /// What counts as a leak.
+    pub parameters: &'a TrendParameters,
 }
 
 /// Buffers of an evaluation.
 #[derive(Clone, Debug, Default)]
 pub struct Workbench {
     scratch: Scratch,
+    /// The points of the window that is looked at, in the order of time, and their numbers from the newest on.
     points: Vec<Point>,
-    buckets: Vec<i64>,
-    windows: Vec<Option<Window>>,
+    numbers: Vec<i64>,
 }
 
 impl Workbench {
-    /// Evaluates the closed floors of a process at the end of a bucket. Floors of buckets that begin before `from` do not
-    /// count.
-    pub fn evaluate(&mut self, ring: &Ring, from: Nanos, at: Nanos, parameters: &TrendParameters) -> Reading {
-        let mut windows = std::mem::take(&mut self.windows);
-        windows.clear();
-        windows.extend(parameters.ladder.iter().map(|rung| self.window(ring, from, at, rung, parameters)));
+    /// Whether there is a leak, and no more.
+    pub fn glance(&mut self, view: &View<'_>) -> Glance {
+        let mut glance = Glance { leak: false, covered: false };
+        for (i, rung) in view.parameters.ladder.iter().enumerate() {
+            if self.gather(view, rung) && self.is_covered(view, rung) {
+                glance.covered = true;
+                glance.leak = glance.leak || self.rises(view, rung) && self.is_steady(view, i + 1);
+            }
+        }
+        glance
+    }
+
+    /// Everything the windows say.
+    pub fn evaluate(&mut self, view: &View<'_>) -> Reading {
         let mut reading = Reading { leak: None, covered: None, smallest: f64::INFINITY, weak: false };
-        for (i, (rung, window)) in parameters.ladder.iter().zip(&windows).enumerate() {
-            let Some(window) = window.filter(|window| window.covered) else { continue };
-            let figures = window.figures;
-            let (growth, level) = (figures.growth(), figures.level);
+        for (i, rung) in view.parameters.ladder.iter().enumerate() {
+            if !self.gather(view, rung) || !self.is_covered(view, rung) {
+                continue;
+            }
+            let figures = self.figures(view, rung);
             reading.covered = Some(figures);
             reading.smallest = reading.smallest.min(figures.smallest);
-            reading.weak |= figures.low > 0.0 && growth >= 0.5 * rung.growth * level && figures.last_half > 0.0;
-            let grows = figures.z >= parameters.zmin && growth >= rung.growth * level && figures.low >= parameters.smin;
-            let steady = |window: &Option<Window>| {
-                window.is_none_or(|w| w.figures.last_half >= parameters.dec * w.figures.first_half)
-            };
-            if grows && window.is_balanced(parameters) && windows[i + 1..].iter().all(steady) {
+            let growth = figures.growth();
+            reading.weak |= figures.low > 0.0 && growth >= 0.5 * rung.growth * figures.level && figures.last_half > 0.0;
+            if self.rises(view, rung) && self.is_steady(view, i + 1) {
                 reading.leak = Some(figures);
             }
         }
-        self.windows = windows;
         reading
     }
 
-    fn window(
-        &mut self,
-        ring: &Ring,
-        from: Nanos,
-        at: Nanos,
-        rung: &Rung,
-        parameters: &TrendParameters,
-    ) -> Option<Window> {
-        let length = rung.window_ms * MS;
-        let merged = (length as f64 / rung.points as f64 / BUCKET as f64).round_ties_even().max(1.0) as i64;
-        let record = self.merge(ring, from, at, (merged, rung.points as i64));
-        let (points, n) = (&self.points, self.points.len());
-        if n < FEWEST {
-            return None;
+    /// Makes the points of a window; false when they are too few to say anything.
+    fn gather(&mut self, view: &View<'_>, rung: &Rung) -> bool {
+        self.points.clear();
+        self.numbers.clear();
+        groups(view, merged(rung), |group| {
+            if group.number >= rung.points as i64 {
+                return false;
+            }
+            self.points.push(((group.time - view.at) as f64 / SECOND as f64, group.value));
+            self.numbers.push(group.number);
+            true
+        });
+        self.points.reverse();
+        self.numbers.reverse();
+        self.points.len() >= FEWEST
+    }
+
+    fn is_covered(&self, view: &View<'_>, rung: &Rung) -> bool {
+        let (oldest, newest) = (self.numbers[0], self.numbers[self.numbers.len() - 1]);
+        let span = ((oldest - newest + 1) * merged(rung) * (BUCKET / SECOND)) as f64;
+        let seconds = seconds(rung);
+        span.min(seconds) >= view.parameters.cover * seconds && self.points.len() >= view.parameters.nmin
+    }
+
+    /// The conditions on the window itself, the cheap ones first.
+    fn rises(&mut self, view: &View<'_>, rung: &Rung) -> bool {
+        let parameters = view.parameters;
+        let trend = self.scratch.mann_kendall(&self.points);
+        if trend.z() < parameters.zmin {
+            return false;
         }
-        let half = n / 2;
-        let trend = self.scratch.mann_kendall(points);
-        let sen = self.scratch.theil_sen(points, trend.variance);
-        let first_half = self.scratch.slope(&points[..half]);
-        let last_half = self.scratch.slope(&points[n - half..]);
-        let level = self.scratch.level(points);
-        let (oldest, newest) = (self.buckets[0], self.buckets[n - 1]);
-        let seconds = length as f64 / SECOND as f64;
-        let span = ((oldest - newest + 1) * merged * (BUCKET / SECOND)) as f64;
-        let covered = span.min(seconds) >= parameters.cover * seconds && n >= parameters.nmin;
-        let smallest = (rung.growth * level / seconds).max(parameters.smin + (sen.slope - sen.low).max(0.0));
-        let newest_bucket = ring.newest()?.bucket();
-        let figures = Figures {
-            at,
-            window: length,
+        let sen = self.scratch.theil_sen(&self.points, trend.variance);
+        let level = self.scratch.level(&self.points);
+        if sen.slope * seconds(rung) < rung.growth * level || sen.low < parameters.smin {
+            return false;
+        }
+        let (first, last) = self.halves();
+        let balanced = first > 0.0 && last >= parameters.rho * first && first >= parameters.rho2 * last;
+        balanced && (parameters.record == 0.0 || self.is_record(view, rung))
+    }
+
+    /// Whether the end of the window is above all that was before it.
+    fn is_record(&self, view: &View<'_>, rung: &Rung) -> bool {
+        let mut record = f64::NEG_INFINITY;
+        groups(view, merged(rung), |group| {
+            if group.number >= rung.points as i64 {
+                record = record.max(group.value);
+            }
+            true
+        });
+        let third = &self.points[self.points.len() - (self.points.len() / 3).max(1)..];
+        let end = third.iter().map(|(_, x)| *x).fold(f64::INFINITY, f64::min);
+        record == f64::NEG_INFINITY || end >= view.parameters.record * record
+    }
+
+    /// Whether none of the longer windows slows down, covered or not.
+    fn is_steady(&mut self, view: &View<'_>, longer: usize) -> bool {
+        view.parameters.ladder[longer..].iter().all(|rung| {
+            if !self.gather(view, rung) {
+                return true;
+            }
+            let (first, last) = self.halves();
+            last >= view.parameters.dec * first
+        })
+    }
+
+    /// The slopes of the first and the last half of the points.
+    fn halves(&mut self) -> (f64, f64) {
+        let (n, half) = (self.points.len(), self.points.len() / 2);
+        (self.scratch.slope(&self.points[..half]), self.scratch.slope(&self.points[n - half..]))
+    }
+
+    fn figures(&mut self, view: &View<'_>, rung: &Rung) -> Figures {
+        let n = self.points.len();
+        let trend = self.scratch.mann_kendall(&self.points);
+        let sen = self.scratch.theil_sen(&self.points, trend.variance);
+        let (first_half, last_half) = self.halves();
+        let level = self.scratch.level(&self.points);
+        let newest = view.ring.newest().map_or(0, Floor::bucket);
+        let noise = (sen.slope - sen.low).max(0.0);
+        Figures {
+            at: view.at,
+            window: rung.window_ms * MS,
             points: n,
             slope: sen.slope,
             low: sen.low,
@@ -154,59 +223,20 @@ impl Workbench {
             first_half,
             last_half,
             level,
-            last: points[n - 1].1,
-            buckets: (newest_bucket - oldest * merged - (merged - 1), newest_bucket),
-            smallest,
-        };
-        let end = points[n - (n / 3).max(1)..].iter().map(|(_, x)| *x).fold(f64::INFINITY, f64::min);
-        Some(Window { figures, covered, end, record })
+            last: self.points[n - 1].1,
+            buckets: (newest - (self.numbers[0] + 1) * merged(rung) + 1, newest),
+            smallest: (rung.growth * level / seconds(rung)).max(view.parameters.smin + noise),
+        }
     }
+}
 
-    /// Merges floors into points, counted backwards from the newest bucket: `merged` buckets to a point, at most `most`
-    /// points. Gives the highest of the points that the floors before them would make.
-    ///
-    /// Six hours of floors are walked for every window, so groups are told apart by comparing times: a floor that lies in the
-    /// group next to the last one needs no division.
-    fn merge(&mut self, ring: &Ring, from: Nanos, at: Nanos, (merged, most): (i64, i64)) -> f64 {
-        self.points.clear();
-        self.buckets.clear();
-        let Some(newest) = ring.newest().map(Floor::bucket) else { return f64::NEG_INFINITY };
-        // Buckets that begin before `from` do not count.
-        let from = from.saturating_add(BUCKET - 1).div_euclid(BUCKET).saturating_mul(BUCKET);
-        let length = merged * BUCKET;
-        let mut record = f64::NEG_INFINITY;
-        let mut group = Group { number: 0, begin: (newest + 1) * BUCKET - length, time: 0, value: f64::INFINITY };
-        for floor in ring.newest_first().take_while(|floor| floor.time >= from) {
-            if floor.time < group.begin {
-                record = self.point(&group, at, most, record);
-                let number = match group.begin - floor.time {
-                    behind if behind <= length => group.number + 1,
-                    _ => (newest - floor.bucket()) / merged,
-                };
-                let begin = group.begin - (number - group.number) * length;
-                group = Group { number, begin, time: floor.time, value: floor.value };
-            } else if floor.value <= group.value {
-                (group.time, group.value) = (floor.time, floor.value);
-            }
-        }
-        record = self.point(&group, at, most, record);
-        self.points.reverse();
-        self.buckets.reverse();
-        record
-    }
+fn seconds(rung: &Rung) -> f64 {
+    (rung.window_ms * MS) as f64 / SECOND as f64
+}
 
-    /// Makes a group a point, or takes its height when it lies before the window.
-    #[inline]
-    fn point(&mut self, group: &Group, at: Nanos, most: i64, record: f64) -> f64 {
-        if group.number >= most {
-            return record.max(group.value);
-        }
-        if group.value < f64::INFINITY {
-            self.points.push(((group.time - at) as f64 / SECOND as f64, group.value));
-            self.buckets.push(group.number);
-        }
-        record
-    }
+/// How many buckets become one point.
+fn merged(rung: &Rung) -> i64 {
+    (seconds(rung) / rung.points as f64 / (BUCKET / SECOND) as f64).round_ties_even().max(1.0) as i64
 }
 
 /// Floors that become one point: their number from the newest on, where they begin, and the least of them.
@@ -218,15 +248,67 @@ struct Group {
     value: f64,
 }
 
-impl Window {
-    /// Whether both halves grow alike, and the end is above all that was before the window.
-    fn is_balanced(&self, parameters: &TrendParameters) -> bool {
-        let (first, last) = (self.figures.first_half, self.figures.last_half);
-        first > 0.0
-            && last >= parameters.rho * first
-            && first >= parameters.rho2 * last
-            && (parameters.record == 0.0
-                || self.record == f64::NEG_INFINITY
-                || self.end >= parameters.record * self.record)
+/// Hands out the groups of `merged` buckets, counted backwards from the newest bucket, until one is not wanted.
+///
+/// Hours of floors are walked, so groups are told apart by comparing times: a floor that lies in the group next to the last
+/// one needs no division.
+fn groups(view: &View<'_>, merged: i64, mut wanted: impl FnMut(&Group) -> bool) {
+    let from = view.from.saturating_add(BUCKET - 1).div_euclid(BUCKET).saturating_mul(BUCKET);
+    let length = merged * BUCKET;
+    let mut floors = view.ring.newest_first().take_while(|floor| floor.time >= from);
+    let Some(newest) = floors.next() else { return };
+    let begin = (newest.bucket() + 1) * BUCKET - length;
+    let mut group = Group { number: 0, begin, time: newest.time, value: newest.value };
+    for floor in floors {
+        if floor.time >= group.begin {
+            if floor.value <= group.value {
+                (group.time, group.value) = (floor.time, floor.value);
+            }
+            continue;
+        }
+        if !wanted(&group) {
+            return;
+        }
+        let behind = group.begin - floor.time;
+        let further = if behind <= length { 1 } else { (behind - 1) / length + 1 };
+        let (number, begin) = (group.number + further, group.begin - further * length);
+        group = Group { number, begin, time: floor.time, value: floor.value };
+    }
+    wanted(&group);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that leaks in some of the worlds, with noise, steps and holes.
+    fn value(world: u64, bucket: i64) -> Option<f64> {
+        let mixed = (world.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ bucket as u64).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        if (mixed >> 20) % 100 < world % 20 {
+            return None;
+        }
+        let noise = (mixed >> 40) as f64 / (1 << 24) as f64 * 1e6 * (world % 5) as f64;
+        let step = if bucket > 100 { 3e7 * (world % 3) as f64 } else { 0.0 };
+        Some(1e8 + noise + step + 1e6 * (world % 7) as f64 * bucket as f64)
+    }
+
+    #[test]
+    fn a_glance_sees_what_an_evaluation_finds() {
+        let (parameters, mut bench) = (TrendParameters::default(), Workbench::default());
+        let mut leaks = 0;
+        for world in 0..60 {
+            let mut ring = Ring::default();
+            for bucket in 0..200 {
+                let Some(value) = value(world, bucket) else { continue };
+                ring.add(bucket * BUCKET + SECOND, value);
+                let at = (bucket + 1) * BUCKET;
+                ring.close(at);
+                let view = View { ring: &ring, from: 2 * BUCKET, at, parameters: &parameters };
+                let (glance, reading) = (bench.glance(&view), bench.evaluate(&view));
+                assert_eq!(glance, Glance { leak: reading.leak.is_some(), covered: reading.covered.is_some() });
+                leaks += usize::from(glance.leak);
+            }
+        }
+        assert!((1000..11_000).contains(&leaks), "{leaks}");
     }
 }

@@ -1,7 +1,7 @@
 //! One life of a process: the detector, and what it takes to say afterwards why there was no leak.
 
 use super::super::report::InconclusiveReason;
-use super::detector::{Change, Detector};
+use super::detector::{Change, Detector, Evaluation};
 use super::ladder::{Figures, Reading, Workbench};
 use super::ring::{BUCKET, Floor, KEPT, bucket_of};
 use super::statistics::median;
@@ -23,8 +23,8 @@ pub(super) struct Life {
     /// A younger life of the series has begun, and no point of this one came since.
     pub ended: bool,
     pub raised_at: Vec<Nanos>,
-    /// What the windows said at the first raise, else at the newest evaluation with a covered window.
-    pub said: Option<(Figures, f64)>,
+    /// What the windows said at the first raise.
+    pub said: Option<Said>,
     /// The first floor that counts, and the newest bucket that was closed.
     first: Option<Floor>,
     newest: i64,
@@ -33,6 +33,20 @@ pub(super) struct Life {
     /// Whether that was ever long enough to raise a leak.
     conclusive: bool,
     early: Early,
+}
+
+/// What the windows say of a life, in short.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub figures: Figures,
+    pub smallest: f64,
+}
+
+impl Said {
+    fn of(reading: &Reading) -> Option<Said> {
+        let figures = reading.leak.or(reading.covered)?;
+        Some(Said { figures, smallest: reading.smallest })
+    }
 }
 
 /// What a life at instants without a start time looks like when it begins: a process that has restarted is as small again.
@@ -90,8 +104,8 @@ impl Life {
         bucket_of(time) - newest > KEPT as i64
     }
 
-    /// Closes the bucket that ends at `at`; gives what the windows say, when it had a point.
-    pub fn close(&mut self, at: Nanos, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Reading> {
+    /// Closes the bucket that ends at `at`, when it had a point.
+    pub fn close(&mut self, at: Nanos, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Evaluation> {
         let evaluation = self.detector.close(at, parameters, bench)?;
         let newest = *self.detector.ring().newest()?;
         self.newest = newest.bucket();
@@ -99,18 +113,26 @@ impl Life {
         if self.first.is_none() && newest.bucket() * BUCKET >= from {
             self.first = Some(newest);
         }
-        let reading = evaluation.reading;
-        if let Some(figures) = reading.leak.or(reading.covered) {
-            let raises = matches!(evaluation.change, Some(Change::Raised(_)));
-            if self.raised_at.is_empty() {
-                self.said = Some((figures, reading.smallest));
-            }
-            if raises && self.raised_at.len() < MOST_RAISES {
+        if matches!(evaluation.change, Some(Change::Raised(_))) {
+            self.said = self.said.or(evaluation.reading.as_ref().and_then(Said::of));
+            if self.raised_at.len() < MOST_RAISES {
                 self.raised_at.push(at);
             }
+        }
+        if evaluation.covered {
             self.note_coverage(at, parameters);
         }
-        Some(reading)
+        Some(evaluation)
+    }
+
+    /// What the windows say while a leak is raised; the first raise stands in when no window is covered at the moment.
+    pub fn said_now(&self, evaluation: &Evaluation) -> Option<Said> {
+        evaluation.reading.as_ref().and_then(Said::of).or(self.said)
+    }
+
+    /// What the windows said in the end: at the first raise, else of the newest bucket.
+    pub fn said_at_last(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Said> {
+        self.said.or_else(|| Said::of(&self.detector.reading(parameters, bench)?))
     }
 
     fn note_coverage(&mut self, at: Nanos, parameters: &TrendParameters) {

@@ -4,7 +4,8 @@
 //! lives are then watched side by side. Without start times (gauges never have one) a life ends when the value falls back to
 //! where it began. Bounded: so many lives, and the times of the points in open buckets.
 
-use super::ladder::{Reading, Workbench};
+use super::detector::Evaluation;
+use super::ladder::Workbench;
 use super::life::Life;
 use crate::event::TrendParameters;
 use crate::model::Nanos;
@@ -125,13 +126,13 @@ impl Watch {
         at: Nanos,
         parameters: &TrendParameters,
         bench: &mut Workbench,
-        mut each: impl FnMut(&Life, &Reading),
+        mut each: impl FnMut(&Life, &Evaluation),
     ) {
         for life in &mut self.lives {
             if life.ended {
                 life.detector.end();
-            } else if let Some(reading) = life.close(at, parameters, bench) {
-                each(life, &reading);
+            } else if let Some(evaluation) = life.close(at, parameters, bench) {
+                each(life, &evaluation);
             }
         }
         let closed = self.times.partition_point(|&time| time < at);
