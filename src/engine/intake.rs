@@ -119,6 +119,7 @@ impl Engine {
             if let Some(known) = self.resource_of_shape(batch, resource, guess) {
                 point += points.len();
                 if let Some(newest) = self.take_report(known, points) {
+                    self.watch_report(known, points, newest);
                     self.is_in(known, newest);
                     continue;
                 }
@@ -171,6 +172,22 @@ impl Engine {
         let at = self.at?;
         let time = (self.options.timestamps == Timestamps::Arrival).then_some(at);
         self.store.take_report(resource, points, time, (at, at.saturating_add(FUTURE)))
+    }
+
+    /// Hands the points of a report that was taken whole to those who watch their series.
+    #[inline]
+    fn watch_report(&mut self, resource: ResourceId, points: &[PointSpan], time: Nanos) {
+        for i in 0..self.store.watched_points(resource).len() {
+            let (place, series) = self.store.watched_points(resource)[i];
+            let (point, plan) = (&points[place as usize], self.store.plan_of(series));
+            let PointValue::Number(value) = point.value else { continue };
+            let taken = self.watch_point(series, plan, (time, point.start, value));
+            if let Err(reason) = taken
+                && self.store.plan(plan).requests.is_empty()
+            {
+                self.drop_point(reason);
+            }
+        }
     }
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.

@@ -22,6 +22,8 @@ pub(super) struct Judge {
     /// Next instant of every step that occurs.
     grid: Vec<(Nanos, Nanos)>,
     started: bool,
+    /// The step of all definitions that are judged by windows, when they have the same.
+    only_step: Option<Nanos>,
     /// The newest judged instant.
     last: Nanos,
     due: Vec<bool>,
@@ -144,12 +146,18 @@ impl Judge {
             return;
         }
         self.started = true;
-        let mut steps: Vec<Nanos> = (0..selection.steps.len())
-            .filter(|&d| !selection.rules_of[d].is_empty())
-            .map(|d| selection.steps[d])
-            .collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let steps_of = |trends: bool| {
+            let of = (0..selection.steps.len()).filter(|&d| !selection.rules_of[d].is_empty());
+            let mut steps: Vec<Nanos> =
+                of.filter(|&d| trends || !selection.is_trend[d]).map(|d| selection.steps[d]).collect();
+            steps.sort_unstable();
+            steps.dedup();
+            steps
+        };
+        if let [step] = steps_of(false)[..] {
+            self.only_step = Some(step);
+        }
+        let steps = steps_of(true);
         self.grid = steps.into_iter().map(|step| (step, multiple_from(at, step))).collect();
     }
 
@@ -304,9 +312,10 @@ impl Engine {
     #[inline]
     fn apply_quiet(&mut self, entity: usize, at: Nanos) -> bool {
         let rules = self.selection.rules.len();
-        let Judge { answers, open, totals, bounds, clocks, grid, .. } = &mut self.judge;
+        let Judge { answers, open, totals, bounds, clocks, only_step, .. } = &mut self.judge;
         let answers = &answers[entity * rules..][..rules];
-        if !open[entity].is_empty() || self.selection.any_presence || grid.len() != 1 {
+        let all_due = only_step.is_some_and(|step| at % step == 0);
+        if !open[entity].is_empty() || self.selection.any_presence || !all_due {
             return false;
         }
         let is_news = |(answer, bound): (&RuleAnswer, &(f64, Nanos))| {

@@ -16,6 +16,7 @@ mod program;
 mod resource;
 mod running;
 mod sum;
+mod watched;
 mod window;
 
 pub use block::NumberKind;
@@ -233,9 +234,12 @@ impl SeriesStore {
     /// Notes where the points of reports like the last one go, when each has a column of its own or none.
     #[inline(never)]
     fn choose_lane(&mut self, resource: ResourceId) {
+        let (columns, watched) = self.places_of_last_report(resource);
+        let of = &self.resources[resource as usize];
+        let lane = if of.shape == 0 { None } else { self.lanes.number(columns.into()) };
         let of = &mut self.resources[resource as usize];
-        let columns = of.rest.layout.iter().map(|entry| entry.column).filter(|&column| column != METRIC);
-        of.lane = if of.shape == 0 { None } else { self.lanes.number(columns.collect()) };
+        (of.lane, of.is_watched) = (lane, !watched.is_empty());
+        of.rest.watched = watched;
     }
 
     /// Takes a whole report of the shape of the last one, when all its points are finite numbers of one time, which is not
@@ -668,7 +672,7 @@ impl SeriesStore {
     }
 
     /// The plan of a series.
-    fn plan_of(&self, series: SeriesId) -> u32 {
+    pub fn plan_of(&self, series: SeriesId) -> u32 {
         match self.series[series as usize].place() {
             Place::Nowhere => UNSELECTED,
             Place::Watched { plan } => plan,

@@ -13,6 +13,8 @@ pub(super) struct Resource {
     pub rest: Box<ResourceRest>,
     /// Whether points of it are kept in other places than the block.
     pub is_scattered: bool,
+    /// Whether the engine looks at points of the report itself.
+    pub is_watched: bool,
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(super) struct ResourceRest {
     /// Blocks of series that do not report with the others.
     pub blocks: Vec<u32>,
     pub histograms: Vec<u32>,
+    /// The points of that report at which the engine looks itself, by their places in it.
+    pub watched: Vec<(u32, SeriesId)>,
 }
 
 #[derive(Clone, Copy, Debug)]

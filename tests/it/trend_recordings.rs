@@ -22,11 +22,15 @@ pub fn shipped() -> Vec<EventDefinition> {
 }
 
 fn judged(name: &str) -> Report {
+    judged_with(name, shipped())
+}
+
+fn judged_with(name: &str, definitions: Vec<EventDefinition>) -> Report {
     let path = fixtures("recordings/").join(format!("{name}.jsonl.gz"));
     let file = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let source = recording::Source { name: name.to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
-    let mut engine = Engine::new(shipped(), Options::default());
+    let mut engine = Engine::new(definitions, Options::default());
     let mut batch = Batch::default();
     while let Some(arrival) = reader.next(&mut batch) {
         engine.step(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) }, &mut |_| {});
@@ -120,4 +124,13 @@ fn silence_on_a_leak_has_a_reason() {
     assert_eq!(reasons("cache_warmup"), ["no_leak"]);
     assert_eq!(reasons("sawtooth_batch"), ["no_leak"]);
     assert_eq!(reasons("two_services"), ["leak", "no_leak"]);
+}
+
+#[test]
+fn beside_other_rules_a_trend_says_the_same() {
+    let all = event::load(&event::builtin(), &Settings::default()).definitions;
+    assert_eq!(all.len(), 9);
+    for name in ["two_services", "slow_leak", "leak_restart_sameid", "fork_workers_old", "delta_web"] {
+        assert_eq!(told(&judged(name)), told(&judged_with(name, all.clone())), "{name}");
+    }
 }
