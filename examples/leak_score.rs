@@ -1,4 +1,4 @@
-//! How well leaks are found on labelled traces: the trend rule in its three profiles beside the shipped threshold rule.
+//! How well leaks are found on labelled traces: the trend rule in its profiles beside the shipped threshold rule.
 //!
 //! `cargo run --release --example leak_score -- fixtures/leak/traces.jsonl.gz [EXPECTED]`. Each trace goes through the engine
 //! as bodies of an exporter, all rules side by side; an event counts at its start. A detection is an event at or after the
@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 /// Where the traces' second 0 lies: a multiple of every step.
 const ORIGIN: Nanos = 1_800_000_000 * SECOND;
+
+const PROFILES: [&str; 4] = ["default", "early", "patient", "strict"];
 
 /// One line of a file of traces.
 #[derive(Deserialize)]
@@ -137,9 +139,9 @@ fn definitions() -> Vec<EventDefinition> {
     let trend = text("local/memory-leak-trend.json").unwrap_or_default();
     let threshold = text("python/events/memory-leak-detection.json").unwrap_or_default();
     let source = |name: &str, text: &str| Source { path: format!("{name}.json"), text: text.to_string() };
-    let mut sources: Vec<Source> = ["default", "early", "strict"].map(|name| source(name, &trend)).into();
+    let mut sources: Vec<Source> = PROFILES.map(|name| source(name, &trend)).into();
     sources.push(source("threshold", &threshold));
-    let overrides = ["default", "early", "strict"].map(|name| format!("{name}.profile={name}")).into();
+    let overrides = PROFILES.map(|name| format!("{name}.profile={name}")).into();
     event::load(&sources, &Settings { overrides, ..Settings::default() }).definitions
 }
 

@@ -112,10 +112,11 @@ impl Default for TrendParameters {
 }
 
 /// Names of the sets of parameters a rule can begin with.
-const PROFILES: [&str; 3] = ["default", "strict", "early"];
+const PROFILES: [&str; 4] = ["default", "strict", "early", "patient"];
 
 impl TrendParameters {
-    /// The parameters of a profile: `default`, `strict` (fewer false alerts, later) or `early` (the other way round).
+    /// The parameters of a profile: `default`, `strict` (fewer false alerts, later), `early` (the other way round), or
+    /// `patient` (later, in exchange for some more leaks and some fewer false alerts).
     pub fn profile(name: &str) -> Option<TrendParameters> {
         let with_growth = |growth: [f64; 4]| {
             let ladder = TrendParameters::default().ladder;
@@ -136,6 +137,20 @@ impl TrendParameters {
                 rho2: 0.25,
                 ..TrendParameters::default()
             }),
+            "patient" => {
+                let rung = |minutes: i64, points, growth| Rung { window_ms: minutes * 60_000, points, growth };
+                Some(TrendParameters {
+                    ladder: vec![rung(5, 10, 0.30), rung(10, 20, 0.10), rung(30, 15, 0.07), rung(60, 10, 0.05)],
+                    zmin: 2.6,
+                    rho: 0.85,
+                    rho2: 0.2,
+                    dec: 0.8,
+                    record: 1.01,
+                    hold_ms: 300_000,
+                    tol_ms: 120_000,
+                    ..TrendParameters::default()
+                })
+            }
             _ => None,
         }
     }

@@ -66,6 +66,20 @@ fn a_profile_is_where_the_other_keys_begin() {
 }
 
 #[test]
+fn the_schema_and_the_example_know_every_profile() {
+    let text = std::fs::read_to_string("docs/trend-rule.schema.json").expect("the schema");
+    let schema: Json = serde_json::from_str(&text).expect("JSON");
+    let names = schema["properties"]["profile"]["enum"].as_array().expect("names");
+    assert_eq!(names.len(), 4);
+    for name in names {
+        let read = trend(&with(&json!({"profile": name}))).parameters;
+        assert_eq!(Some(&read), TrendParameters::profile(name.as_str().expect("a name")).as_ref());
+        assert_eq!(read == TrendParameters::default(), name == "default");
+    }
+    assert_eq!(TrendParameters::profile("patient").expect("a profile").shortest_ms(), 630_000);
+}
+
+#[test]
 fn limits_are_bytes_or_metrics() {
     let limit = |value: Json| trend(&with(&json!({"memoryLimit": value}))).memory_limit;
     assert!(matches!(limit(json!(1_073_741_824)), Some(MemoryLimit::Bytes(bytes)) if bytes == 1_073_741_824.0));
