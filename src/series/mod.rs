@@ -12,6 +12,7 @@ mod intern;
 mod lane;
 mod merge;
 mod number;
+mod place;
 mod program;
 mod resource;
 mod running;
@@ -31,8 +32,9 @@ use histogram::{HistogramPoint, HistogramSeries};
 use intern::{Identities, Meaning, Vocabulary};
 use lane::Lanes;
 use number::{Group, GroupJudgement};
+use place::{Place, Series};
 use program::program;
-use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource, WATCHED};
+use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -45,52 +47,6 @@ pub type KeyId = u32;
 
 /// The plan of series that no rule selects: nothing of them is stored.
 pub const UNSELECTED: u32 = u32::MAX;
-
-/// Where the points of a series are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Nowhere,
-    /// With the engine alone, by the plan.
-    Watched {
-        plan: u32,
-    },
-    Column {
-        block: u32,
-        column: u32,
-    },
-    Histogram(u32),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Series {
-    key: KeyId,
-    resource: ResourceId,
-    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or a plan and `WATCHED`; or `NOWHERE`.
-    block: u32,
-    column: u32,
-}
-
-impl Series {
-    fn new(key: KeyId, resource: ResourceId, place: Place) -> Self {
-        let (block, column) = match place {
-            Place::Nowhere => (0, NOWHERE),
-            Place::Column { block, column } => (block, column),
-            Place::Histogram(number) => (number, ELSEWHERE),
-            Place::Watched { plan } => (plan, WATCHED),
-        };
-        Series { key, resource, block, column }
-    }
-
-    #[inline]
-    fn place(&self) -> Place {
-        match self.column {
-            NOWHERE => Place::Nowhere,
-            ELSEWHERE => Place::Histogram(self.block),
-            WATCHED => Place::Watched { plan: self.block },
-            column => Place::Column { block: self.block, column },
-        }
-    }
-}
 
 /// A resource with more series than this is large.
 const LARGE: usize = 64;

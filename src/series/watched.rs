@@ -12,7 +12,7 @@ impl SeriesStore {
         let (mut columns, mut watched) = (Vec::new(), Vec::new());
         for entry in of.rest.layout.iter().filter(|entry| entry.column != METRIC) {
             let is_watched = entry.column == ELSEWHERE && self.is_watched(entry.series);
-            columns.push(match self.series.get(entry.series as usize).map(|series| series.place) {
+            columns.push(match self.series.get(entry.series as usize).map(|series| series.place()) {
                 Some(Place::Watched { .. }) => NOWHERE,
                 Some(Place::Column { block, column }) if is_watched && of.block == Some(block) => column,
                 _ => entry.column,
