@@ -54,32 +54,52 @@ pub(super) struct Resource {
 /// One entity: the resource that is judged.
 #[derive(Debug)]
 pub(super) struct Entity {
-    /// Its first resource, and all others.
+    /// Its first resource, and the class of that one.
     first: ResourceId,
-    others: Vec<ResourceId>,
-    /// Class of the first resource, and the judged definitions that select one of the resources, in order, when they are
-    /// of several classes.
     class: u32,
-    of_classes: Vec<usize>,
     /// Time of its newest point that passed the checks up to `future`.
     pub newest: Nanos,
+    /// What most entities do not have.
+    rest: Option<Box<EntityRest>>,
+}
+
+/// What most entities do not have.
+#[derive(Debug, Default)]
+pub(super) struct EntityRest {
+    /// All resources but the first.
+    others: Vec<ResourceId>,
+    /// The judged definitions that select one of the resources, in order, when those are of several classes.
+    of_classes: Vec<usize>,
     /// The presence rules that mean it.
     pub meant_by: Vec<usize>,
     /// With merged series: the series of a rule that are read as one.
     pub groups: Vec<Group>,
 }
 
+static NO_REST: EntityRest =
+    EntityRest { others: Vec::new(), of_classes: Vec::new(), meant_by: Vec::new(), groups: Vec::new() };
+
 impl Entity {
+    #[inline]
+    pub fn rest(&self) -> &EntityRest {
+        self.rest.as_deref().unwrap_or(&NO_REST)
+    }
+
+    fn rest_mut(&mut self) -> &mut EntityRest {
+        self.rest.get_or_insert_default()
+    }
+
     /// Its resources, in the order of first arrival.
     #[inline]
     pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
-        std::iter::once(self.first).chain(self.others.iter().copied())
+        std::iter::once(self.first).chain(self.rest().others.iter().copied())
     }
 
     /// The judged definitions that select one of its resources, in order.
     #[inline]
     pub fn definitions<'a>(&'a self, selection: &'a Selection) -> &'a [usize] {
-        if self.of_classes.is_empty() { &selection.classes[self.class as usize].definitions } else { &self.of_classes }
+        let own = &self.rest().of_classes;
+        if own.is_empty() { &selection.classes[self.class as usize].definitions } else { own }
     }
 }
 
@@ -138,22 +158,32 @@ impl Engine {
                 self.is_in(id, newest);
             }
         }
-        if let Some(next) = self.intake.known.prefetch_next() {
+        if let Some(next) = self.intake.known.next() {
+            self.intake.known.prefetch(next);
             self.store.prefetch(next);
         }
     }
 
-    /// Brings near what the next resources of a body need, or what the next body is likely to need when it ends.
+    /// Guesses which the next resources of a body are, and brings near what they need, step by step: where things are must
+    /// be near before the things themselves can be asked for.
     #[inline]
     fn look_ahead(&mut self, batch: &Batch, number: usize) {
-        const AHEAD: usize = 2;
-        let Intake { known, guesses, .. } = &mut self.intake;
+        const AHEAD: usize = 3;
+        let Intake { known, guesses, resources, .. } = &mut self.intake;
+        if batch.resources.len() == 1 {
+            guesses.push(known.next());
+            return;
+        }
         for resource in batch.resources.iter().take(number + 1 + AHEAD).skip(guesses.len()) {
             let guess = known.guess(batch.bytes(resource.raw));
             guesses.push(guess);
-            if let Some(guess) = guess {
-                self.store.prefetch(guess);
-            }
+        }
+        if let Some(&Some(far)) = guesses.get(number + 2) {
+            self.store.prefetch_place(far);
+            self.judge.prefetch(resources[far as usize].entity as usize);
+        }
+        if let Some(&Some(near)) = guesses.get(number + 1) {
+            self.store.prefetch(near);
         }
     }
 
@@ -387,21 +417,24 @@ impl Engine {
         let of = &mut self.intake.entities[entity as usize];
         let definitions = &self.selection.classes[class as usize].definitions;
         if of.first != resource {
-            of.others.push(resource);
+            of.rest_mut().others.push(resource);
             if of.class != class {
                 let mut all = of.definitions(&self.selection).to_vec();
                 all.extend_from_slice(definitions);
                 all.sort_unstable();
                 all.dedup();
-                of.of_classes = all;
+                of.rest_mut().of_classes = all;
             }
         }
         for &d in definitions {
             let rules = self.selection.rules_of[d].clone();
-            of.meant_by.extend(rules.filter(|&number| match &self.selection.rules[number].what {
-                What::Presence { presence, .. } => means(presence, &attributes),
-                What::Threshold { .. } | What::Trend => false,
-            }));
+            for number in rules {
+                if let What::Presence { presence, .. } = &self.selection.rules[number].what
+                    && means(presence, &attributes)
+                {
+                    of.rest_mut().meant_by.push(number);
+                }
+            }
         }
         Some(resource)
     }
@@ -418,15 +451,7 @@ impl Engine {
         }
         let entity = self.intake.entities.len() as u32;
         self.intake.entity_by_identity.insert(key, entity);
-        self.intake.entities.push(Entity {
-            first,
-            others: Vec::new(),
-            class,
-            of_classes: Vec::new(),
-            newest: Nanos::MIN,
-            meant_by: Vec::new(),
-            groups: Vec::new(),
-        });
+        self.intake.entities.push(Entity { first, class, newest: Nanos::MIN, rest: None });
         self.intake.counts.entities += 1;
         self.judge.add_entity(self.selection.rules.len());
         entity
@@ -468,7 +493,7 @@ impl Engine {
             let m = store.metric_of(series);
             (&m.scope, &m.name, m.kind, m.monotonic)
         };
-        let groups = &mut self.intake.entities[entity as usize].groups;
+        let groups = &mut self.intake.entities[entity as usize].rest_mut().groups;
         for planned in &store.plan(plan).requests {
             match groups.iter_mut().find(|g| g.rule == planned.rule && key(g.members[0]) == key(series)) {
                 Some(group) => {

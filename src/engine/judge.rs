@@ -14,6 +14,7 @@ use super::{Engine, SeriesMode, presence};
 use crate::event::{EventDefinition, LogicalOperator};
 use crate::model::{Attributes, MS, Nanos};
 use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
+use prefetch_index::prefetch_index;
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
@@ -171,6 +172,16 @@ impl Judge {
         self.open.push(Vec::new());
     }
 
+    /// Asks the processor to bring near what an evaluation of the entity will write.
+    #[inline]
+    pub fn prefetch(&self, entity: usize) {
+        let rules = self.totals.len();
+        for answer in entity * rules..(entity + 1) * rules {
+            prefetch_index(&self.answers[..], answer);
+        }
+        prefetch_index(&self.clocks[..], entity);
+    }
+
     /// A report of the entity came. True when it is likely to be the only one before the next instant.
     #[inline]
     fn wake(&mut self, entity: usize) -> bool {
@@ -285,7 +296,7 @@ impl Engine {
         answers.fill(RuleAnswer::EMPTY);
         let mut valid_until = Nanos::MAX;
         if options.series == SeriesMode::Merge {
-            for group in &of.groups {
+            for group in &of.rest().groups {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
                 let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
                 answer(group.rule, group.members[0], judgement, &mut |said| {
@@ -450,6 +461,7 @@ impl Engine {
         let merged = |series: SeriesId, rule: usize| {
             options.series == SeriesMode::Merge
                 && intake.entities[entity]
+                    .rest()
                     .groups
                     .iter()
                     .any(|g| g.members.len() > 1 && g.members[0] == series && g.rule as usize == rule)
@@ -492,7 +504,7 @@ impl Engine {
             }
         };
         if options.series == SeriesMode::Merge {
-            for group in of.groups.iter().filter(|g| selection.rules_of[d].contains(&(g.rule as usize))) {
+            for group in of.rest().groups.iter().filter(|g| selection.rules_of[d].contains(&(g.rule as usize))) {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
                 let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
                 answer(group.rule, group.members[0], judgement, &mut |said| add(group.members.len() > 1, said));
@@ -538,6 +550,7 @@ impl Engine {
             self.intake.entities.get(n.entity as usize).map(|_| self.intake.label(n.entity as usize));
         let series = entity.filter(|_| n.series != NO_SERIES).map(|entity| {
             let group = self.intake.entities[n.entity as usize]
+                .rest()
                 .groups
                 .iter()
                 .find(|g| g.rule == n.rule && g.members[0] == n.series && g.members.len() > 1);

@@ -28,7 +28,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Which resource these bytes are likely to be of; they are brought near.
+    /// Which resource these bytes are likely to be of; its own are brought near.
     #[inline]
     pub fn guess(&mut self, raw: &[u8]) -> Option<ResourceId> {
         let hash = self.hasher.hash_one(raw);
@@ -40,16 +40,15 @@ impl Known {
         Some(guess)
     }
 
-    /// The resource that came after the last one the time before; its bytes are brought near.
+    /// The resource that came after the last one the time before.
     #[inline]
-    pub fn prefetch_next(&self) -> Option<ResourceId> {
-        let next = *self.after.get(self.last as usize)?;
-        self.prefetch(next);
-        Some(next)
+    pub fn next(&self) -> Option<ResourceId> {
+        self.after.get(self.last as usize).copied()
     }
 
+    /// Brings the bytes of a resource near.
     #[inline]
-    fn prefetch(&self, resource: ResourceId) {
+    pub fn prefetch(&self, resource: ResourceId) {
         let raw = &self.raws[resource as usize];
         for byte in (0..raw.len()).step_by(64) {
             prefetch_index(raw, byte);
@@ -61,13 +60,17 @@ impl Known {
     pub fn find(&mut self, raw: &[u8], guess: Option<ResourceId>) -> Option<ResourceId> {
         let resource = match guess.filter(|&guess| *self.raws[guess as usize] == *raw) {
             Some(guess) => guess,
-            None => *self.by_raw.get(raw)?,
+            None => {
+                let found = *self.by_raw.get(raw)?;
+                // The fleet begins anew, or in another order: what comes next is near this one.
+                self.last_guess = found;
+                found
+            }
         };
         let last = std::mem::replace(&mut self.last, resource);
         if last != resource && self.after[last as usize] != resource {
             self.after[last as usize] = resource;
         }
-        self.last_guess = self.last_guess.max(resource);
         Some(resource)
     }
 

@@ -113,8 +113,8 @@ impl Engine {
                 self.count_of(number, at)
             } else {
                 let silence = at - of.newest;
-                let known =
-                    of.meant_by.contains(&number) && silence <= close_after(presence).max(offline_after(presence));
+                let known = of.rest().meant_by.contains(&number)
+                    && silence <= close_after(presence).max(offline_after(presence));
                 changes |= known;
                 known.then(|| RuleAnswer::of(*condition, silence.max(0) as f64 / SECOND as f64))
             };
@@ -129,7 +129,7 @@ impl Engine {
         if self.intake.entities.is_empty() || !is_answerable(presence) {
             return None;
         }
-        let present = |e: &&Entity| e.meant_by.contains(&number) && e.newest > at - offline_after(presence);
+        let present = |e: &&Entity| e.rest().meant_by.contains(&number) && e.newest > at - offline_after(presence);
         let count = self.intake.entities.iter().filter(present).count();
         Some(RuleAnswer::of(*condition, count as f64))
     }
@@ -224,7 +224,7 @@ impl Engine {
             }));
             for number in self.selection.rules_of[global.definition].clone() {
                 let What::Presence { presence, .. } = &self.selection.rules[number].what else { continue };
-                let meant = self.intake.entities.iter().filter(|e| e.meant_by.contains(&number));
+                let meant = self.intake.entities.iter().filter(|e| e.rest().meant_by.contains(&number));
                 let leaves = meant.map(|e| e.newest.saturating_add(offline_after(presence)));
                 let now = self.judge.last_judged();
                 wake = wake.min(leaves.filter(|&t| t > now).min().unwrap_or(Nanos::MAX));

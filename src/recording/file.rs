@@ -12,7 +12,7 @@ use super::zstd_chain::{InflateError, Inflater, Step, ZstdChain};
 use super::{Compression, Form, MESSAGE_LIMIT};
 use crate::model::{Batch, Nanos};
 use crate::otlp::{Decoder, Encoding};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 /// Bytes of the length before a message.
 pub(super) const PREFIX: usize = 4;
@@ -275,8 +275,10 @@ impl File {
             self.head = Some(head.to_string());
         }
         self.own |= prefix.len > 0;
-        let body = message.slice(prefix.len..);
-        match (prefix.at, body.is_empty()) {
+        let (at, head) = (prefix.at, prefix.len);
+        let mut body = message;
+        body.advance(head);
+        match (at, body.is_empty()) {
             (None, true) => Ok(None),
             (Some(at), true) => {
                 batch.clear();

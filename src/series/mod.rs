@@ -33,6 +33,7 @@ use intern::{Identities, Meaning, Vocabulary};
 use lane::Lanes;
 use number::{Group, GroupJudgement};
 use place::{Place, Series};
+use prefetch_index::prefetch_index;
 use program::program;
 use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource};
 use std::collections::HashMap;
@@ -121,6 +122,15 @@ impl SeriesStore {
         self.resources.len() as u32 - 1
     }
 
+    /// Asks the processor to bring near what tells where the points of a resource are.
+    #[inline]
+    pub fn prefetch_place(&self, resource: ResourceId) {
+        if let Some(block) = self.resources[resource as usize].block {
+            prefetch_index(&self.blocks[..], block as usize);
+            prefetch_index(&self.blocks[..], block as usize + 1);
+        }
+    }
+
     /// Asks the processor to bring near what the next report of a resource will need.
     #[inline]
     pub fn prefetch(&self, resource: ResourceId) {
@@ -195,7 +205,10 @@ impl SeriesStore {
         let lane = if of.shape == 0 { None } else { self.lanes.number(columns.into()) };
         let of = &mut self.resources[resource as usize];
         (of.lane, of.is_watched) = (lane, !watched.is_empty());
-        of.rest.watched = watched;
+        of.rest.watched = watched.into();
+        // Most resources send the same from now on.
+        of.rest.layout.shrink_to_fit();
+        of.rest.series.shrink_to_fit();
     }
 
     /// Takes a whole report of the shape of the last one, when all its points are finite numbers of one time, which is not

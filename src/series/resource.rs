@@ -25,7 +25,7 @@ pub(super) struct ResourceRest {
     pub blocks: Vec<u32>,
     pub histograms: Vec<u32>,
     /// The points of that report at which the engine looks itself, by their places in it.
-    pub watched: Vec<(u32, SeriesId)>,
+    pub watched: Box<[(u32, SeriesId)]>,
 }
 
 #[derive(Clone, Copy, Debug)]
