@@ -113,6 +113,12 @@ pub enum CliError {
         /// The sink.
         sink: String,
     },
+    /// A sink leads into the recording that is made.
+    #[error("--sink file:{path}: the recording is written there")]
+    SinkTakesRecording {
+        /// The file.
+        path: String,
+    },
     /// Standard input was named more than once.
     #[error("`-` (standard input) can be read only once")]
     StdinTwice,
@@ -144,6 +150,7 @@ impl CliError {
             | CliError::SinkSpec(_)
             | CliError::Sink(_)
             | CliError::SinkTakesAnswer { .. }
+            | CliError::SinkTakesRecording { .. }
             | CliError::StdinTwice => ExitStatus::CouldNotRun,
         }
     }

@@ -7,7 +7,7 @@ use super::output::Terminal;
 use crate::engine::Timestamps;
 use crate::model::Nanos;
 use crate::receive::{
-    self, Arrivals, Clock, Ending, Hearer, Keep, Kept, Limits, Listeners, Reception, Settings, Tokens,
+    self, Arrivals, Clock, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Settings, Tokens,
 };
 use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
 use clap::ValueEnum;
@@ -176,7 +176,7 @@ impl Receiving<'_> {
                     terminal.note(&what_clients_need(grpc, http, needs_token));
                 };
                 let hearer = Hearer { ready: &ready, say: &|line| terminal.warn(line) };
-                let ending = receive::serve(listeners, &reception, timeout, hearer)?;
+                let ending = receive::serve(listeners, &reception, Ends::AtSignal, timeout, hearer)?;
                 end_at_once(ending, &terminal);
                 Ok::<(), io::Error>(())
             })

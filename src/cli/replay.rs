@@ -12,7 +12,7 @@ use crate::engine::{Engine, Input, Inputs, Report, Verdict, drive};
 use crate::inspect::{Client, Clients};
 use crate::render;
 use crate::render::text::{Detail, Replay};
-use crate::sink::{SinkCounts, Sinks, WhenFull};
+use crate::sink::WhenFull;
 use clap::ValueEnum;
 use std::io::Write;
 use std::path::PathBuf;
@@ -149,7 +149,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     });
     let Watched { recordings, clients } = inputs;
     // The sinks come first: who reads the answer may leave before its end.
-    let all_sent = all_sent(sinks, terminal);
+    let all_sent = sinks::close(sinks, None, terminal);
     driven?;
     let report = engine.report();
     answer(
@@ -211,13 +211,6 @@ fn answer(
         }
     }
     Ok(())
-}
-
-/// Waits for the sinks; says what they did not get.
-fn all_sent(sinks: Sinks, terminal: &Terminal) -> bool {
-    let losses: Vec<String> = sinks.close(None).iter().filter_map(SinkCounts::losses).collect();
-    losses.iter().for_each(|loss| terminal.warn(&format!("sink {loss}")));
-    losses.is_empty()
 }
 
 /// The recordings, and what is learnt of their clients on the way.

@@ -4,26 +4,32 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::JudgingArgs;
-use super::output::{Output, Terminal};
+use super::output::Terminal;
 use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::RulesArgs;
-use crate::engine::{Engine, EventState, Transition, drive};
-use crate::event::EventDefinition;
+use super::sinks::{self, SinkArgs};
+use crate::engine::{Engine, EventState, drive};
 use crate::model::SECOND;
 use crate::receive::{Arrivals, Reception};
 use crate::render;
-use crate::render::Style;
+use crate::sink::{self, SinkSpec, Sinks, WhenFull};
 use clap::ValueEnum;
-use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an event is tried again: nothing can send it once more.
+const RETRY_FOR: Duration = Duration::from_secs(3600);
+/// What the shutdown keeps for itself of the time that sinks may take.
+const FAREWELL: Duration = Duration::from_millis(100);
 
 const AFTER_HELP: &str = "\
-The first SIGINT or SIGTERM ends it: no more is accepted, everything accepted is judged, exit code 0.
-The second one ends it at once.
+The first SIGINT or SIGTERM ends it: no more is accepted, everything accepted is judged, sinks get
+what waits for them, exit code 0; 2 when a sink did not get every event. The second one ends it at once.
 
 Examples:
   foreshock serve
   foreshock serve --rules my-package --format jsonl --record live.foreshock
+  foreshock serve --sink stdout --sink webhook,token-file=ops.token:https://alerts.example.com/hook
   foreshock serve --grpc 0.0.0.0:4317 --auth-token-file token.txt";
 
 /// Arguments of `serve`.
@@ -44,9 +50,11 @@ pub(super) struct Args {
     record: Option<PathBuf>,
     #[command(flatten)]
     keeping: KeepingArgs,
-    /// Shape of the events
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    /// Shape of the events on standard output, where they go without --sink
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "sinks", help_heading = "Answer")]
     format: Format,
+    #[command(flatten)]
+    sinks: SinkArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,10 +67,20 @@ enum Format {
 
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let specs = args.sinks()?;
+    if let Some(record) = &args.record {
+        sinks::keep_apart_from(&specs, record)?;
+    }
     let rules = args.rules.load(terminal)?;
     let options = args.judging.resolve();
     let head = head::write(Some((&rules.digest, &options)));
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
+    let when_full = match args.clock {
+        ClockArg::Wall => WhenFull::Drop,
+        // A back-fill does not run away: its senders are asked to wait.
+        ClockArg::Data => WhenFull::Wait,
+    };
+    let sinks = args.sinks.open(&specs, &rules.definitions, when_full, RETRY_FOR, terminal)?;
     let timestamps = options.timestamps;
     let mut engine = Engine::new(rules.definitions, options);
     let receiving = Receiving {
@@ -72,49 +90,58 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         step: engine.finest_step().unwrap_or(SECOND),
         recording,
     };
-    let status =
-        receiving.run(terminal, |reception, arrivals| judge(&mut engine, arrivals, reception, &args, terminal))?;
+    let mut all_sent = true;
+    let status = receiving.run(terminal, |reception, arrivals| {
+        all_sent = judge(&mut engine, arrivals, reception, sinks, terminal)?;
+        Ok(())
+    })?;
     terminal.note(&render::text::verdict(&engine.report()));
-    Ok(status)
+    if all_sent { Ok(status) } else { Ok(ExitStatus::CouldNotRun) }
 }
 
-/// Judges what arrives until there will be no more.
+impl Args {
+    /// The sinks that are asked for, or standard output.
+    fn sinks(&self) -> Result<Vec<SinkSpec>, CliError> {
+        let specs = self.sinks.parse()?;
+        if !specs.is_empty() {
+            return Ok(specs);
+        }
+        let format = match self.format {
+            Format::Text => sink::Format::Text,
+            Format::Jsonl => sink::Format::JsonLines,
+        };
+        Ok(vec![SinkSpec::Stdout { format }])
+    }
+}
+
+/// Judges what arrives until there will be no more, and waits for the sinks as long as there is time. False when one did not
+/// get every event.
 fn judge(
     engine: &mut Engine,
     mut arrivals: Arrivals,
     reception: &Reception,
-    args: &Args,
+    mut sinks: Sinks,
     terminal: &Terminal,
-) -> Result<(), CliError> {
-    let mut output = Output::open(None)?;
-    let style = terminal.answer_style(None);
-    drive(engine, &mut arrivals, |engine, transitions| {
+) -> Result<bool, CliError> {
+    let watch = sinks.watch();
+    reception.expose(Box::new(move || sinks::metrics(&watch.counts())));
+    let driven = drive(engine, &mut arrivals, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
         reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
-        if transitions.is_empty() {
-            return Ok(());
+        if sinks.are_deserted() {
+            return Err(());
         }
         // This is where every event leaves.
-        output.write_with(|out| {
-            transitions
-                .iter()
-                .try_for_each(|transition| print(out, engine.definitions(), transition, args.format, style))
-        })
-    })
-}
-
-fn print(
-    out: &mut impl Write,
-    definitions: &[EventDefinition],
-    transition: &Transition,
-    format: Format,
-    style: Style,
-) -> std::io::Result<()> {
-    match format {
-        Format::Text => render::text::transition_line(out, definitions, transition, style),
-        Format::Jsonl => {
-            render::json::event(out, definitions, &transition.event)?;
-            out.write_all(b"\n")
-        }
-    }
+        transitions.iter().for_each(|transition| sinks.send(transition));
+        Ok(())
+    });
+    // Without anybody who hears there is nothing to do, and nothing to wait for.
+    let within = match driven {
+        Ok(()) => reception.time_left().map(|left| left.saturating_sub(FAREWELL)),
+        Err(()) => Some(Duration::ZERO),
+    };
+    let all_sent = sinks::close(sinks, within, terminal);
+    // The receiver waits for the engine until this is gone, and ends all at once when it takes too long.
+    drop(arrivals);
+    Ok(all_sent)
 }

@@ -6,7 +6,9 @@
 use super::error::CliError;
 use super::output::Terminal;
 use crate::event::EventDefinition;
-use crate::sink::{Bounds, Settings, SinkSpec, Sinks, WhenFull};
+use crate::receive::{Labels, Metric};
+use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,11 +62,52 @@ impl SinkArgs {
             when_full,
             retry_for,
             style: terminal.answer_style(None),
-            detail: terminal.detail,
         };
         let terminal = *terminal;
         Ok(Sinks::open(specs, definitions.to_vec(), settings, &variable, move |text| terminal.warn(text))?)
     }
+}
+
+/// Refuses a sink that writes into the recording that is made.
+pub(super) fn keep_apart_from(specs: &[SinkSpec], recording: &Path) -> Result<(), CliError> {
+    let there = recording.canonicalize().ok();
+    let is_same = |path: &Path| path == recording || (there.is_some() && path.canonicalize().ok() == there);
+    match files(specs).find(|path| is_same(path)) {
+        Some(path) => Err(CliError::SinkTakesRecording { path: path.display().to_string() }),
+        None => Ok(()),
+    }
+}
+
+/// Delivers what waits, within this time when there is a limit; says what did not get to where it should go.
+pub(super) fn close(sinks: Sinks, within: Option<Duration>, terminal: &Terminal) -> bool {
+    let losses: Vec<String> = sinks.close(within).iter().filter_map(SinkCounts::losses).collect();
+    losses.iter().for_each(|loss| terminal.warn(&format!("sink {loss}")));
+    losses.is_empty()
+}
+
+/// What became of the events, as metrics.
+pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<Metric> {
+    let of = |value: fn(&SinkCounts) -> u64| counts.iter().map(|sink| (label(sink), value(sink))).collect();
+    let lost = counts.iter().flat_map(|sink| {
+        Loss::ALL.map(|loss| {
+            let mut labels = label(sink);
+            labels.push(("reason", Cow::Borrowed(loss.as_str())));
+            (labels, sink.lost[loss as usize])
+        })
+    });
+    let metric = |name, help, is_counter, values| Metric { name, help, is_counter, values };
+    vec![
+        metric("sink_sent", "Events that were delivered", true, of(|sink| sink.sent)),
+        metric("sink_lost", "Events that were not delivered", true, lost.collect()),
+        metric("sink_failures", "Attempts to deliver that failed", true, of(|sink| sink.failed)),
+        metric("sink_retries", "Attempts that were made again", true, of(|sink| sink.retried)),
+        metric("sink_queued", "Events that wait", false, of(|sink| sink.queued as u64)),
+        metric("sink_queued_bytes", "Bytes that wait", false, of(|sink| sink.queued_bytes as u64)),
+    ]
+}
+
+fn label(sink: &SinkCounts) -> Labels {
+    vec![("sink", Cow::Owned(sink.sink.clone()))]
 }
 
 /// The files that sinks write.

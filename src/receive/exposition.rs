@@ -9,13 +9,31 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
 /// The media type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-type Labels = Vec<(&'static str, &'static str)>;
+/// Names of labels and their values.
+pub type Labels = Vec<(&'static str, Cow<'static, str>)>;
+
+/// A metric of another room.
+#[derive(Clone, Debug)]
+pub struct Metric {
+    /// Its name, without the prefix that all have.
+    pub name: &'static str,
+    /// What it is, without a full stop.
+    pub help: &'static str,
+    /// Whether it only counts up.
+    pub is_counter: bool,
+    /// Its values.
+    pub values: Vec<(Labels, u64)>,
+}
+
+/// Gives the metrics of another room.
+pub type MoreMetrics = Box<dyn Fn() -> Vec<Metric> + Send + Sync>;
 
 /// Numbers of one name, in a fixed order.
 #[derive(Debug)]
@@ -62,6 +80,11 @@ pub(super) fn text(reception: &Reception) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("foreshock");
     received(reception, &mut registry);
     judged(reception, &mut registry);
+    for Metric { name, help, is_counter, values } in reception.more_metrics() {
+        let values = values.into_iter().map(|(labels, value)| (labels, value as f64)).collect();
+        let kind = if is_counter { MetricType::Counter } else { MetricType::Gauge };
+        registry.register(name, help, Numbers { kind, values });
+    }
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
@@ -69,7 +92,8 @@ pub(super) fn text(reception: &Reception) -> Result<String, fmt::Error> {
 
 fn received(reception: &Reception, registry: &mut Registry) {
     let counters = &reception.counters;
-    let of = |transport: Transport, name, value| vec![("transport", transport.as_str()), (name, value)];
+    let label = |name, value: &'static str| (name, Cow::Borrowed(value));
+    let of = |transport: Transport, name, value| vec![label("transport", transport.as_str()), label(name, value)];
     let mut requests = Vec::new();
     let mut refused = Vec::new();
     let mut connections = Vec::new();
@@ -82,11 +106,11 @@ fn received(reception: &Reception, registry: &mut Registry) {
             refused.push((of(transport, "reason", reason.as_str()), value));
         }
         let value = read(&counters.connections[transport as usize]);
-        connections.push((vec![("transport", transport.as_str())], value));
+        connections.push((vec![label("transport", transport.as_str())], value));
     }
     let hangups = Hangup::ALL.map(|hangup| {
         let value = read(&counters.hangups[hangup as usize]);
-        (vec![("reason", hangup.as_str())], value)
+        (vec![label("reason", hangup.as_str())], value)
     });
     let plain = |counter_value| counter(vec![(Vec::new(), counter_value)]);
     registry.register(
@@ -106,8 +130,9 @@ fn received(reception: &Reception, registry: &mut Registry) {
 
 fn judged(reception: &Reception, registry: &mut Registry) {
     let Judged { counts, opened, closed } = reception.counters.judged().clone();
-    let dropped = DropReason::ALL.map(|reason| (vec![("reason", reason.as_str())], counts.dropped[reason as usize]));
-    let events = vec![(vec![("state", "opened")], opened), (vec![("state", "closed")], closed)];
+    let label = |name, value: &'static str| vec![(name, Cow::Borrowed(value))];
+    let dropped = DropReason::ALL.map(|reason| (label("reason", reason.as_str()), counts.dropped[reason as usize]));
+    let events = vec![(label("state", "opened"), opened), (label("state", "closed"), closed)];
     let lag = reception.counters.lag.load(Ordering::Relaxed) as f64 / SECOND as f64;
     registry.register("points", "Data points the engine took", counter(vec![(Vec::new(), counts.points)]));
     registry.register("points_dropped", "Data points the engine dropped", counter(dropped.to_vec()));

@@ -27,9 +27,10 @@ mod serve;
 pub use arrivals::Arrivals;
 pub use auth::Tokens;
 pub use clock::{Clock, now};
+pub use exposition::{Labels, Metric, MoreMetrics};
 pub use inbox::{Keep, Kept};
 pub use reception::{Limits, Reception, Settings};
-pub use serve::{Ending, Hearer, Listeners, serve};
+pub use serve::{Ending, Ends, Hearer, Listeners, serve};
 
 use crate::model::Nanos;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use super::budget::{Budget, Charge};
 use super::clock::{Clock, now};
 use super::complaints::{Complaints, Kind};
 use super::counters::{Counters, Hangup, Transport, count};
+use super::exposition::{Metric, MoreMetrics};
 use super::inbox::{Accepted, Inbox, Keep};
 use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps};
@@ -13,9 +14,10 @@ use crate::otlp::{self, DecodeError, Decoder, Encoding};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 /// Smaller bodies are not weighed before they are decoded: whatever is in them, it is not much.
 const WEIGHED_FROM: usize = 256 << 10;
@@ -72,6 +74,9 @@ pub struct Reception {
     stopping: AtomicBool,
     engine_done: AtomicBool,
     pub(super) engine_done_now: Notify,
+    /// When the shutdown must be over, once it has begun.
+    ends_at: OnceLock<Instant>,
+    more_metrics: OnceLock<MoreMetrics>,
 }
 
 impl Reception {
@@ -87,6 +92,8 @@ impl Reception {
             stopping: AtomicBool::new(false),
             engine_done: AtomicBool::new(false),
             engine_done_now: Notify::new(),
+            ends_at: OnceLock::new(),
+            more_metrics: OnceLock::new(),
             tokens,
             limits,
         }
@@ -240,8 +247,24 @@ impl Reception {
         !self.is_stopping() && !self.engine_is_done_already() && self.inbox.broken().is_none()
     }
 
-    pub(super) fn stop(&self) {
+    pub(super) fn stop(&self, ends_at: Instant) {
+        // A second call would find the first one's instant, which is the one that holds.
+        let _ = self.ends_at.set(ends_at);
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// How much of the time for the shutdown is left; `None` when there is no shutdown.
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.ends_at.get()?.saturating_duration_since(Instant::now()))
+    }
+
+    /// Adds metrics of others to `/metrics`; they are asked for whenever somebody looks. Only the first call counts.
+    pub fn expose(&self, more: MoreMetrics) {
+        let _ = self.more_metrics.set(more);
+    }
+
+    pub(super) fn more_metrics(&self) -> Vec<Metric> {
+        self.more_metrics.get().map(|more| more()).unwrap_or_default()
     }
 
     pub(super) fn engine_is_done(&self) {

@@ -1,7 +1,7 @@
 //! The life of the service: ports open, signals, the end.
 //!
-//! The first signal stops accepting; requests that are there are answered, the inbox is closed, and the engine finishes. The
-//! second one ends at once, and so does the shutdown's own time-out.
+//! A signal, or whoever has told the service when to end, stops accepting; requests that are there are answered, the inbox is
+//! closed, and the engine finishes. The next signal ends at once, and so does the shutdown's own time-out.
 
 use super::connection::Port;
 use super::counters::Transport;
@@ -9,14 +9,18 @@ use super::reception::Reception;
 use super::{grpc, http};
 use std::io;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use tonic_health::ServingStatus;
 
 /// How often a recording is written out and complaints are looked at. Half of what a crash may take.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+/// A connection that was made a moment ago is seen after this time.
+const ON_ITS_WAY: Duration = Duration::from_millis(25);
 
 /// Bound ports.
 pub struct Listeners {
@@ -35,6 +39,19 @@ pub struct Hearer<'a> {
     pub say: &'a dyn Fn(&str),
 }
 
+/// What ends the service.
+pub enum Ends {
+    /// SIGINT or SIGTERM.
+    AtSignal,
+    /// Something else, which is what signals are for until then.
+    WhenTold {
+        /// Resolves when it is time, or when nobody is there any more who could say so.
+        told: oneshot::Receiver<()>,
+        /// How long a sender that is still connected then may go on; a signal cuts it short.
+        linger: Duration,
+    },
+}
+
 /// How the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -46,16 +63,17 @@ pub enum Ending {
     Interrupted(i32),
 }
 
-/// Serves until a signal comes, the recording breaks, or nobody takes the arrivals any more.
+/// Serves until it is to end, the recording breaks, or nobody takes the arrivals any more.
 pub fn serve(
     listeners: Listeners,
     reception: &Arc<Reception>,
+    ends: Ends,
     shutdown_timeout: Duration,
     hearer: Hearer<'_>,
 ) -> io::Result<Ending> {
     let closing = Closing(reception);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ending = runtime.block_on(run(listeners, reception, shutdown_timeout, hearer));
+    let ending = runtime.block_on(run(listeners, reception, ends, shutdown_timeout, hearer));
     drop(closing);
     ending
 }
@@ -72,10 +90,10 @@ impl Drop for Closing<'_> {
 async fn run(
     listeners: Listeners,
     reception: &Arc<Reception>,
+    ends: Ends,
     shutdown_timeout: Duration,
     hearer: Hearer<'_>,
 ) -> io::Result<Ending> {
-    let mut signals = Signals::new()?;
     let (stop, stopped) = watch::channel(false);
     let (alive, mut all_gone) = mpsc::channel(1);
     let permits = Arc::new(Semaphore::new(reception.limits.connections.min(Semaphore::MAX_PERMITS)));
@@ -99,11 +117,10 @@ async fn run(
         tokio::spawn(port.accept());
     }
     drop(alive);
-    (hearer.ready)();
-    housekeeping_until_the_end(reception, &mut signals, hearer.say).await;
+    let mut signals = until_the_end(ends, reception, &permits, hearer).await?;
 
     let deadline = Instant::now() + shutdown_timeout;
-    reception.stop();
+    reception.stop(deadline);
     for name in ["", grpc::SERVICE] {
         health.set_service_status(name, ServingStatus::NotServing).await;
     }
@@ -118,13 +135,52 @@ async fn run(
     Ok(ending)
 }
 
-/// Keeps house until there is a reason to end.
-async fn housekeeping_until_the_end(reception: &Reception, signals: &mut Signals, say: &dyn Fn(&str)) {
+/// Serves until it is time to end. Gives back who hears the signals from then on.
+async fn until_the_end(
+    ends: Ends,
+    reception: &Reception,
+    permits: &Semaphore,
+    hearer: Hearer<'_>,
+) -> io::Result<Signals> {
+    match ends {
+        Ends::AtSignal => {
+            let mut signals = Signals::new()?;
+            (hearer.ready)();
+            let signal = async {
+                signals.next().await;
+            };
+            keep_house_until(signal, reception, hearer.say).await;
+            Ok(signals)
+        }
+        Ends::WhenTold { told, linger } => {
+            (hearer.ready)();
+            // That nobody is there any more who could say so is an end as well.
+            keep_house_until(async { drop(told.await) }, reception, hearer.say).await;
+            // Made only now: signals that came before were not for the service.
+            let mut signals = Signals::new()?;
+            if reception.is_ready() {
+                let quiet = async {
+                    tokio::select! {
+                        () = no_connection(permits, reception.limits.connections) => {}
+                        _ = signals.next() => {}
+                        () = tokio::time::sleep(linger) => {}
+                    }
+                };
+                keep_house_until(quiet, reception, hearer.say).await;
+            }
+            Ok(signals)
+        }
+    }
+}
+
+/// Keeps house until the end comes, or there is another reason to end.
+async fn keep_house_until(end: impl Future<Output = ()>, reception: &Reception, say: &dyn Fn(&str)) {
+    let mut end = pin!(end);
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = signals.next() => return,
+            () = &mut end => return,
             () = reception.engine_done_now.notified() => return,
             _ = housekeeping.tick() => {
                 reception.inbox.flush();
@@ -134,6 +190,20 @@ async fn housekeeping_until_the_end(reception: &Reception, signals: &mut Signals
                 }
             }
         }
+    }
+}
+
+/// Waits until no connection is open, and for a moment in which one that is on its way would be accepted.
+async fn no_connection(permits: &Semaphore, limit: usize) {
+    let limit = limit.min(Semaphore::MAX_PERMITS);
+    let mut free_before = false;
+    loop {
+        tokio::time::sleep(ON_ITS_WAY).await;
+        let is_free = permits.available_permits() == limit;
+        if is_free && free_before {
+            return;
+        }
+        free_before = is_free;
     }
 }
 

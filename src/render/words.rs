@@ -57,11 +57,6 @@ impl Clock {
         Clock { from, dated: day(from) != day(to) }
     }
 
-    /// A clock for one event that is not seen in relation to a recording.
-    pub fn of_event(start: Nanos, at: Nanos) -> Self {
-        Clock { from: None, ..Clock::new(Some(start), Some(at)) }
-    }
-
     /// The time of day; with the date in front when the recording spans several days.
     pub fn time(self, at: Nanos) -> String {
         utc(at, if self.dated { "%F %T" } else { "%T" })

@@ -132,6 +132,11 @@ impl Lane {
         self.lock().counts.clone()
     }
 
+    /// Whether its reader has left.
+    pub fn is_deserted(&self) -> bool {
+        self.lock().phase == Phase::Ended
+    }
+
     /// Queues an event, or says why it is lost.
     pub fn offer(&self, item: Item) -> Result<(), Loss> {
         let mut state = self.lock();

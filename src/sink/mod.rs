@@ -24,7 +24,6 @@ pub use spec::{Format, SecretPlace, SinkSpec, SpecError, SpecFlaw, Url, WebhookS
 
 use crate::engine::{EventState, Transition};
 use crate::event::EventDefinition;
-use crate::render::text::Detail;
 use crate::render::{self, Style};
 use bytes::Bytes;
 use clock::now;
@@ -52,8 +51,6 @@ pub struct Settings {
     pub retry_for: Duration,
     /// How text on standard output is painted; files are not.
     pub style: Style,
-    /// How much a text says.
-    pub detail: Detail,
 }
 
 /// What a transition looks like on its way. Each is rendered once, however many sinks want it.
@@ -172,10 +169,9 @@ impl Sinks {
     fn rendered(&self, shape: Shape, transition: &Transition) -> io::Result<Bytes> {
         let mut out = Vec::new();
         let (definitions, event) = (&self.definitions[..], &transition.event);
-        let Settings { style, detail, .. } = self.settings;
         match shape {
-            Shape::Text => render::text::transition(&mut out, definitions, transition, detail, Style::plain())?,
-            Shape::PaintedText => render::text::transition(&mut out, definitions, transition, detail, style)?,
+            Shape::Text => render::text::transition(&mut out, definitions, transition, Style::plain())?,
+            Shape::PaintedText => render::text::transition(&mut out, definitions, transition, self.settings.style)?,
             Shape::JsonLine => {
                 render::json::event(&mut out, definitions, event)?;
                 out.push(b'\n');
@@ -187,6 +183,11 @@ impl Sinks {
             }
         }
         Ok(Bytes::from(out))
+    }
+
+    /// Whether there were readers and all have left: nobody hears of an event any more.
+    pub fn are_deserted(&self) -> bool {
+        !self.ways.is_empty() && self.ways.iter().all(|way| way.lane.is_deserted())
     }
 
     /// A view of the counts.

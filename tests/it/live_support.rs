@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tonic::Status;
@@ -31,6 +31,13 @@ pub struct Server {
 impl Server {
     /// Starts a command on free ports in a folder.
     pub fn start(folder: &Folder, arguments: &str) -> Server {
+        let (mut server, stdout) = Server::start_unread(folder, arguments);
+        server.stdout = Some(reading(stdout));
+        server
+    }
+
+    /// The same, with its standard output for the test to read.
+    pub fn start_unread(folder: &Folder, arguments: &str) -> (Server, ChildStdout) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foreshock"))
             .args(arguments.split_whitespace())
             .args(["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
@@ -40,7 +47,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let stdout = reading(child.stdout.take().expect("a pipe"));
+        let stdout = child.stdout.take().expect("a pipe");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut said = String::new();
         let (grpc, http) = loop {
@@ -55,7 +62,7 @@ impl Server {
         };
         let rest = reading(stderr);
         let stderr = thread::spawn(move || said + &rest.join().expect("a reader"));
-        Server { child, grpc, http, stdout: Some(stdout), stderr: Some(stderr) }
+        (Server { child, grpc, http, stdout: None, stderr: Some(stderr) }, stdout)
     }
 
     /// Sends a signal.
@@ -89,7 +96,7 @@ impl Server {
         };
         Ended {
             code: status.code().unwrap_or(-1),
-            stdout: self.stdout.take().expect("once").join().expect("a reader"),
+            stdout: self.stdout.take().map(|reader| reader.join().expect("a reader")).unwrap_or_default(),
             stderr: self.stderr.take().expect("once").join().expect("a reader"),
         }
     }

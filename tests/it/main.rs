@@ -20,6 +20,7 @@ mod leak_traces;
 mod live;
 mod live_admission;
 mod live_limits;
+mod live_sinks;
 mod live_support;
 mod oracle;
 mod oracle_corners;

@@ -50,30 +50,14 @@ fn a_text_tells_each_transition_in_the_words_of_replay() {
     let ended = replay(&folder, "--sink stdout --sink file,format=text:events.txt -o answer.txt");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let expected = "\
-opened 2025-11-22 06:02:20 UTC  shop (i-1)
-  CRITICAL  Busy shop  busy
-    opened  06:02:20  0.867, 8.3 % over 0.8
-                      avg over 1m of cpu
-
-closed 2025-11-22 06:04:20 UTC  shop (i-1)
-  CRITICAL  Busy shop  busy
-    opened  06:02:20  0.867, 8.3 % over 0.8
-                      avg over 1m of cpu
-    worst   06:02:30  1, 25 % over 0.8
-    ended   06:03:30  recovered after 1m 10s; closed 06:04:20 when the grace period of 1m was
-                      over
-
+2025-11-22 06:02:20  opened  CRITICAL  Busy shop  busy  shop (i-1)  0.867, 8.3 % over 0.8; avg over 1m of cpu
+2025-11-22 06:04:20  closed  CRITICAL  Busy shop  busy  shop (i-1)  recovered after 1m 10s; worst 1, 25 % over 0.8
 ";
     assert_eq!(ended.stdout, expected);
     assert_eq!(text_of(&folder, "events.txt"), expected);
     let answer = text_of(&folder, "answer.txt");
-    let words = |text: &str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>().join(" ");
-    for line in expected.lines().filter(|line| line.starts_with("    ")) {
-        let said = words(
-            line.trim_start_matches(|c: char| c.is_alphabetic() || c == ' ')
-                .trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'),
-        );
-        assert!(words(&answer).contains(&said), "{said:?} is not in\n{answer}");
+    for said in ["0.867, 8.3 % over 0.8", "avg over 1m of cpu", "recovered after 1m 10s", "1, 25 % over 0.8"] {
+        assert!(answer.contains(said), "{said:?} is not in\n{answer}");
     }
 }
 

@@ -5,7 +5,6 @@ use super::cli_support::{START_S, rule};
 use foreshock::engine::{CloseReason, Event, EventState, Transition};
 use foreshock::event::{self, EventDefinition};
 use foreshock::render::Style;
-use foreshock::render::text::Detail;
 use foreshock::sink::{Bounds, Settings, SinkCounts, SinkError, SinkSpec, Sinks, WhenFull};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -56,7 +55,6 @@ pub fn settings() -> Settings {
         when_full: WhenFull::Drop,
         retry_for: Duration::from_secs(20),
         style: Style::plain(),
-        detail: Detail::Brief,
     }
 }
 

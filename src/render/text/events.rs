@@ -2,15 +2,13 @@
 
 use super::{Detail, Replay};
 use crate::catalog;
-use crate::engine::{
-    CloseReason, EntityLabel, Event, EventState, Peak, Report, Transition, ViolatedRule, ViolatingSeries,
-};
+use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
 use crate::event::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
 use crate::model::{Attributes, MINUTE, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
 use crate::render::trend;
-use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, date_time, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -59,33 +57,6 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
         writeln!(out, "and {}, shown with -v.", counted(rest, "more event", "more events"))?;
     }
     Ok(())
-}
-
-/// Writes one transition: when, what about, then what [`write()`] says of the event up to then.
-pub(super) fn transition(
-    out: &mut dyn Write,
-    definitions: &[EventDefinition],
-    transition: &Transition,
-    detail: Detail,
-    style: Style,
-) -> io::Result<()> {
-    let event = &transition.event;
-    let Some(definition) = definitions.get(event.definition) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run"));
-    };
-    let is_open = event.state == EventState::Open;
-    let (word, at) = (if is_open { "opened" } else { "closed" }, date_time(transition.at));
-    writeln!(out, "{word} {at} UTC  {}", style.strong(&clean(&entity_name(event.entity.as_deref()))))?;
-    let report = Report::default();
-    let replay = Replay { definitions, report: &report, sources: &[], damage: &[], clients: &[], detail };
-    let story = Story { replay: &replay, definition, event, clock: Clock::of_event(event.start, transition.at), style };
-    story.title(out)?;
-    story.opened(out)?;
-    if !is_open {
-        story.worst(out)?;
-        story.closed(out)?;
-    }
-    writeln!(out)
 }
 
 fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
@@ -145,7 +116,10 @@ impl Story<'_> {
 
     fn worst(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
-            Some(peak) => self.peak(out, peak),
+            Some(peak) => {
+                let lead = self.lead("worst", peak.observation.at);
+                paragraph(out, &lead, lead.chars().count(), &worst(self.definition, self.event, peak))
+            }
             None => Ok(()),
         }
     }
@@ -254,33 +228,6 @@ impl Story<'_> {
         sentences
     }
 
-    fn peak(&self, out: &mut dyn Write, peak: &Peak) -> io::Result<()> {
-        let lead = self.lead("worst", peak.observation.at);
-        let value = peak.observation.value;
-        let text = match self.definition.rules.get(peak.rule).map(|rule| &rule.kind) {
-            Some(RuleKind::Threshold(threshold)) => {
-                let series = peak.series.as_ref();
-                let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
-                let whose = match series {
-                    Some(series) if self.several_series() => {
-                        format!(" ({})", short_series(&series.metric, &series.attributes))
-                    }
-                    _ => String::new(),
-                };
-                let far = margin_and_threshold(measure, threshold.condition, value);
-                format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
-            }
-            Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
-            Some(RuleKind::Trend(_)) => trend::slope(value),
-            None => Measure::plain().text(value),
-        };
-        paragraph(out, &lead, lead.chars().count(), &text)
-    }
-
-    fn several_series(&self) -> bool {
-        self.event.rules.iter().map(|rule| rule.series.len()).sum::<usize>() > 1
-    }
-
     fn closed(&self, out: &mut dyn Write) -> io::Result<()> {
         let (word, at, text) = match self.event.state {
             EventState::Open => {
@@ -352,6 +299,27 @@ pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail:
             short_series(&series.metric, &series.attributes),
         ),
     ]
+}
+
+/// How bad an event became, and which series it was when several violated.
+pub(super) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
+    let value = peak.observation.value;
+    match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
+        Some(RuleKind::Threshold(threshold)) => {
+            let series = peak.series.as_ref();
+            let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
+            let several = event.rules.iter().map(|rule| rule.series.len()).sum::<usize>() > 1;
+            let whose = match series.filter(|_| several) {
+                Some(series) => format!(" ({})", short_series(&series.metric, &series.attributes)),
+                None => String::new(),
+            };
+            let far = margin_and_threshold(measure, threshold.condition, value);
+            format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
+        }
+        Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
+        Some(RuleKind::Trend(_)) => trend::slope(value),
+        None => Measure::plain().text(value),
+    }
 }
 
 /// The measure of a rule's values on a metric.

@@ -6,18 +6,18 @@
 
 mod definitions;
 mod events;
-mod live;
 mod losses;
+mod transition;
 mod trends;
 
-pub use live::transition_line;
 pub(super) use losses::explain;
+pub use transition::transition;
 
 use super::Style;
 use super::quantity::count;
 use super::words::{Clock, clean, counted, date_time, duration, paragraph};
 use crate::catalog::Release;
-use crate::engine::{Report, Transition, Verdict};
+use crate::engine::{Report, Verdict};
 use crate::event::EventDefinition;
 use crate::inspect::Client;
 use std::io::{self, Write};
@@ -57,17 +57,6 @@ pub fn replay(out: &mut impl Write, replay: &Replay<'_>, style: Style) -> io::Re
     losses::write(out, replay, style)?;
     writeln!(out)?;
     paragraph(out, "", 0, &verdict(replay.report))
-}
-
-/// Writes one transition as a few lines and an empty one, for whoever watches events as they happen.
-pub fn transition(
-    out: &mut impl Write,
-    definitions: &[EventDefinition],
-    transition: &Transition,
-    detail: Detail,
-    style: Style,
-) -> io::Result<()> {
-    events::transition(out, definitions, transition, detail, style)
 }
 
 fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {

@@ -1,16 +1,18 @@
-//! A transition as one line, for whoever watches a live service.
+//! A transition as one line, for whoever watches events as they happen: when, what, how severe, where, and why, so that a log of
+//! them can be searched, counted and cut like any other.
 
 use super::Detail;
-use super::events::{absence, entity_name, severity, violation};
+use super::events::{absence, entity_name, severity, violation, worst};
 use crate::engine::{CloseReason, Event, EventState, Transition};
 use crate::event::{EventDefinition, RuleKind};
+use crate::model::Nanos;
 use crate::render::Style;
 use crate::render::trend;
 use crate::render::words::{clean, date_time, duration};
 use std::io::{self, Write};
 
-/// Writes a line: when, opened or closed, how severe, what, where, and why.
-pub fn transition_line(
+/// Writes the line.
+pub fn transition(
     out: &mut impl Write,
     definitions: &[EventDefinition],
     transition: &Transition,
@@ -23,7 +25,7 @@ pub fn transition_line(
     let severity = severity(event.severity);
     let (word, why) = match event.state {
         EventState::Open => ("opened", why(definition, event)),
-        EventState::Closed { end, reason, .. } => ("closed", over(event, end, reason)),
+        EventState::Closed { end, reason, .. } => ("closed", over(definition, event, end, reason)),
     };
     let severity = match (event.state, event.severity) {
         (EventState::Open, 10..) => style.critical(&severity),
@@ -56,10 +58,15 @@ fn why(definition: &EventDefinition, event: &Event) -> String {
     clean(&sentences.join("; ")).into_owned()
 }
 
-fn over(event: &Event, end: i64, reason: CloseReason) -> String {
+/// How long it was, and how bad it became.
+fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
     let held = duration(end - event.start);
-    match reason {
+    let how = match reason {
         CloseReason::Recovered => format!("recovered after {held}"),
         CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
+    };
+    match &event.peak {
+        Some(peak) => clean(&format!("{how}; worst {}", worst(definition, event, peak))).into_owned(),
+        None => how,
     }
 }
