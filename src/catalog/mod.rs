@@ -64,6 +64,9 @@ pub struct KnownMetric {
     /// Metrics that say the same, newer and better, beside it.
     #[serde(default)]
     pub successors: Vec<String>,
+    /// Whether it changes faster the more often it is looked at, so that its rate says something of the export interval.
+    #[serde(default)]
+    pub depends_on_interval: bool,
     /// Names of the same metric on other interpreters.
     #[serde(default)]
     pub aliases: Vec<String>,

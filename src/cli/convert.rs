@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
-use crate::engine::Input;
+use crate::engine::{Input, Inputs};
 use crate::model::{MINUTE, Nanos};
 use crate::recording::{Compression, Cut, Format, Pattern, WriteError, Writer, cut};
 use clap::ValueEnum;

@@ -113,6 +113,14 @@ pub enum CliError {
         /// The sink.
         sink: String,
     },
+    /// The command that `run` was given cannot be run.
+    #[error("cannot run {command}: {source}; nothing was judged")]
+    Command {
+        /// The command as typed.
+        command: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A sink leads into the recording that is made.
     #[error("--sink file:{path}: the recording is written there")]
     SinkTakesRecording {
@@ -151,6 +159,7 @@ impl CliError {
             | CliError::Sink(_)
             | CliError::SinkTakesAnswer { .. }
             | CliError::SinkTakesRecording { .. }
+            | CliError::Command { .. }
             | CliError::StdinTwice => ExitStatus::CouldNotRun,
         }
     }

@@ -14,6 +14,8 @@ pub enum ExitStatus {
     CouldNotRun,
     /// What was judged proves nothing: no point arrived, no definition could be judged, or the input was damaged.
     Inconclusive,
+    /// The command that `run` ran failed, with this exit code, or 128 and the number of the signal that ended it.
+    Command(u8),
     /// A defect of this program.
     Defect,
 }
@@ -26,6 +28,7 @@ impl ExitStatus {
             ExitStatus::Failed => 1,
             ExitStatus::CouldNotRun => 2,
             ExitStatus::Inconclusive => 4,
+            ExitStatus::Command(code) => code,
             ExitStatus::Defect => 70,
         }
     }

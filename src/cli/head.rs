@@ -22,13 +22,22 @@ struct Head {
 
 /// The head of a recording; `judged` is the digest of the rules and the options.
 pub(super) fn write(judged: Option<(&str, &Options)>) -> String {
-    let head = Head {
-        foreshock: env!("CARGO_PKG_VERSION").to_string(),
-        rules: judged.map(|(digest, _)| digest.to_string()),
-        options: judged.map(|(_, options)| judging::typed(options)).unwrap_or_default(),
-    };
+    text(judged.map(|(digest, _)| digest), judged.map(|(_, options)| judging::typed(options)).unwrap_or_default())
+}
+
+fn text(digest: Option<&str>, options: BTreeMap<String, String>) -> String {
+    let head = Head { foreshock: env!("CARGO_PKG_VERSION").to_string(), rules: digest.map(str::to_string), options };
     // A few texts: nothing in them can fail to be JSON.
     serde_json::to_string(&head).unwrap_or_default()
+}
+
+/// The head of a recording that was judged with windows of a fraction of their length.
+pub(super) fn write_scaled(digest: &str, options: &Options, window_scale: f64) -> String {
+    let mut typed = judging::typed(options);
+    if window_scale < 1.0 {
+        typed.insert("--window-scale".to_string(), window_scale.to_string());
+    }
+    text(Some(digest), typed)
 }
 
 /// Warns when recordings were judged with something else than they are judged with now; of several with the same difference

@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
+use crate::engine::Inputs;
 use crate::inspect::Inspection;
 use crate::render;
 use crate::render::inspection::Inspected;

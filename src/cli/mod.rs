@@ -3,6 +3,8 @@
 //! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
+mod answer;
+mod child;
 mod completions;
 mod convert;
 mod error;
@@ -16,8 +18,10 @@ mod record;
 mod recordings;
 mod replay;
 mod rules;
+mod run;
 mod serve;
 mod sinks;
+mod too_short;
 
 pub use error::CliError;
 pub use exit::ExitStatus;
@@ -58,6 +62,8 @@ enum Command {
     Serve(serve::Args),
     /// Receives metrics and keeps them, without judging anything
     Record(record::Args),
+    /// Runs a command, judges the metrics it sends, and gives the verdict when it has ended
+    Run(run::Args),
     /// Prints a completion script for a shell
     Completions(completions::Args),
     /// Prints the manual page
@@ -66,7 +72,8 @@ enum Command {
 
 /// Runs a command; `arguments` begins with the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
-    let cli = match Cli::try_parse_from(arguments) {
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no mistakes. When they cannot be printed, nobody is there to be told.
@@ -81,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Command::Convert(args) => convert::run(args, &terminal),
         Command::Serve(args) => serve::run(args, &terminal),
         Command::Record(args) => record::run(args, &terminal),
+        Command::Run(args) => run::run(args, &typed, &terminal),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man => completions::man(Cli::command()),
     };

@@ -1,4 +1,4 @@
-//! What `serve` and `record` share: the options of receiving, the ports, the recording, and the two threads: sockets on one of
+//! What `serve`, `record` and `run` share: the options of receiving, the ports, the recording, and the two threads: sockets on one of
 //! their own, the work on this one.
 
 use super::error::CliError;
@@ -41,7 +41,7 @@ pub(super) struct ReceivingArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
-struct LimitArgs {
+pub(super) struct LimitArgs {
     /// Largest export, after decompression
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     max_message_size: u64,
@@ -112,6 +112,8 @@ pub(super) struct Receiving<'a> {
     /// How often somebody has to look at what arrived.
     pub(super) step: Nanos,
     pub(super) recording: Option<Recording<'a>>,
+    /// Keeps what is received as well.
+    pub(super) memory: Option<Keep>,
 }
 
 /// Where what is received is kept.
@@ -145,16 +147,11 @@ impl Recording<'_> {
 }
 
 impl Receiving<'_> {
-    /// Receives on a thread of its own while `work` takes what arrives, until a signal comes and everything is done.
-    pub(super) fn run(
-        self,
-        terminal: &Terminal,
-        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
-    ) -> Result<ExitStatus, CliError> {
+    /// Opens the ports, and begins the recording.
+    pub(super) fn open(self) -> Result<Open, CliError> {
         let tokens = self.args.tokens()?;
         let limits = self.args.limits.resolve()?;
         let (listeners, grpc, http) = self.args.bind()?;
-        let warned = if tokens.are_asked_for() { None } else { exposed(&[grpc, http]) };
         let needs_token = tokens.are_asked_for();
         let settings = Settings {
             limits,
@@ -164,19 +161,56 @@ impl Receiving<'_> {
                 ClockArg::Data => Clock::Data,
             },
             timestamps: self.timestamps,
-            keep: self.recording.map(Recording::open).transpose()?,
+            keep: both(self.recording.map(Recording::open).transpose()?, self.memory),
         };
         let (reception, arrivals) = receive::open(settings, self.step);
-        let (terminal, timeout) = (*terminal, self.args.shutdown_timeout);
+        Ok(Open { listeners, reception, arrivals, timeout: self.args.shutdown_timeout, grpc, http, needs_token })
+    }
+
+    /// Serves whoever sends until a signal comes and everything is done.
+    pub(super) fn run(
+        self,
+        terminal: &Terminal,
+        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
+    ) -> Result<ExitStatus, CliError> {
+        let open = self.open()?;
+        let (grpc, http, needs_token) = (open.grpc, open.http, open.needs_token);
+        let ready = move |terminal: &Terminal| {
+            let warning = if needs_token { None } else { exposed(&[grpc, http]) };
+            warning.iter().for_each(|warning| terminal.warn(warning));
+            terminal.note(&what_clients_need(grpc, http, needs_token));
+        };
+        open.run(Ends::AtSignal, terminal, ready, work)?;
+        Ok(ExitStatus::Passed)
+    }
+}
+
+/// Open ports that nobody answers on yet.
+pub(super) struct Open {
+    listeners: Listeners,
+    reception: Arc<Reception>,
+    arrivals: Arrivals,
+    timeout: Duration,
+    pub(super) grpc: SocketAddr,
+    pub(super) http: SocketAddr,
+    needs_token: bool,
+}
+
+impl Open {
+    /// Receives on a thread of its own while `work` takes what arrives, until it is to end and everything is done.
+    pub(super) fn run(
+        self,
+        ends: Ends,
+        terminal: &Terminal,
+        ready: impl Fn(&Terminal) + Send + 'static,
+        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let Open { listeners, reception, arrivals, timeout, .. } = self;
         let receiving = {
-            let reception = Arc::clone(&reception);
+            let (reception, terminal) = (Arc::clone(&reception), *terminal);
             thread::Builder::new().name("receive".into()).spawn(move || {
-                let ready = || {
-                    warned.iter().for_each(|warning| terminal.warn(warning));
-                    terminal.note(&what_clients_need(grpc, http, needs_token));
-                };
-                let hearer = Hearer { ready: &ready, say: &|line| terminal.warn(line) };
-                let ending = receive::serve(listeners, &reception, Ends::AtSignal, timeout, hearer)?;
+                let hearer = Hearer { ready: &|| ready(&terminal), say: &|line| terminal.warn(line) };
+                let ending = receive::serve(listeners, &reception, ends, timeout, hearer)?;
                 end_at_once(ending, &terminal);
                 Ok::<(), io::Error>(())
             })
@@ -189,8 +223,19 @@ impl Receiving<'_> {
         }
         match reception.broken() {
             Some(message) => Err(CliError::Receive(io::Error::other(message))),
-            None => Ok(ExitStatus::Passed),
+            None => Ok(()),
         }
+    }
+}
+
+/// Keeps in two places.
+fn both(first: Option<Keep>, second: Option<Keep>) -> Option<Keep> {
+    match (first, second) {
+        (Some(mut first), Some(mut second)) => Some(Box::new(move |kept| {
+            first(kept)?;
+            second(kept)
+        })),
+        (first, second) => first.or(second),
     }
 }
 
@@ -209,6 +254,12 @@ fn end_at_once(ending: Ending, terminal: &Terminal) {
 }
 
 impl ReceivingArgs {
+    /// For whoever tells its senders where to send.
+    pub(super) fn on_free_ports(limits: LimitArgs, shutdown_timeout: Duration) -> Self {
+        let free = || "127.0.0.1:0".to_string();
+        ReceivingArgs { grpc: free(), http: free(), auth_token_file: None, shutdown_timeout, limits }
+    }
+
     fn tokens(&self) -> Result<Tokens, CliError> {
         let Some(path) = &self.auth_token_file else { return Ok(Tokens::default()) };
         let failed = |source| CliError::Token { path: path.display().to_string(), source };
@@ -280,7 +331,7 @@ fn nanos(span: Duration) -> Nanos {
     Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX)
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(span) if span.is_zero() || span > Duration::from_secs(365 * 86_400) => {
             Err("a duration above 0, at most a year".into())

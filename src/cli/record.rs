@@ -33,6 +33,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         timestamps: None,
         step: SECOND,
         recording: Some(recording),
+        memory: None,
     };
     let (mut bodies, mut points) = (0u64, 0);
     let status = receiving.run(terminal, |_, mut arrivals| {

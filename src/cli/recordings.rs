@@ -5,7 +5,7 @@
 
 use super::error::CliError;
 use super::output::Terminal;
-use crate::engine::Input;
+use crate::engine::{Input, Inputs};
 use crate::model::Batch;
 use crate::recording::{DamageKind, OpenError, Reader, Source};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -54,16 +54,6 @@ impl Recordings {
         Ok(Recordings { reader, batch: Batch::default(), names, progress })
     }
 
-    /// The next arrival or tick.
-    pub(super) fn next(&mut self) -> Option<Input<'_>> {
-        let Some(arrival) = self.reader.next(&mut self.batch) else {
-            self.progress.finish_and_clear();
-            return None;
-        };
-        self.progress.set_position(self.reader.bytes_read());
-        Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
-    }
-
     /// The head of the first recording that has one.
     pub(super) fn head(&self) -> Option<String> {
         self.reader.head().map(str::to_string)
@@ -102,6 +92,17 @@ impl Recordings {
             crate::recording::Compression::Zstd => ", zstd",
         };
         self.reader.files().map(|file| format!("{}{}", file.form.as_str(), word(file.compression))).collect()
+    }
+}
+
+impl Inputs for Recordings {
+    fn next(&mut self) -> Option<Input<'_>> {
+        let Some(arrival) = self.reader.next(&mut self.batch) else {
+            self.progress.finish_and_clear();
+            return None;
+        };
+        self.progress.set_position(self.reader.bytes_read());
+        Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
     }
 }
 

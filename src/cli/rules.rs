@@ -40,6 +40,11 @@ pub(super) struct Rules {
 }
 
 impl RulesArgs {
+    /// Whether rules are named, so that somebody stands behind them.
+    pub(super) fn are_named(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// Loads the rules and prints what is wrong with them.
     pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules, CliError> {
         let sources = self.sources()?;

@@ -89,6 +89,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         timestamps: Some(timestamps),
         step: engine.finest_step().unwrap_or(SECOND),
         recording,
+        memory: None,
     };
     let mut all_sent = true;
     let status = receiving.run(terminal, |reception, arrivals| {

@@ -21,6 +21,7 @@ mod query;
 mod query_parser;
 mod read;
 mod rule;
+mod shrink;
 mod syntax;
 mod tag_filter;
 mod trend;

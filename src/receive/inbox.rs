@@ -25,7 +25,7 @@ const LARGEST_SPARE: usize = 4096;
 const OVERHEAD: usize = 256;
 
 /// What a recording is told, in the order of the instants.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kept<'a> {
     /// A body was accepted.
     Body {

@@ -3,6 +3,7 @@
 //! The order of the keys is part of the contract, so everything is a struct written in that order. Doubles are the
 //! shortest text that reads back as the same value; what a rule says is repeated as its definition spells it.
 
+use super::Run;
 use super::evidence::{EvidenceJson, LifeJson, lives};
 use super::words::identifying_first;
 use crate::engine::{
@@ -25,28 +26,90 @@ pub fn event(out: &mut impl Write, definitions: &[EventDefinition], event: &Even
 
 /// Writes the document of `replay --format json`: indented, one line's end behind it.
 pub fn document(out: &mut impl Write, definitions: &[EventDefinition], report: &Report) -> io::Result<()> {
-    let document = Document {
-        schema_version: 1,
-        events: report
-            .events
-            .iter()
-            .filter_map(|event| Some(EventJson::new(definitions.get(event.definition)?, event)))
-            .collect(),
-        definitions: definitions.iter().zip(&report.definitions).map(DefinitionJson::new).collect(),
-        dropped: DropReason::ALL
-            .into_iter()
-            .zip(report.counts.dropped)
-            .filter(|(_, n)| *n > 0)
-            .map(|(reason, n)| (reason.as_str(), n))
-            .collect(),
-        points: report.counts.points,
-        series: report.counts.series,
-        entities: report.counts.entities,
-        from: report.coverage.from.map(to_ms),
-        to: report.coverage.to.map(to_ms),
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    pretty(out, &Document::new(definitions, report))
+}
+
+/// Writes the document of `run --format json`: the same, and what there is to say of the run under `run`.
+pub fn run(out: &mut impl Write, definitions: &[EventDefinition], report: &Report, run: &Run<'_>) -> io::Result<()> {
+    pretty(out, &RunDocument { document: Document::new(definitions, report), run: RunJson::new(run) })
+}
+
+fn pretty(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct RunDocument<'a> {
+    #[serde(flatten)]
+    document: Document<'a>,
+    run: RunJson<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunJson<'a> {
+    command: &'a [String],
+    exit_code: u8,
+    export_interval: i64,
+    window_scale: f64,
+    depend_on_interval: &'a [String],
+    too_short: Vec<TooShortJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_have_been: Option<WouldHaveBeenJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct TooShortJson<'a> {
+    definition: &'a str,
+    rule: usize,
+    window: i64,
+    needed: i64,
+    covered: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WouldHaveBeenJson<'a> {
+    window_scale: f64,
+    command: &'a str,
+    events: Vec<EventJson<'a>>,
+    definitions: Vec<DefinitionJson<'a>>,
+}
+
+impl<'a> RunJson<'a> {
+    fn new(run: &Run<'a>) -> Self {
+        let too_short = run.too_short.iter().map(|short| TooShortJson {
+            definition: &short.definition,
+            rule: short.rule,
+            window: to_ms(short.window),
+            needed: to_ms(short.needed),
+            covered: to_ms(short.covered),
+        });
+        RunJson {
+            command: run.command,
+            exit_code: run.exit_code,
+            export_interval: to_ms(run.interval),
+            window_scale: run.window_scale,
+            depend_on_interval: run.depend_on_interval,
+            too_short: too_short.collect(),
+            would_have_been: run.would_have_been.map(|would| WouldHaveBeenJson {
+                window_scale: would.window_scale,
+                command: would.command,
+                events: events(would.definitions, would.report),
+                definitions: verdicts(would.definitions, would.report),
+            }),
+        }
+    }
+}
+
+fn events<'a>(definitions: &'a [EventDefinition], report: &'a Report) -> Vec<EventJson<'a>> {
+    let known = |event: &'a Event| Some(EventJson::new(definitions.get(event.definition)?, event));
+    report.events.iter().filter_map(known).collect()
+}
+
+fn verdicts<'a>(definitions: &'a [EventDefinition], report: &'a Report) -> Vec<DefinitionJson<'a>> {
+    definitions.iter().zip(&report.definitions).map(DefinitionJson::new).collect()
 }
 
 #[derive(Serialize)]
@@ -61,6 +124,27 @@ struct Document<'a> {
     entities: u64,
     from: Option<i64>,
     to: Option<i64>,
+}
+
+impl<'a> Document<'a> {
+    fn new(definitions: &'a [EventDefinition], report: &'a Report) -> Self {
+        Document {
+            schema_version: 1,
+            events: events(definitions, report),
+            definitions: verdicts(definitions, report),
+            dropped: DropReason::ALL
+                .into_iter()
+                .zip(report.counts.dropped)
+                .filter(|(_, n)| *n > 0)
+                .map(|(reason, n)| (reason.as_str(), n))
+                .collect(),
+            points: report.counts.points,
+            series: report.counts.series,
+            entities: report.counts.entities,
+            from: report.coverage.from.map(to_ms),
+            to: report.coverage.to.map(to_ms),
+        }
+    }
 }
 
 #[derive(Serialize)]

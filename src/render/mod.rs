@@ -1,5 +1,5 @@
-//! Every shape an answer can have: one event, the document and the lines of `replay`, the text a person reads, the
-//! findings of `inspect`.
+//! Every shape an answer can have: one event, the document and the lines of `replay`, the text a person reads, what is
+//! told of a run, the findings of `inspect`.
 //!
 //! Owns wording, units and layout. Its functions turn data into bytes on an `impl Write` and decide nothing: a verdict, an
 //! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
@@ -11,10 +11,12 @@ pub mod inspection;
 pub mod json;
 mod problems;
 mod quantity;
+mod run;
 mod style;
 pub mod text;
 mod trend;
 mod words;
 
 pub use problems::problems;
+pub use run::{Run, TooShort, WouldHaveBeen};
 pub use style::Style;

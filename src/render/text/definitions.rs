@@ -23,11 +23,25 @@ const LONGEST_NAME: usize = 28;
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
     writeln!(out)?;
     writeln!(out, "{}", style.strong("DEFINITIONS"))?;
+    let remarks = table(out, replay, |_| true, style)?;
+    write_remarks(out, remarks, style)
+}
+
+/// Writes a line for each definition that is meant, by its name. Gives back what is worth knowing.
+pub(super) fn table(
+    out: &mut dyn Write,
+    replay: &Replay<'_>,
+    is_meant: impl Fn(&str) -> bool,
+    style: Style,
+) -> io::Result<Vec<Remark>> {
     let longest = replay.definitions.iter().map(|definition| definition.name.chars().count()).max().unwrap_or(0);
     let name_width = longest.min(LONGEST_NAME);
     let clock = Clock::new(replay.report.coverage.from, replay.report.coverage.to);
     let mut remarks = Vec::new();
     for (index, (definition, report)) in replay.definitions.iter().zip(&replay.report.definitions).enumerate() {
+        if !is_meant(&definition.name) {
+            continue;
+        }
         let line = Line { replay, index, definition, report, clock };
         let word = format!("{:<width$}", report.verdict.as_str(), width = VERDICT - 2);
         let word = match report.verdict {
@@ -52,7 +66,7 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
         }
         line.remarks(&mut remarks);
     }
-    write_remarks(out, remarks, style)
+    Ok(remarks)
 }
 
 fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) -> io::Result<()> {
@@ -74,7 +88,7 @@ fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) ->
 }
 
 /// Something about a metric that the reader of a verdict should know.
-struct Remark {
+pub(super) struct Remark {
     /// What fired comes first, then what could not be judged.
     rank: u8,
     about: String,

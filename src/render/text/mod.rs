@@ -7,10 +7,12 @@
 mod definitions;
 mod events;
 mod losses;
+mod run;
 mod transition;
 mod trends;
 
 pub(super) use losses::explain;
+pub use run::run;
 pub use transition::transition;
 
 use super::Style;
@@ -51,12 +53,16 @@ pub enum Detail {
 /// Writes the text of a replay.
 pub fn replay(out: &mut impl Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
     let out: &mut dyn Write = out;
+    all_but_the_verdict(out, replay, style)?;
+    writeln!(out)?;
+    paragraph(out, "", 0, &verdict(replay.report))
+}
+
+fn all_but_the_verdict(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
     head(out, replay, style)?;
     events::write(out, replay, style)?;
     definitions::write(out, replay, style)?;
-    losses::write(out, replay, style)?;
-    writeln!(out)?;
-    paragraph(out, "", 0, &verdict(replay.report))
+    losses::write(out, replay, style)
 }
 
 fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {

@@ -1,0 +1,335 @@
+//! `foreshock run -- CMD`: runs a command, judges the metrics it sends meanwhile, and gives the verdict when it has ended.
+
+use super::answer::{AnswerArgs, FailOn, Gate, Judged, Watched};
+use super::child::{self, Protocol, Variables};
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::head;
+use super::judging::JudgingArgs;
+use super::output::{Output, Terminal};
+use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
+use super::rules::RulesArgs;
+use super::too_short::{self, LEAST_INTERVALS, Memory};
+use crate::catalog;
+use crate::engine::{Engine, EventState, Options, Report, drive};
+use crate::event::{Aggregation, EventDefinition, RuleKind, Selector};
+use crate::inspect::{Client, Clients};
+use crate::model::{MS, Nanos, SECOND};
+use crate::receive::{Arrivals, Ends, Reception};
+use crate::render::{Run, WouldHaveBeen};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long requests and the engine may take when everything has been sent.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+const AFTER_HELP: &str = "\
+The command finds OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_METRICS_EXPORTER and
+OTEL_METRIC_EXPORT_INTERVAL set to send its metrics here; what is set already stays as it is.
+
+Exit codes: that of the command when it fails (128 and the signal's number when one ends it); else
+0 passed; 1 events at or above --fail-on; 2 could not run; 4 inconclusive: no point arrived, or no
+definition could be judged, or --strict and any definition is inconclusive.
+
+Examples:
+  foreshock run -- opentelemetry-instrument python app.py
+  foreshock run --rules my-package --window-scale 0.1 --record evidence.foreshock -- pytest -q
+  foreshock run --rules my-package --format json -o verdict.json -- make load-test";
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// How often the command is told to export
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
+    interval: Duration,
+    /// How the command is told to send
+    #[arg(long, value_name = "PROTOCOL", default_value = "grpc")]
+    protocol: Protocol,
+    /// How long a process that is still connected when the command has ended may go on sending
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = receiving::span)]
+    flush_timeout: Duration,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    /// Judges windows and grace periods at this fraction of their length, but never less than three export intervals
+    #[arg(long, value_name = "FRACTION", default_value_t = 1.0, value_parser = scale, help_heading = "Judging")]
+    window_scale: f64,
+    #[command(flatten)]
+    gate: Gate,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    /// Keeps everything that arrives, as evidence and for replays
+    #[arg(long, value_name = "FILE", help_heading = "Recording")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    keeping: KeepingArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// The command
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// Runs the command. `typed` is what was typed, the name of the program in front.
+pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let Args {
+        interval,
+        protocol,
+        flush_timeout,
+        rules,
+        judging,
+        window_scale,
+        gate,
+        answer,
+        record,
+        keeping,
+        limits,
+        command,
+    } = args;
+    let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
+    let rules = rules.load(terminal)?;
+    let options = judging.resolve();
+    let memory = Memory::new().map_err(|source| CliError::Convert { to: "memory".into(), source })?;
+    let head = head::write_scaled(&rules.digest, &options, window_scale);
+    let receiving = Receiving {
+        args: &ReceivingArgs::on_free_ports(limits, SHUTDOWN),
+        clock: ClockArg::Wall,
+        timestamps: Some(options.timestamps),
+        step: SECOND,
+        recording: record.as_deref().map(|path| Recording { path, head, args: &keeping }),
+        memory: Some(memory.keep()),
+    };
+    let mut output = answer.open()?;
+    let open = receiving.open()?;
+    let variables = Variables::new((open.grpc, open.http), protocol, interval);
+    if !variables.elsewhere.is_empty() {
+        let names = variables.elsewhere.join(", ");
+        terminal.warn(&format!("in the environment already, and left as it is: {names}; metrics may go elsewhere"));
+    }
+    let interval = Nanos::try_from(variables.interval.as_nanos()).unwrap_or(Nanos::MAX);
+    let definitions = scaled(&rules.definitions, window_scale, interval);
+    let mut engine = Engine::new(definitions, options.clone());
+
+    let (ended, told) = oneshot::channel();
+    let mut broken = None;
+    let mut clients = Vec::new();
+    let (ran, received) = thread::scope(|scope| {
+        let child = scope.spawn(|| child::run(&command, &variables, ended));
+        let received = open.run(
+            Ends::WhenTold { told, linger: flush_timeout },
+            terminal,
+            |_| (),
+            |reception, arrivals| {
+                clients = judge(&mut engine, arrivals, reception, (&answer, &mut output), &mut broken);
+                Ok(())
+            },
+        );
+        (child.join(), received)
+    });
+    let ran = ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let report = engine.report();
+    let told = Told {
+        command: &command,
+        typed,
+        ran,
+        interval,
+        window_scale,
+        // What could not be received, or not be answered, says why it cannot be judged.
+        silence: (report.counts.points == 0).then(|| silence(&variables)),
+        judged: (&engine, &report, clients),
+    };
+    let answered = match (received, broken) {
+        (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
+        (Err(error), _) | (Ok(()), Some(error)) => Err(error),
+    };
+    finish(ran, answered, gate.status(&report, false, otherwise), &command, terminal)
+}
+
+/// The definitions as they are judged: never with windows that hold no three exports.
+fn scaled(definitions: &[EventDefinition], scale: f64, interval: Nanos) -> Vec<EventDefinition> {
+    let floor_ms = interval.saturating_mul(LEAST_INTERVALS) / MS;
+    let scaled = definitions.iter().map(|d| if scale < 1.0 { d.shrunk(scale, floor_ms) } else { d.clone() });
+    scaled.collect()
+}
+
+/// Judges what arrives until there will be no more. A reader that leaves does not end it: the command goes on.
+fn judge(
+    engine: &mut Engine,
+    arrivals: Arrivals,
+    reception: &Reception,
+    (answer, output): (&AnswerArgs, &mut Output),
+    broken: &mut Option<CliError>,
+) -> Vec<Client> {
+    let mut inputs = Watched { inputs: arrivals, clients: Clients::default() };
+    let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
+        let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
+        reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
+        if broken.is_none() {
+            *broken = answer.transitions(output, engine, transitions).err();
+        }
+        Ok::<(), Infallible>(())
+    });
+    inputs.clients.finish()
+}
+
+/// What there is to tell.
+struct Told<'a> {
+    command: &'a [OsString],
+    typed: &'a [OsString],
+    ran: ExitStatus,
+    interval: Nanos,
+    window_scale: f64,
+    silence: Option<String>,
+    judged: (&'a Engine, &'a Report, Vec<Client>),
+}
+
+/// Writes the answer, with what shorter windows would have said.
+fn tell(
+    told: Told<'_>,
+    (definitions, options): (&[EventDefinition], &Options),
+    memory: &Memory,
+    (answer, output): (&AnswerArgs, &mut Output),
+    terminal: &Terminal,
+) -> Result<(), CliError> {
+    let (engine, report, clients) = told.judged;
+    let kept = memory.take();
+    let too_short = too_short::rules(engine.definitions(), report, options, kept.as_ref())?;
+    let sent_every = match &kept {
+        Some(kept) => too_short::longest_interval(kept)?.unwrap_or(told.interval),
+        None => told.interval,
+    };
+    // A program that sets its interval itself is not to be judged by what it was told.
+    let has_its_own = sent_every > told.interval + told.interval / 2;
+    let interval = if has_its_own { sent_every } else { told.interval };
+    let shrunk = match &kept {
+        Some(kept) if !too_short.is_empty() => {
+            too_short::shrink((definitions, told.window_scale), &too_short, options, kept, interval)?
+        }
+        _ => None,
+    };
+    if kept.is_none() && !too_short.is_empty() {
+        terminal.warn("more arrived than is kept in memory, so shorter windows were not tried");
+    }
+    if told.window_scale < 1.0 && has_its_own {
+        let (given, found) = (told.interval / MS, sent_every / MS);
+        terminal
+            .warn(&format!("the command exports every {found} ms, not every {given} ms: windows may hold few points"));
+    }
+    let again = shrunk.as_ref().map(|shrunk| typed_again(told.typed, shrunk.scale));
+    let command: Vec<String> = told.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let run = Run {
+        command: &command,
+        exit_code: told.ran.code(),
+        interval,
+        window_scale: told.window_scale,
+        too_short: &too_short,
+        would_have_been: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| WouldHaveBeen {
+            window_scale: shrunk.scale,
+            definitions: &shrunk.definitions,
+            report: &shrunk.report,
+            command: again,
+        }),
+        depend_on_interval: &depend_on_interval(engine.definitions(), report),
+        silence: told.silence.as_deref(),
+    };
+    if let (Some(silence), false) = (&told.silence, answer.is_text()) {
+        terminal.warn(silence);
+    }
+    let sources = [child::shown(told.command)];
+    let judged = Judged { engine, report, clients, sources: &sources, damage: &[], run: Some(run) };
+    answer.write(output, &judged, terminal)
+}
+
+/// The status to end with; the last line says whose it is.
+fn finish(
+    ran: ExitStatus,
+    answered: Result<(), CliError>,
+    (judged, why): (ExitStatus, &str),
+    command: &[OsString],
+    terminal: &Terminal,
+) -> Result<ExitStatus, CliError> {
+    let name = child::shown(command.get(..1).unwrap_or_default());
+    if ran == ExitStatus::Passed {
+        answered?;
+        if judged != ExitStatus::Passed {
+            let code = judged.code();
+            terminal.note(&format!("exit code {code} is foreshock's: {why}; {name} itself succeeded"));
+        }
+        return Ok(judged);
+    }
+    if let Err(error) = answered {
+        terminal.error(&error);
+    }
+    let (code, of) = (ran.code(), if ran.code() > 128 { " (ended by a signal)" } else { "" });
+    let own = match judged {
+        ExitStatus::Passed => "foreshock's own would be 0".to_string(),
+        _ => format!("foreshock's own would be {}: {why}", judged.code()),
+    };
+    terminal.note(&format!("exit code {code} is that of {name}{of}; {own}"));
+    Ok(ran)
+}
+
+/// Definitions that judge how fast a metric changes whose changes depend on how often one looks.
+fn depend_on_interval(definitions: &[EventDefinition], report: &Report) -> Vec<String> {
+    let depends = |definition: &EventDefinition| {
+        definition.rules.iter().any(|rule| {
+            let RuleKind::Threshold(threshold) = &rule.kind else { return false };
+            let Selector::Id(id) = &threshold.selector else { return false };
+            matches!(threshold.aggregation, Aggregation::Rate | Aggregation::Delta)
+                && catalog::python().metric_of_path(id.path()).is_some_and(|metric| metric.depends_on_interval)
+        })
+    };
+    let judged = definitions.iter().zip(&report.definitions).filter(|(_, report)| report.matched_series > 0);
+    judged.filter(|(definition, _)| depends(definition)).map(|(definition, _)| definition.name.clone()).collect()
+}
+
+/// What was typed, with another scale.
+fn typed_again(typed: &[OsString], scale: f64) -> String {
+    let end = typed.iter().position(|word| word == "--").unwrap_or(typed.len());
+    let (before, command) = typed.split_at(end);
+    let mut words = Vec::new();
+    let mut before = before.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = before.next() {
+        if word == "--window-scale" {
+            before.next();
+        } else if !word.starts_with("--window-scale=") {
+            words.push(child::quoted(&word));
+        }
+    }
+    words.extend(["--window-scale".to_string(), scale.to_string()]);
+    words.extend(command.iter().map(|word| child::quoted(&word.to_string_lossy())));
+    words.join(" ")
+}
+
+/// Why nothing may have arrived, and what to do.
+fn silence(variables: &Variables) -> String {
+    let mut text = "The command sent no metric. A Python program sends them when it is started so:\n  \
+        pip install opentelemetry-distro opentelemetry-exporter-otlp opentelemetry-instrumentation-system-metrics\n  \
+        foreshock run -- opentelemetry-instrument python app.py\n\
+        Metrics go out once an interval and at a clean end: a program that is killed, or ends by SIGTERM without a\n\
+        handler, sends nothing at its end."
+        .to_string();
+    let set: Vec<&str> = variables.elsewhere.iter().chain(&variables.hindrances).copied().collect();
+    if !set.is_empty() {
+        text += &format!("\nSet in the environment, and it may be why: {}", set.join(", "));
+    }
+    text
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = receiving::span(text)?;
+    if interval < Duration::from_millis(10) { Err("an export interval is at least 10ms".into()) } else { Ok(interval) }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale <= 1.0 => Ok(scale),
+        _ => Err("a fraction above 0, at most 1".into()),
+    }
+}
