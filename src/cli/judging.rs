@@ -79,7 +79,7 @@ impl JudgingArgs {
 
 /// Options as they are typed, for whoever compares them later.
 pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
-    // Nothing that is typed scales windows.
+    // Windows are scaled by an option of `run` alone, which says so itself.
     let Options { step, timestamps, series, counters, min_coverage, max_points_per_series, scaled_windows: _ } =
         options;
     let step = step.map_or("by definition".to_string(), |step| {

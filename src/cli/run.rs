@@ -94,7 +94,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     } = args;
     let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
     let rules = rules.load(terminal)?;
-    let options = judging.resolve();
+    let options = Options { scaled_windows: window_scale < 1.0, ..judging.resolve() };
     let memory = Memory::new().map_err(|source| CliError::Convert { to: "memory".into(), source })?;
     let head = head::write_scaled(&rules.digest, &options, window_scale);
     let receiving = Receiving {

@@ -175,7 +175,7 @@ pub(super) fn shrink(
             break;
         }
         let shrunk: Vec<EventDefinition> = definitions.iter().map(|d| d.shrunk(scale, floor_ms)).collect();
-        let report = judge(kept, shrunk.clone(), options.clone())?;
+        let report = judge(kept, shrunk.clone(), Options { scaled_windows: true, ..options.clone() })?;
         let fits = |short: &&TooShort| fits(&shrunk, &report, short, (options.min_coverage, interval));
         let fitting = too_short.iter().filter(fits).count();
         let is_least = too_short.iter().all(|short| window_ms(&shrunk, short).is_none_or(|ms| ms <= floor_ms));
@@ -214,7 +214,7 @@ fn window_ms(definitions: &[EventDefinition], short: &TooShort) -> Option<i64> {
     let definition = definitions.iter().find(|definition| definition.name == short.definition)?;
     match &definition.rules.get(short.rule)?.kind {
         RuleKind::Threshold(threshold) => Some(threshold.window_ms),
-        RuleKind::Presence(_) => None,
+        RuleKind::Presence(_) | RuleKind::Trend(_) => None,
     }
 }
 

@@ -12,9 +12,10 @@ impl EventDefinition {
         let mut definition = self.clone();
         definition.expiration_ms = shrink(definition.expiration_ms);
         for rule in &mut definition.rules {
-            // A kind of rule that looks for a course of things and not at a window cannot be shrunk: its arm leaves it as it
-            // is, and a run that is too short for it stays inconclusive.
             match &mut rule.kind {
+                // A trend takes the time it takes. Whoever shrinks windows says so in the engine's options, and the rule is
+                // inconclusive.
+                RuleKind::Trend(_) => {}
                 RuleKind::Threshold(threshold) => {
                     threshold.window_ms = shrink(threshold.window_ms);
                     threshold.rollup_ms = shrink(threshold.rollup_ms).min(threshold.window_ms);

@@ -20,7 +20,7 @@ fn spans(definition: &EventDefinition) -> (i64, Vec<i64>) {
         RuleKind::Presence(
             Presence::CountVerification { offline_ms, .. } | Presence::Verification { offline_ms, .. },
         ) => vec![*offline_ms],
-        RuleKind::Presence(Presence::Count { .. } | Presence::Offline) => Vec::new(),
+        RuleKind::Presence(Presence::Count { .. } | Presence::Offline) | RuleKind::Trend(_) => Vec::new(),
     });
     (definition.expiration_ms, of_rule.collect())
 }
@@ -50,6 +50,7 @@ fn thresholds_stay() {
         let conditions = |definition: &EventDefinition| -> Vec<String> {
             let of = |rule: &foreshock::event::Rule| match &rule.kind {
                 RuleKind::Threshold(threshold) => format!("{:?} {:?}", threshold.condition, threshold.aggregation),
+                RuleKind::Trend(trend) => format!("{trend:?}"),
                 RuleKind::Presence(_) => String::new(),
             };
             definition.rules.iter().map(of).collect()
