@@ -3,7 +3,7 @@
 //! A tick is taken under the lock that stamps arrivals, so no body that comes after it is older.
 
 use super::clock::{Clock, now};
-use super::inbox::{Inbox, Queued};
+use super::inbox::{Inbox, Queued, SPARE_BYTES, lists};
 use super::reception::Reception;
 use crate::engine::{Input, Inputs};
 use crate::model::{Batch, Nanos};
@@ -19,13 +19,26 @@ pub struct Arrivals {
     due: Option<Nanos>,
     taken: VecDeque<Queued>,
     current: Option<Batch>,
+    /// Lists that the engine is done with. They go back all at once, under the lock that is needed anyway.
+    used: Vec<Batch>,
+    used_bytes: usize,
     tick: Option<Nanos>,
     ended: bool,
 }
 
 impl Arrivals {
     pub(super) fn new(reception: Arc<Reception>, step: Nanos) -> Self {
-        Arrivals { reception, step, due: None, taken: VecDeque::new(), current: None, tick: None, ended: false }
+        Arrivals {
+            reception,
+            step,
+            due: None,
+            taken: VecDeque::new(),
+            current: None,
+            used: Vec::new(),
+            used_bytes: 0,
+            tick: None,
+            ended: false,
+        }
     }
 
     fn inbox(&self) -> &Inbox {
@@ -43,6 +56,7 @@ impl Arrivals {
         let due = (start.div_euclid(self.step) + 1).saturating_mul(self.step);
         let mut state = reception.inbox.wait(due);
         state.take(&mut self.taken);
+        state.give_back(&mut self.used);
         self.ended = state.closed;
         if reception.inbox.clock() == Clock::Wall && !state.closed {
             let now = now();
@@ -50,13 +64,20 @@ impl Arrivals {
             self.due = (now > due).then_some(due);
         }
         self.tick = (reception.inbox.clock() == Clock::Wall).then_some(state.last).flatten();
+        drop(state);
+        self.used.clear();
+        self.used_bytes = 0;
     }
 }
 
 impl Inputs for Arrivals {
     fn next(&mut self) -> Option<Input<'_>> {
-        if let Some(used) = self.current.take() {
-            self.inbox().give_back(used);
+        if let Some(mut used) = self.current.take() {
+            used.clear();
+            self.used_bytes += lists(&used);
+            if self.used_bytes <= SPARE_BYTES {
+                self.used.push(used);
+            }
         }
         loop {
             if let Some(queued) = self.taken.pop_front() {

@@ -19,6 +19,13 @@ pub(super) struct Charge {
     held: AtomicUsize,
 }
 
+/// What a body holds after its request was answered.
+#[derive(Debug)]
+pub(super) struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
 impl Budget {
     pub(super) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Budget { limit, used: AtomicUsize::new(0) })
@@ -61,6 +68,19 @@ impl Charge {
         self.held.fetch_sub(held - bytes, Ordering::Relaxed);
         self.budget.used.fetch_sub(held - bytes, Ordering::Relaxed);
         true
+    }
+}
+
+impl Charge {
+    /// What is held, for somebody who keeps it longer than the request lives. The request holds nothing any more.
+    pub(super) fn hand_over(&self) -> Held {
+        Held { budget: Arc::clone(&self.budget), bytes: self.held.swap(0, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -32,7 +32,7 @@ use tower_service::Service;
 pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// Smaller messages are copied: what they came in is larger than they are.
+/// Smaller messages are copied, one behind the other: what they came in is larger than they are.
 const COPIED: usize = 32 << 10;
 
 /// What answers on the gRPC port, and who is told how it goes.
@@ -182,16 +182,7 @@ impl Decoder for RawDecoder {
             return Err(inbox_full(&self.reception));
         }
         let bytes = match length {
-            ..=COPIED => {
-                let mut copy = Vec::with_capacity(length);
-                while message.has_remaining() {
-                    let chunk = message.chunk();
-                    copy.extend_from_slice(chunk);
-                    let n = chunk.len();
-                    message.advance(n);
-                }
-                Bytes::from(copy)
-            }
+            ..=COPIED => self.reception.copies.copy(message, length),
             _ => message.copy_to_bytes(length),
         };
         Ok(Some(bytes))

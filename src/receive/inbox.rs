@@ -5,7 +5,7 @@
 //! go backwards. It is bounded by the bytes that are held ([`super::budget`]). It does not wake the engine for every body:
 //! the engine looks when an instant of the grid is over, or when much has come.
 
-use super::budget::Charge;
+use super::budget::{Charge, Held};
 use super::clock::{Clock, now};
 use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps, refused};
@@ -14,13 +14,14 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The engine is woken before its time when so much has come, or a quarter of what there is room for.
-const WAKE: usize = 4 << 20;
-/// Lists that were used once and can be used again, so that a small body allocates little.
-const SPARES: usize = 64;
-/// A list that grew beyond this is not kept.
-const LARGEST_SPARE: usize = 4096;
+const WAKE: usize = 1 << 20;
+/// With the data's clock the engine is woken by the first body, and lets this much time pass for more to come.
+const GATHER: Duration = Duration::from_millis(1);
+/// Lists that were used once are used again, so that a body allocates little; but no more of them than these bytes.
+pub(super) const SPARE_BYTES: usize = 16 << 20;
 /// What a queued body takes beside its bytes and lists.
 const OVERHEAD: usize = 256;
 
@@ -80,6 +81,7 @@ pub(super) struct State {
     /// Why nothing can be kept any more.
     broken: Option<String>,
     spares: Vec<Batch>,
+    spare_bytes: usize,
     scratch: Vec<Nanos>,
 }
 
@@ -89,7 +91,7 @@ pub(super) struct Queued {
     /// `None` for a body without content, which only says that time has come this far.
     pub(super) batch: Option<Batch>,
     /// Gives the bytes back once the engine is done.
-    _charge: Arc<Charge>,
+    _held: Held,
 }
 
 impl Inbox {
@@ -107,6 +109,7 @@ impl Inbox {
             keep,
             broken: None,
             spares: Vec::new(),
+            spare_bytes: 0,
             scratch: Vec::new(),
         };
         Inbox { clock, timestamps, wake_at: WAKE.min(limit_bytes / 4), state: Mutex::new(state), ready: Condvar::new() }
@@ -114,23 +117,22 @@ impl Inbox {
 
     /// Empty lists to decode into.
     pub(super) fn spare(&self) -> Batch {
-        self.lock().spares.pop().unwrap_or_default()
+        let mut state = self.lock();
+        let Some(batch) = state.spares.pop() else { return Batch::default() };
+        state.spare_bytes -= lists(&batch);
+        batch
     }
 
     /// Takes back lists.
     pub(super) fn give_back(&self, mut batch: Batch) {
-        if batch.points.capacity().max(batch.metrics.capacity()).max(batch.resources.capacity()) > LARGEST_SPARE {
-            return;
-        }
         batch.clear();
-        let mut state = self.lock();
-        if state.spares.len() < SPARES {
-            state.spares.push(batch);
-        }
+        self.lock().give_back(&mut vec![batch]);
     }
 
     /// Accepts a decoded body; `body` is what is kept of it. The charge is resized to what it takes from now on.
-    pub(super) fn offer(&self, batch: Batch, body: &Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+    pub(super) fn offer(&self, mut batch: Batch, body: &Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+        // Lists that were large for another body would be charged to this one.
+        batch.points.shrink_to(4 * batch.points.len().max(64));
         let cost = cost(&batch);
         if !charge.resize(cost) {
             self.give_back(batch);
@@ -150,9 +152,12 @@ impl Inbox {
         let none = [0; DropReason::ALL.len()];
         let refused = self.timestamps.map_or(none, |timestamps| refused(&batch, state.last, timestamps));
         let batch = (!body.is_empty()).then_some(batch);
+        let before = state.queued_bytes;
         state.queued_bytes += cost;
-        state.queue.push_back(Queued { at, batch, _charge: Arc::clone(charge) });
-        if state.waits || state.queued_bytes >= self.wake_at {
+        state.queue.push_back(Queued { at, batch, _held: charge.hand_over() });
+        // A call for every body that comes after that would be one into the system.
+        let much = before < self.wake_at && state.queued_bytes >= self.wake_at;
+        if state.waits || much {
             state.waits = false;
             self.ready.notify_one();
         }
@@ -212,7 +217,12 @@ impl Inbox {
                 return state;
             }
             match self.clock {
-                Clock::Data if !state.queue.is_empty() => return state,
+                Clock::Data if !state.queue.is_empty() => {
+                    // Otherwise every request would wake the engine, which costs more than taking the request.
+                    let few = |state: &mut State| !state.closed && state.queued_bytes < self.wake_at;
+                    let gathered = self.ready.wait_timeout_while(state, GATHER, few);
+                    return gathered.unwrap_or_else(PoisonError::into_inner).0;
+                }
                 Clock::Data => {
                     state.waits = true;
                     state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -252,6 +262,14 @@ impl State {
         Err(Refusal { reason: Reason::NotRecorded, message })
     }
 
+    /// Takes back lists that were emptied; those there is no room for stay.
+    pub(super) fn give_back(&mut self, used: &mut Vec<Batch>) {
+        while let Some(batch) = used.pop_if(|batch| self.spare_bytes + lists(batch) <= SPARE_BYTES) {
+            self.spare_bytes += lists(&batch);
+            self.spares.push(batch);
+        }
+    }
+
     /// Takes out everything that waits.
     pub(super) fn take(&mut self, into: &mut VecDeque<Queued>) {
         into.append(&mut self.queue);
@@ -261,9 +279,12 @@ impl State {
 
 /// The bytes a decoded body takes.
 fn cost(batch: &Batch) -> usize {
-    batch.body.len()
-        + batch.resources.capacity() * size_of::<ResourceSpan>()
+    batch.body.len() + lists(batch) + OVERHEAD
+}
+
+/// The bytes its lists take.
+pub(super) fn lists(batch: &Batch) -> usize {
+    batch.resources.capacity() * size_of::<ResourceSpan>()
         + batch.metrics.capacity() * size_of::<MetricSpan>()
         + batch.points.capacity() * size_of::<PointSpan>()
-        + OVERHEAD
 }

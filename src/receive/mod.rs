@@ -14,6 +14,7 @@ mod budget;
 mod clock;
 mod complaints;
 mod connection;
+mod copies;
 mod counters;
 mod exposition;
 mod grpc;

@@ -4,6 +4,7 @@ use super::auth::Tokens;
 use super::budget::{Budget, Charge};
 use super::clock::{Clock, now};
 use super::complaints::{Complaints, Kind};
+use super::copies::Copies;
 use super::counters::{Counters, Hangup, Transport, count};
 use super::exposition::{Metric, MoreMetrics};
 use super::inbox::{Accepted, Inbox, Keep};
@@ -71,6 +72,7 @@ pub struct Reception {
     complaints: Complaints,
     requests: Semaphore,
     decoder: Mutex<Decoder>,
+    pub(super) copies: Copies,
     stopping: AtomicBool,
     engine_done: AtomicBool,
     pub(super) engine_done_now: Notify,
@@ -89,6 +91,7 @@ impl Reception {
             complaints: Complaints::default(),
             requests: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
             decoder: Mutex::new(Decoder::default()),
+            copies: Copies::default(),
             stopping: AtomicBool::new(false),
             engine_done: AtomicBool::new(false),
             engine_done_now: Notify::new(),
