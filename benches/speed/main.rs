@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         }
     }
     let passed = table.finish();
+    println!("Allocations a point are counted, not timed: `cargo test --release --test allocations -- --nocapture`.");
     if plan.check && !passed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

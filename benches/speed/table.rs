@@ -60,9 +60,6 @@ impl Table {
             let word = if bar.holds() { "PASS" } else { "FAIL" };
             println!("{:<52}{:>10.3}{:>12}  {word}", bar.name, bar.measured, format!("{sign} {}", bar.wanted));
         }
-        println!(
-            "Allocations a point are counted, not timed: `cargo test --release --test allocations -- --nocapture`."
-        );
         self.bars.iter().all(Bar::holds)
     }
 }

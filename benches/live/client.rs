@@ -1,0 +1,196 @@
+//! The client: bodies that are ready, sent by several unary calls at a time on one connection.
+
+use crate::corpus::{Corpus, Form};
+use bytes::{BufMut, Bytes};
+use foreshock::model::Batch;
+use foreshock::otlp::{Decoder as OtlpDecoder, Encoding};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// A body that can be sent as it is, or with the current time in all its points.
+pub struct Body {
+    bytes: Bytes,
+    points: u64,
+    /// Where the points' times are.
+    times: Vec<usize>,
+}
+
+impl Body {
+    /// A body that is sent as it is.
+    pub fn fixed(bytes: Vec<u8>, points: u64) -> Body {
+        Body { bytes: bytes.into(), points, times: Vec::new() }
+    }
+
+    /// What goes over the wire. The copy is made in any case, so that every server has the same client.
+    fn message(&self) -> Vec<u8> {
+        let mut message = self.bytes.to_vec();
+        if !self.times.is_empty() {
+            let now = foreshock::receive::now().to_le_bytes();
+            self.times.iter().for_each(|&at| message[at..at + 8].copy_from_slice(&now));
+        }
+        message
+    }
+}
+
+/// The next steps of a corpus as bodies; `now` makes them carry the current time whenever they are sent.
+pub fn bodies(corpus: &mut Corpus, steps: u64, now: bool) -> Vec<Body> {
+    let mut bodies = Vec::new();
+    let (mut decoder, mut batch) = (OtlpDecoder::default(), Batch::default());
+    for _ in 0..steps {
+        corpus.step(Form::Protobuf, |request| {
+            let bytes = Bytes::copy_from_slice(request.body);
+            let mut times = Vec::new();
+            if now {
+                decoder.decode(Encoding::Protobuf, bytes.clone(), &mut batch).expect("generated bodies are valid");
+                let mut from = 0;
+                for point in &batch.points {
+                    // The tag of a point's time, and the time; points come in the order of the wire.
+                    let mut field = [0x19; 9];
+                    field[1..].copy_from_slice(&point.time.to_le_bytes());
+                    from += memchr::memmem::find(&bytes[from..], &field).expect("every point has a time") + 9;
+                    times.push(from - 8);
+                }
+            }
+            bodies.push(Body { bytes, points: request.points as u64, times });
+        });
+    }
+    bodies
+}
+
+/// One connection.
+pub struct Client {
+    runtime: tokio::runtime::Runtime,
+    channel: Channel,
+}
+
+/// What became of some bodies.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Bodies and points that were accepted.
+    pub requests: u64,
+    /// See `requests`.
+    pub points: u64,
+    /// Answers that asked to wait.
+    pub refused: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What somebody does who is asked to wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Sends the same again a little later.
+    Again,
+    /// Goes on with the next body.
+    Next,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Client {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI").tcp_nodelay(true);
+        let channel = runtime.block_on(endpoint.connect()).expect("it listens");
+        Client { runtime, channel }
+    }
+
+    /// Sends all bodies, in about their order, so many calls at a time.
+    pub fn send(&self, bodies: &Arc<Vec<Body>>, calls: usize, patience: Patience) -> Sent {
+        let next = Arc::new(AtomicUsize::new(0));
+        let sums = Arc::new([const { AtomicU64::new(0) }; 3]);
+        let since = Instant::now();
+        self.runtime.block_on(async {
+            let calls: Vec<_> = (0..calls)
+                .map(|_| {
+                    let worker =
+                        send(self.channel.clone(), Arc::clone(bodies), patience, Arc::clone(&next), Arc::clone(&sums));
+                    tokio::spawn(worker)
+                })
+                .collect();
+            for call in calls {
+                call.await.expect("no worker fails");
+            }
+        });
+        let sum = |i: usize| sums[i].load(Ordering::Relaxed);
+        Sent { requests: sum(0), points: sum(1), refused: sum(2), took: since.elapsed() }
+    }
+}
+
+async fn send(
+    channel: Channel,
+    bodies: Arc<Vec<Body>>,
+    patience: Patience,
+    next: Arc<AtomicUsize>,
+    sums: Arc<[AtomicU64; 3]>,
+) {
+    let mut grpc = tonic::client::Grpc::new(channel).max_encoding_message_size(usize::MAX);
+    while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            grpc.ready().await.expect("the connection stays");
+            let request = Request::new(body.message());
+            match grpc.unary(request, PathAndQuery::from_static(EXPORT), Raw).await {
+                Ok(_) => {
+                    sums[0].fetch_add(1, Ordering::Relaxed);
+                    sums[1].fetch_add(body.points, Ordering::Relaxed);
+                    break;
+                }
+                Err(status) if status.code() == Code::Unavailable => {
+                    sums[2].fetch_add(1, Ordering::Relaxed);
+                    if patience == Patience::Next {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(status) => panic!("{status}"),
+            }
+        }
+    }
+}
+
+/// Messages as bytes.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = ();
+    type Encoder = Raw;
+    type Decoder = Raw;
+
+    fn encoder(&mut self) -> Raw {
+        Raw
+    }
+
+    fn decoder(&mut self) -> Raw {
+        Raw
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = ();
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        let length = bytes::Buf::remaining(message);
+        assert_eq!(length, 0, "a full success has no field");
+        Ok(Some(()))
+    }
+}
