@@ -178,7 +178,10 @@ impl Engine {
             let guess = known.guess(batch.bytes(resource.raw));
             guesses.push(guess);
         }
-        if let Some(&Some(far)) = guesses.get(number + 2) {
+        // What lies in the order of the resources, a processor brings near by itself when they come in it.
+        if !known.is_steady()
+            && let Some(&Some(far)) = guesses.get(number + 2)
+        {
             self.store.prefetch_place(far);
             self.judge.prefetch(resources[far as usize].entity as usize);
         }

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+/// So many in their order make it likely that the next one keeps to it, too.
+const STEADY: u32 = 8;
+
 /// How far around the last one a resource is looked for before the map is asked.
 const AROUND: usize = 16;
 
@@ -25,12 +28,19 @@ pub(super) struct Known {
     after: Vec<ResourceId>,
     last: ResourceId,
     last_guess: ResourceId,
+    /// How many came where they came last time, one after the other.
+    in_order: u32,
 }
 
 impl Known {
     /// Which resource these bytes are likely to be of; its own are brought near.
     #[inline]
     pub fn guess(&mut self, raw: &[u8]) -> Option<ResourceId> {
+        if self.is_steady() {
+            self.last_guess = self.after[self.last_guess as usize];
+            self.prefetch(self.last_guess);
+            return Some(self.last_guess);
+        }
         let hash = self.hasher.hash_one(raw);
         let from = (self.last_guess as usize).saturating_sub(AROUND);
         let near = self.hashes.get(from..)?.iter().take(2 * AROUND);
@@ -38,6 +48,12 @@ impl Known {
         self.last_guess = guess;
         self.prefetch(guess);
         Some(guess)
+    }
+
+    /// Whether resources come in the order of the last time.
+    #[inline]
+    pub fn is_steady(&self) -> bool {
+        self.in_order >= STEADY
     }
 
     /// The resource that came after the last one the time before.
@@ -68,8 +84,11 @@ impl Known {
             }
         };
         let last = std::mem::replace(&mut self.last, resource);
-        if last != resource && self.after[last as usize] != resource {
+        if self.after[last as usize] == resource {
+            self.in_order = self.in_order.saturating_add(1);
+        } else if last != resource {
             self.after[last as usize] = resource;
+            self.in_order = 0;
         }
         Some(resource)
     }
