@@ -38,6 +38,7 @@
 //! The language of users' `*.test.yaml` files and of our own tests. Owns the language ([`parse`]), the way of its points
 //! through decoder and engine ([`run`]) and the comparison. Everything is a function of the text: files are the caller's.
 
+mod case;
 mod compare;
 mod encode;
 mod reader;
@@ -46,6 +47,7 @@ mod scenario;
 mod tree;
 mod values;
 
+pub use case::{Case, CaseResult, Finding, Place, Suite};
 pub use compare::Failure;
 pub use run::{Outcome, RuleSource, run, run_all};
 pub use scenario::{Scenario, parse};
