@@ -11,8 +11,9 @@ mod corpus;
 mod shipped;
 
 use corpus::{Corpus, Form, Shape};
-use foreshock::engine::{Engine, Input, Options};
+use foreshock::engine::{Engine, Input, Options, Retention};
 use foreshock::model::Batch;
+use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{Compression, Format, Reader, Source, Writer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -61,9 +62,53 @@ fn allocations_a_point(shape: Shape, compression: Compression) -> f64 {
     (change.allocations + change.reallocations) as f64 / (points - warm_up) as f64
 }
 
+/// Bytes held after each of so many generations of processes, the first forgotten when the last come.
+fn held_by_generations(generations: usize) -> Vec<isize> {
+    const LIFE_S: u64 = 1200;
+    let retention = Retention { forget_after: Some(7_200_000_000_000), closed_events: false, ..Retention::default() };
+    let mut engine = Engine::new(shipped::definitions(), Options { retention, ..Options::default() });
+    let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
+    let region = Region::new(ALLOCATOR);
+    let mut corpus = Corpus::new(Shape { entities: 20, interval_s: 60, points_per_request: 0 });
+    let mut held = Vec::new();
+    for generation in 0..generations {
+        for _ in 0..LIFE_S / 60 {
+            corpus.step(Form::Protobuf, |request| {
+                let body = renamed(request.body, generation);
+                decoder.decode(Encoding::Protobuf, body.into(), &mut batch).expect("generated bodies are sound");
+                engine.step(Input { at: Some(request.at as i64), batch: Some(&batch) }, &mut |_| {});
+            });
+        }
+        let change = region.change();
+        held.push(change.bytes_allocated as isize - change.bytes_deallocated as isize);
+    }
+    assert_eq!(engine.counts().entities, 20 * generations as u64);
+    held
+}
+
+/// The body with other processes in it: the generation is written over the end of their instance ids.
+fn renamed(body: &[u8], generation: usize) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let name = b"service.instance.id";
+    let mut from = 0;
+    while let Some(at) = body[from..].windows(name.len()).position(|window| window == name) {
+        // The key, the value's tag and length, the text's tag and length.
+        let length_at = from + at + name.len() + 3;
+        let end = length_at + 1 + body[length_at] as usize;
+        let mark = format!("{generation:06}");
+        body[end - mark.len()..end].copy_from_slice(mark.as_bytes());
+        from = end;
+    }
+    body
+}
+
 /// One test, because the counter counts every thread.
 #[test]
-fn the_steady_state_allocates_at_most_once_in_a_hundred_points() {
+fn the_steady_state_allocates_at_most_once_in_a_hundred_points_and_the_dead_give_their_memory_back() {
+    let held = held_by_generations(60);
+    println!("held after every tenth generation: {:?}", held.iter().step_by(10).collect::<Vec<_>>());
+    assert!(held[59] <= held[19] + held[19] / 10, "{} bytes after 20 generations, {} after 60", held[19], held[59]);
+
     let single = Shape { entities: 60, interval_s: 10, points_per_request: 0 };
     let batched = Shape { points_per_request: 1000, ..single };
     let minutes = Shape { interval_s: 60, ..batched };

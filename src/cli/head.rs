@@ -40,6 +40,14 @@ pub(super) fn write_scaled(digest: &str, options: &Options, window_scale: f64) -
     text(Some(digest), typed)
 }
 
+/// The options that the first of these recordings that was judged live was judged with.
+pub(super) fn options<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -> Option<BTreeMap<String, String>> {
+    heads.find_map(|(_, head)| {
+        let head = serde_json::from_str::<Head>(head).ok()?;
+        head.rules.is_some().then_some(head.options)
+    })
+}
+
 /// Warns when recordings were judged with something else than they are judged with now; of several with the same difference
 /// the first is named.
 pub(super) fn compare<'a>(

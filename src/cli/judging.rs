@@ -1,6 +1,7 @@
 //! The options that say how to judge: how they are typed, and the engine's options they become.
 
-use crate::engine::{Counters, Options, SeriesMode, Timestamps};
+use super::retention;
+use crate::engine::{Counters, Options, Retention, SeriesMode, Timestamps};
 use crate::model::Nanos;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ enum CountersArg {
 
 impl JudgingArgs {
     /// The engine's options.
-    pub(super) fn resolve(&self) -> Options {
+    pub(super) fn resolve(&self, retention: Retention) -> Options {
         Options {
             step: self.step,
             timestamps: match self.timestamps {
@@ -73,6 +74,7 @@ impl JudgingArgs {
             min_coverage: self.min_coverage,
             max_points_per_series: self.max_points_per_series,
             scaled_windows: false,
+            retention,
         }
     }
 }
@@ -80,8 +82,16 @@ impl JudgingArgs {
 /// Options as they are typed, for whoever compares them later.
 pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
     // Windows are scaled by an option of `run` alone, which says so itself.
-    let Options { step, timestamps, series, counters, min_coverage, max_points_per_series, scaled_windows: _ } =
-        options;
+    let Options {
+        step,
+        timestamps,
+        series,
+        counters,
+        min_coverage,
+        max_points_per_series,
+        scaled_windows: _,
+        retention: kept,
+    } = options;
     let step = step.map_or("by definition".to_string(), |step| {
         humantime::format_duration(std::time::Duration::from_nanos(step.unsigned_abs())).to_string()
     });
@@ -105,7 +115,7 @@ pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
         ("--min-coverage", min_coverage.to_string()),
         ("--max-points-per-series", max_points_per_series.to_string()),
     ];
-    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    pairs.into_iter().chain(retention::typed(kept)).map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 fn step(text: &str) -> Result<Nanos, String> {

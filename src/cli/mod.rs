@@ -17,6 +17,7 @@ mod receiving;
 mod record;
 mod recordings;
 mod replay;
+mod retention;
 mod rules;
 mod run;
 mod serve;

@@ -7,6 +7,7 @@ use super::head;
 use super::judging::JudgingArgs;
 use super::output::Terminal;
 use super::recordings::{Recordings, RecordingsArgs};
+use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, drive};
@@ -38,6 +39,8 @@ pub(super) struct Args {
     #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
+    retention: RetentionArgs,
+    #[command(flatten)]
     gate: Gate,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -51,8 +54,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let output = args.answer.output.as_deref();
     args.sinks.keep_apart(&specs, output)?;
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve();
     let recordings = Recordings::open(&args.recordings, terminal)?;
+    let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
+    let options = args.judging.resolve(retention);
     for path in output.into_iter().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
     }

@@ -6,6 +6,7 @@ use super::head;
 use super::judging::JudgingArgs;
 use super::output::Terminal;
 use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
+use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, EventState, drive};
@@ -42,6 +43,8 @@ pub(super) struct Args {
     rules: RulesArgs,
     #[command(flatten)]
     judging: JudgingArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
     /// What gives an arrival its instant
     #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Judging")]
     clock: ClockArg,
@@ -72,7 +75,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         sinks::keep_apart_from(&specs, record)?;
     }
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve();
+    let options = args.judging.resolve(args.retention.of_service());
     let head = head::write(Some((&rules.digest, &options)));
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
     let when_full = match args.clock {

@@ -3,22 +3,19 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
+use super::entity::{Entity, Group, Identities, Resource};
+use super::forget::Past;
 use super::known::Known;
-use super::presence::means;
-use super::report::{Counts, Coverage, DropReason, EntityLabel};
-use super::selection::{Selection, What};
+use super::report::{Counts, Coverage, DropReason};
 use super::trend::Watcher;
 use super::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Attributes, Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
-    Value,
+    Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
 };
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::collections::HashSet;
 
 /// A point may be this much later than its arrival.
 pub(super) const FUTURE: Nanos = 5 * MINUTE;
@@ -30,92 +27,17 @@ pub(super) struct Intake {
     pub coverage: Coverage,
     /// Whether a body had a point with a time.
     pub any_time: bool,
-    known: Known,
+    pub(super) known: Known,
     /// Which resources those of the body are likely to be, as far ahead as one looks.
-    guesses: Vec<Option<ResourceId>>,
-    /// Resources and entities by the hash of their identity, or by the next free number behind it.
-    by_identity: HashMap<u64, ResourceId, RandomState>,
-    hasher: RandomState,
+    pub(super) guesses: Vec<Option<ResourceId>>,
+    pub(super) identities: Identities,
     pub resources: Vec<Resource>,
     pub entities: Vec<Entity>,
-    entity_by_identity: HashMap<u64, u32, RandomState>,
     pub matched_series: Vec<u64>,
     pub matched_by_rule: Vec<u64>,
-    joined: HashSet<SeriesId, RandomState>,
-}
-
-/// One resource.
-#[derive(Debug)]
-pub(super) struct Resource {
-    pub entity: u32,
-    pub class: u32,
-}
-
-/// One entity: the resource that is judged.
-#[derive(Debug)]
-pub(super) struct Entity {
-    /// Its first resource, and the class of that one.
-    first: ResourceId,
-    class: u32,
-    /// Time of its newest point that passed the checks up to `future`.
-    pub newest: Nanos,
-    /// What most entities do not have.
-    rest: Option<Box<EntityRest>>,
-}
-
-/// What most entities do not have.
-#[derive(Debug, Default)]
-pub(super) struct EntityRest {
-    /// All resources but the first.
-    others: Vec<ResourceId>,
-    /// The judged definitions that select one of the resources, in order, when those are of several classes.
-    of_classes: Vec<usize>,
-    /// The presence rules that mean it.
-    pub meant_by: Vec<usize>,
-    /// With merged series: the series of a rule that are read as one.
-    pub groups: Vec<Group>,
-}
-
-static NO_REST: EntityRest =
-    EntityRest { others: Vec::new(), of_classes: Vec::new(), meant_by: Vec::new(), groups: Vec::new() };
-
-impl Entity {
-    #[inline]
-    pub fn rest(&self) -> &EntityRest {
-        self.rest.as_deref().unwrap_or(&NO_REST)
-    }
-
-    fn rest_mut(&mut self) -> &mut EntityRest {
-        self.rest.get_or_insert_default()
-    }
-
-    /// Its resources, in the order of first arrival.
-    #[inline]
-    pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
-        std::iter::once(self.first).chain(self.rest().others.iter().copied())
-    }
-
-    /// The judged definitions that select one of its resources, in order.
-    #[inline]
-    pub fn definitions<'a>(&'a self, selection: &'a Selection) -> &'a [usize] {
-        let own = &self.rest().of_classes;
-        if own.is_empty() { &selection.classes[self.class as usize].definitions } else { own }
-    }
-}
-
-/// Series of one metric that a rule reads as one.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub rule: u32,
-    pub members: Vec<SeriesId>,
-}
-
-impl Intake {
-    /// The identity of an entity, and how people call it: read from the bytes of its first resource when it is asked for.
-    pub fn label(&self, entity: usize) -> Arc<EntityLabel> {
-        let raw = self.known.raw(self.entities[entity].first);
-        Arc::new(entity_label(&otlp::resource(raw).unwrap_or_default()))
-    }
+    pub(super) joined: HashSet<SeriesId, RandomState>,
+    /// What is forgotten.
+    pub past: Past,
 }
 
 impl Engine {
@@ -307,9 +229,9 @@ impl Engine {
             }
             if reading.is_none() {
                 match self.resource(batch.bytes(raw)) {
-                    Some(resource) => *reading = Some((self.store.begin_report(resource), Nanos::MIN)),
-                    None => {
-                        self.drop_point(DropReason::Malformed);
+                    Ok(resource) => *reading = Some((self.store.begin_report(resource), Nanos::MIN)),
+                    Err(reason) => {
+                        self.drop_point(reason);
                         continue;
                     }
                 }
@@ -317,7 +239,8 @@ impl Engine {
             let (Some((report, newest)), Some(at)) = (reading.as_mut(), at) else { continue };
             if !begun {
                 begun = true;
-                self.store.metric(report, &metric_bytes(batch, metric), || otlp::metric(batch, metric));
+                let has_room = self.has_room(self.intake.resources[report.resource() as usize].entity);
+                self.store.metric(report, &metric_bytes(batch, metric), has_room, || otlp::metric(batch, metric));
             }
             let bytes = batch.bytes(p.attributes);
             if let PointValue::Number(value) = p.value
@@ -351,10 +274,12 @@ impl Engine {
         at: Nanos,
     ) -> Result<(), DropReason> {
         let bytes = batch.bytes(p.attributes);
-        let (series, plan) = match self.store.point(report, bytes, || otlp::attributes(bytes).ok()) {
+        let has_room = self.has_room(self.intake.resources[report.resource() as usize].entity);
+        let (series, plan) = match self.store.point(report, bytes, has_room, || otlp::attributes(bytes).ok()) {
             Found::Known(series, plan) => (series, plan),
             Found::New(key) => self.new_series(report, key),
             Found::Unreadable => return Err(DropReason::Malformed),
+            Found::NoRoom => return Err(DropReason::TooManySeries),
         };
         if plan == UNSELECTED {
             return Ok(());
@@ -390,82 +315,23 @@ impl Engine {
         self.intake.counts.dropped[reason as usize] += 1;
     }
 
-    /// The number of a resource; `None` when its bytes cannot be read.
+    /// The number of a resource, or why it has none.
     #[inline]
-    fn resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
+    fn resource(&mut self, raw: &[u8]) -> Result<ResourceId, DropReason> {
         match self.intake.known.find(raw, None) {
-            Some(resource) => Some(resource),
+            Some(resource) => Ok(resource),
             None => self.new_bytes_of_a_resource(raw),
         }
     }
 
-    /// Bytes never seen: a new resource, or a known one whose attributes came in another order.
-    #[cold]
-    fn new_bytes_of_a_resource(&mut self, raw: &[u8]) -> Option<ResourceId> {
-        let attributes = otlp::resource(raw).ok()?;
-        let mut key = self.intake.hasher.hash_one(&attributes);
-        while let Some(&resource) = self.intake.by_identity.get(&key) {
-            if otlp::resource(self.intake.known.raw(resource)).is_ok_and(|known| known == attributes) {
-                self.intake.known.add_bytes(resource, raw);
-                return Some(resource);
-            }
-            key = key.wrapping_add(1);
-        }
-        let resource = self.store.add_resource();
-        self.intake.known.add(resource, raw);
-        self.intake.by_identity.insert(key, resource);
-        let class = self.selection.class(&self.definitions, &attributes);
-        let entity = self.entity(&attributes, resource, class);
-        self.intake.resources.push(Resource { entity, class });
-        let of = &mut self.intake.entities[entity as usize];
-        let definitions = &self.selection.classes[class as usize].definitions;
-        if of.first != resource {
-            of.rest_mut().others.push(resource);
-            if of.class != class {
-                let mut all = of.definitions(&self.selection).to_vec();
-                all.extend_from_slice(definitions);
-                all.sort_unstable();
-                all.dedup();
-                of.rest_mut().of_classes = all;
-            }
-        }
-        for &d in definitions {
-            let rules = self.selection.rules_of[d].clone();
-            for number in rules {
-                if let What::Presence { presence, .. } = &self.selection.rules[number].what
-                    && means(presence, &attributes)
-                {
-                    of.rest_mut().meant_by.push(number);
-                }
-            }
-        }
-        Some(resource)
-    }
-
-    /// The entity of a resource, which is its first one when it is new.
-    fn entity(&mut self, attributes: &Attributes, first: ResourceId, class: u32) -> u32 {
-        let identity = entity_label(attributes).resource;
-        let mut key = self.intake.hasher.hash_one(&identity);
-        while let Some(&entity) = self.intake.entity_by_identity.get(&key) {
-            if self.intake.label(entity as usize).resource == identity {
-                return entity;
-            }
-            key = key.wrapping_add(1);
-        }
-        let entity = self.intake.entities.len() as u32;
-        self.intake.entity_by_identity.insert(key, entity);
-        self.intake.entities.push(Entity { first, class, newest: Nanos::MIN, rest: None });
-        self.intake.counts.entities += 1;
-        self.judge.add_entity(self.selection.rules.len());
-        entity
-    }
-
     #[cold]
     fn new_series(&mut self, report: &mut Report, key: u32) -> (SeriesId, u32) {
-        let class = self.intake.resources[report.resource() as usize].class;
+        let Resource { class, entity } = self.intake.resources[report.resource() as usize];
+        self.intake.entities[entity as usize].series += 1;
         let plan = self.selection.plan(&self.definitions, &mut self.store, class, key);
         let series = self.store.add_series(report, key, plan.unwrap_or(UNSELECTED));
         self.intake.counts.series += 1;
+        self.intake.counts.series_now = self.store.len() as u64;
         let Some(plan) = plan else { return (series, UNSELECTED) };
         self.watch_series(series, plan);
         self.intake.matched_series.resize(self.definitions.len(), 0);
@@ -553,23 +419,4 @@ pub(super) fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Resul
             }
         }
     }
-}
-
-/// The identity of the entity that a resource belongs to, and how people call it.
-fn entity_label(resource: &Attributes) -> EntityLabel {
-    let text = |key: &str| resource.get(key).map(Value::to_text);
-    let (name, instance) = (text("service.name"), text("service.instance.id"));
-    let label = match (&name, &instance) {
-        (Some(name), Some(instance)) => format!("{name} ({instance})"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
-        (None, None) => resource.to_suffix(),
-    };
-    let identity = if name.is_some() && instance.is_some() {
-        let keys = ["service.namespace", "service.name", "service.instance.id"];
-        let pairs = keys.iter().filter_map(|&key| Some((key.to_string(), resource.get(key)?.clone())));
-        Attributes::new(pairs.collect())
-    } else {
-        resource.clone()
-    };
-    EntityLabel { resource: identity, label }
 }

@@ -29,11 +29,11 @@ pub(super) struct Judge {
     last: Nanos,
     due: Vec<bool>,
     /// Per entity when it must be looked at.
-    clocks: Vec<Clock>,
+    pub(super) clocks: Vec<Clock>,
     /// Per entity the answers of all rules, one entity after the other.
-    answers: Vec<RuleAnswer>,
+    pub(super) answers: Vec<RuleAnswer>,
     /// Per entity the open events, by definition.
-    open: Vec<Vec<(usize, Box<OpenEvent>)>>,
+    pub(super) open: Vec<Vec<(usize, Box<OpenEvent>)>>,
     /// Per rule what was judged.
     pub totals: Vec<RuleTotals>,
     /// Per definition the nearest evaluation.
@@ -42,7 +42,10 @@ pub(super) struct Judge {
     bounds: Vec<(f64, Nanos)>,
     /// Per definition the number of violating (entity, instant).
     pub violating: Vec<u64>,
-    pub closed: Vec<Event>,
+    /// Per definition how many events were opened.
+    pub opened: Vec<u64>,
+    closed: Vec<Event>,
+    keeps_closed: bool,
     pub(super) global: Vec<presence::GlobalState>,
     frames: BlockFrames,
     attributes_of_none: Arc<Attributes>,
@@ -50,7 +53,7 @@ pub(super) struct Judge {
 
 /// When an entity must be looked at.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+pub(super) struct Clock {
     /// At this instant; `Nanos::MIN` after a point came.
     wake: Nanos,
     /// Its answers hold until here (exclusive).
@@ -74,6 +77,13 @@ pub(super) struct RuleAnswer {
     pub points: u32,
     /// Whether the value violates.
     pub violating: bool,
+}
+
+impl Clock {
+    /// The answers do not hold any more.
+    pub fn void(&mut self) {
+        (self.wake, self.valid_until) = (Nanos::MIN, Nanos::MIN);
+    }
 }
 
 impl RuleAnswer {
@@ -118,7 +128,7 @@ impl RuleTotals {
 }
 
 /// The nearest evaluation of a definition so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NearestSeen {
     pub margin: f64,
     pub at: Nanos,
@@ -127,18 +137,33 @@ pub(super) struct NearestSeen {
     pub value: f64,
     pub series: u32,
     pub points: u32,
+    /// The name of a series that is forgotten.
+    pub label: Option<Box<SeriesLabel>>,
 }
 
 impl Judge {
-    pub fn new(definitions: &[EventDefinition], selection: &Selection) -> Self {
+    pub fn new(definitions: &[EventDefinition], selection: &Selection, keeps_closed: bool) -> Self {
         Judge {
             totals: vec![RuleTotals::default(); selection.rules.len()],
             nearest: vec![None; definitions.len()],
             bounds: vec![(f64::NAN, Nanos::MIN); selection.rules.len()],
             violating: vec![0; definitions.len()],
+            opened: vec![0; definitions.len()],
             global: presence::global_states(definitions, selection),
+            keeps_closed,
             ..Judge::default()
         }
+    }
+
+    /// An event is over: its transition has been told.
+    pub fn close(&mut self, event: Event) {
+        if self.keeps_closed {
+            self.closed.push(event);
+        }
+    }
+
+    pub fn closed_events(&self) -> &[Event] {
+        &self.closed
     }
 
     /// The first body has come: the grid begins with the first multiples of the steps from here on.
@@ -186,7 +211,7 @@ impl Judge {
     #[inline]
     fn wake(&mut self, entity: usize) -> bool {
         let clock = &mut self.clocks[entity];
-        (clock.wake, clock.valid_until) = (Nanos::MIN, Nanos::MIN);
+        clock.void();
         let (now, before) = &mut clock.reports;
         *now = now.saturating_add(1);
         *now == 1 && *before <= 1
@@ -395,7 +420,7 @@ impl Engine {
             if answer.evaluations == 0 {
                 continue;
             }
-            if nearest[d].is_none_or(|n| {
+            if nearest[d].as_ref().is_none_or(|n| {
                 answer.margin < n.margin
                     || (answer.margin == n.margin && at == n.at && (number as u32, answer.series) < (n.rule, n.series))
             }) {
@@ -407,6 +432,7 @@ impl Engine {
                     value: answer.value,
                     series: answer.series,
                     points: answer.points,
+                    label: None,
                 });
                 bounds[rules.clone()].fill((answer.margin, at));
             }
@@ -477,6 +503,7 @@ impl Engine {
             })
         });
         if opens {
+            judge.opened[d] += 1;
             emit(Transition { at, event: event.event.clone() });
         }
     }
@@ -486,7 +513,7 @@ impl Engine {
         if events[open].1.rest(at, clear, expiration(&self.definitions[d])) {
             let (_, over) = events.remove(open);
             emit(Transition { at, event: over.event.clone() });
-            self.judge.closed.push(over.event);
+            self.judge.close(over.event);
         }
     }
 
@@ -544,8 +571,11 @@ impl Engine {
 
     /// The nearest evaluation of a definition, with names.
     pub(super) fn nearest_of(&self, d: usize) -> Option<Nearest> {
-        let n = self.judge.nearest[d]?;
+        let n = self.judge.nearest[d].as_ref()?;
         let rule = &self.selection.rules[n.rule as usize];
+        if let Some(label) = &n.label {
+            return Some(nearest(n, rule.index, Some((**label).clone())));
+        }
         let entity: Option<Arc<EntityLabel>> =
             self.intake.entities.get(n.entity as usize).map(|_| self.intake.label(n.entity as usize));
         let series = entity.filter(|_| n.series != NO_SERIES).map(|entity| {
@@ -563,19 +593,18 @@ impl Engine {
                 },
             }
         });
-        Some(Nearest {
-            observation: Observation { value: n.value, at: n.at },
-            rule: rule.index,
-            margin: n.margin,
-            points: n.points as usize,
-            series,
-        })
+        Some(nearest(n, rule.index, series))
     }
 
     pub(super) fn set_answer(&mut self, entity: usize, rule: usize, answer: RuleAnswer) {
         let rules = self.selection.rules.len();
         self.judge.answers[entity * rules + rule] = answer;
     }
+}
+
+fn nearest(seen: &NearestSeen, rule: usize, series: Option<SeriesLabel>) -> Nearest {
+    let observation = Observation { value: seen.value, at: seen.at };
+    Nearest { observation, rule, margin: seen.margin, points: seen.points as usize, series }
 }
 
 /// Adds what a window says of series to the answer of a rule.

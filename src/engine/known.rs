@@ -4,7 +4,7 @@
 //! reports in nearly the same order every time, so the next one is near the last one, and what its report needs can be
 //! brought near before it is its turn.
 
-use crate::series::ResourceId;
+use crate::series::{Renumbering, ResourceId};
 use foldhash::fast::RandomState;
 use prefetch_index::prefetch_index;
 use std::collections::HashMap;
@@ -106,6 +106,19 @@ impl Known {
         self.after.push(resource);
         self.by_raw.insert(bytes.clone(), resource);
         self.raws.push(bytes);
+    }
+
+    /// Resources have new numbers; other bytes than their first are learned anew.
+    pub fn keep(&mut self, resources: &Renumbering) {
+        self.raws = resources.keep(std::mem::take(&mut self.raws));
+        self.hashes = resources.keep(std::mem::take(&mut self.hashes));
+        let mut after = resources.keep(std::mem::take(&mut self.after));
+        for (next, own) in after.iter_mut().zip(0..) {
+            *next = resources.get(*next).unwrap_or(own);
+        }
+        self.after = after;
+        self.by_raw = self.raws.iter().cloned().zip(0..).collect();
+        (self.last, self.last_guess, self.in_order) = (0, 0, 0);
     }
 
     /// Other bytes of a known resource.

@@ -4,13 +4,15 @@
 //! arrivals' own `at`. Everything it says is data ([`Event`], [`Report`]); `render` gives it a shape. It cannot fail: what is
 //! wrong with a definition or a point is counted and told in the report.
 //!
-//! Reading order: `intake` (a body's points are checked, recognised and kept), `selection` (which rules look at which
+//! Reading order: `intake` (a body's points are checked, recognised and kept), `entity` (who is who), `selection` (which rules look at which
 //! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `trend`,
-//! `summary`. `drive` is the
+//! `summary`, `forget`. `drive` is the
 //! loop around a step, `admission` what a sender can be told before.
 
 mod admission;
 mod drive;
+mod entity;
+mod forget;
 mod intake;
 mod judge;
 mod known;
@@ -31,6 +33,7 @@ pub use report::{
 use crate::event::EventDefinition;
 use crate::model::{Batch, Nanos};
 use crate::series::SeriesStore;
+use forget::Rounds;
 use intake::Intake;
 use judge::Judge;
 use selection::Selection;
@@ -53,6 +56,8 @@ pub struct Options {
     pub max_points_per_series: usize,
     /// The windows of the rules were made shorter for a short run. A trend cannot be scaled: its rules are inconclusive.
     pub scaled_windows: bool,
+    /// What is kept, and how long.
+    pub retention: Retention,
 }
 
 impl Default for Options {
@@ -65,6 +70,36 @@ impl Default for Options {
             min_coverage: 0.9,
             max_points_per_series: 8192,
             scaled_windows: false,
+            retention: Retention::default(),
+        }
+    }
+}
+
+/// What the engine keeps, and how long. By default everything: a recording ends, a service does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retention {
+    /// After how long without a point a series is forgotten, and an entity with its last series. Never before no window could
+    /// hold a point, and no presence rule or open event be about it.
+    pub forget_after: Option<Nanos>,
+    /// Most series.
+    pub series: u64,
+    /// Most series of an entity.
+    pub series_of_entity: u64,
+    /// Most entities.
+    pub entities: u64,
+    /// Whether closed events stay for the report.
+    pub closed_events: bool,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let unlimited = u64::MAX;
+        Retention {
+            forget_after: None,
+            series: unlimited,
+            series_of_entity: unlimited,
+            entities: unlimited,
+            closed_events: true,
         }
     }
 }
@@ -114,6 +149,7 @@ pub struct Engine {
     intake: Intake,
     judge: Judge,
     trends: Trends,
+    rounds: Option<Rounds>,
     /// The engine's time: the latest `at` so far.
     at: Option<Nanos>,
 }
@@ -122,10 +158,11 @@ impl Engine {
     /// An engine for these definitions (in the order outputs shall have).
     pub fn new(definitions: Vec<EventDefinition>, options: Options) -> Self {
         let selection = Selection::new(&definitions, &options);
-        let judge = Judge::new(&definitions, &selection);
+        let judge = Judge::new(&definitions, &selection, options.retention.closed_events);
         let store = SeriesStore::new(options.max_points_per_series);
         let (intake, trends) = (Intake::default(), Trends::default());
-        Engine { definitions, options, selection, store, intake, judge, trends, at: None }
+        let rounds = Rounds::new(&definitions, &options);
+        Engine { definitions, options, selection, store, intake, judge, trends, rounds, at: None }
     }
 
     /// The definitions it judges with.
@@ -150,6 +187,7 @@ impl Engine {
             let at = self.at.map_or(given, |previous| previous.max(given));
             self.judge_until(at, emit);
             self.at = Some(at);
+            self.forget(at);
         }
         if let Some(batch) = input.batch {
             self.take_in(batch);

@@ -5,13 +5,18 @@
 //! that only count have one event with an empty resource.
 
 use super::Engine;
-use super::intake::Entity;
+use super::entity::Entity;
 use super::judge::{NO_SERIES, NearestSeen, RuleAnswer, expiration, state_of};
 use super::life::{OpenEvent, State, Worst, combine};
 use super::report::{Transition, ViolatedRule};
 use super::selection::{Selection, What};
 use crate::event::{CompareOp, Condition, EventDefinition, LogicalOperator, MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND};
+
+/// How long an absent entity is still of interest to a rule.
+pub(super) fn interest(presence: &Presence) -> Nanos {
+    close_after(presence).max(offline_after(presence))
+}
 
 /// Time without a point after which an entity is absent, where the rule says nothing.
 const OFFLINE: Nanos = 5 * MINUTE;
@@ -113,8 +118,7 @@ impl Engine {
                 self.count_of(number, at)
             } else {
                 let silence = at - of.newest;
-                let known = of.rest().meant_by.contains(&number)
-                    && silence <= close_after(presence).max(offline_after(presence));
+                let known = of.rest().meant_by.contains(&number) && silence <= interest(presence);
                 changes |= known;
                 known.then(|| RuleAnswer::of(*condition, silence.max(0) as f64 / SECOND as f64))
             };
@@ -126,7 +130,7 @@ impl Engine {
     /// How many entities a counting rule finds present; `None` while nothing can be said.
     fn count_of(&self, number: usize, at: Nanos) -> Option<RuleAnswer> {
         let What::Presence { presence, condition } = &self.selection.rules[number].what else { return None };
-        if self.intake.entities.is_empty() || !is_answerable(presence) {
+        if self.intake.counts.entities == 0 || !is_answerable(presence) {
             return None;
         }
         let present = |e: &&Entity| e.rest().meant_by.contains(&number) && e.newest > at - offline_after(presence);
@@ -158,7 +162,7 @@ impl Engine {
         for (number, answer) in answers {
             self.judge.totals[*number].evaluations += u64::from(answer.evaluations) * times;
             let nearest = &mut self.judge.nearest[d];
-            if answer.evaluations > 0 && nearest.is_none_or(|n| answer.margin < n.margin) {
+            if answer.evaluations > 0 && nearest.as_ref().is_none_or(|n| answer.margin < n.margin) {
                 *nearest = Some(NearestSeen {
                     margin: answer.margin,
                     at,
@@ -167,6 +171,7 @@ impl Engine {
                     value: answer.value,
                     series: NO_SERIES,
                     points: 0,
+                    label: None,
                 });
             }
         }
@@ -187,7 +192,7 @@ impl Engine {
         if state != State::Violating {
             if let Some(over) = open.take_if(|open| open.rest(at, state == State::Clear, grace)) {
                 emit(Transition { at, event: over.event.clone() });
-                judge.closed.push(over.event);
+                judge.close(over.event);
             }
             return;
         }
@@ -210,6 +215,7 @@ impl Engine {
             event.violate(at, severity, worst, || None);
         }
         if opens {
+            judge.opened[d] += 1;
             emit(Transition { at, event: event.event.clone() });
         }
     }

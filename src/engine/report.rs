@@ -145,7 +145,7 @@ pub struct SeriesLabel {
 /// Everything that was judged.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Each event once, in its final state, by start, definition and entity.
+    /// Each event once, in its final state, by start, definition and entity; those that are closed only when they are kept.
     pub events: Vec<Event>,
     /// One per definition, in the order of the definitions.
     pub definitions: Vec<DefinitionReport>,
@@ -170,6 +170,10 @@ pub struct Counts {
     pub series: u64,
     /// Entities with at least one such point.
     pub entities: u64,
+    /// Series that are not forgotten.
+    pub series_now: u64,
+    /// Entities that are not forgotten.
+    pub entities_now: u64,
     /// Dropped points by reason; indexed by [`DropReason`].
     pub dropped: [u64; DropReason::ALL.len()],
 }
@@ -204,11 +208,15 @@ pub enum DropReason {
     Duplicate,
     /// The series has as many points as are kept.
     TooDense,
+    /// Of a new entity, and there are as many as may be.
+    TooManyEntities,
+    /// Of a new series, and there are as many as may be, of all entities or of its own.
+    TooManySeries,
 }
 
 impl DropReason {
-    /// All reasons in the order of the checks.
-    pub const ALL: [DropReason; 9] = [
+    /// All reasons in the order of the checks; the limits come last.
+    pub const ALL: [DropReason; 11] = [
         DropReason::NoRecordedValue,
         DropReason::NotFinite,
         DropReason::Malformed,
@@ -218,6 +226,8 @@ impl DropReason {
         DropReason::TooLate,
         DropReason::Duplicate,
         DropReason::TooDense,
+        DropReason::TooManyEntities,
+        DropReason::TooManySeries,
     ];
 
     /// The name used in documents and metrics.
@@ -232,6 +242,8 @@ impl DropReason {
             DropReason::TooLate => "too_late",
             DropReason::Duplicate => "duplicate",
             DropReason::TooDense => "too_dense",
+            DropReason::TooManyEntities => "too_many_entities",
+            DropReason::TooManySeries => "too_many_series",
         }
     }
 }
@@ -249,6 +261,8 @@ pub struct DefinitionReport {
     pub evaluations: u64,
     /// Number of (rule, series, instant) with points but not enough coverage.
     pub warming_up: u64,
+    /// Events that were opened.
+    pub opened: u64,
     /// Instants at which the definition was violated on an entity, summed over entities, in steps of its grid.
     pub violating: u64,
     /// The grid step.

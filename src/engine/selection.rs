@@ -10,7 +10,7 @@ use super::trend::{Watcher, watchers};
 use super::{Counters, Options};
 use crate::event::{CompareOp, Condition, EventDefinition, Presence, RuleKind, Selector};
 use crate::model::{Attributes, MS, Nanos, SECOND};
-use crate::series::{Plan, PlannedRequest, Request, SeriesStore};
+use crate::series::{Plan, PlannedRequest, Renumbering, Request, SeriesStore};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -155,13 +155,27 @@ impl Selection {
         let rules = selected.flat_map(|&d| self.rules_of[d].clone());
         let watchers = watchers(definitions, self, rules, (metric, attributes));
         plan.watched = !watchers.is_empty();
-        let number = if plan.requests.is_empty() && !plan.watched { NO_PLAN } else { store.add_plan(plan) };
-        if number != NO_PLAN {
-            self.watchers.resize(self.watchers.len().max(number as usize + 1), Vec::new());
-            self.watchers[number as usize] = watchers;
-        }
+        let is_wanted = plan.watched || !plan.requests.is_empty();
+        let number = if is_wanted { self.number_of(store, plan, watchers) } else { NO_PLAN };
         self.by_key.insert((class, key), number);
         (number != NO_PLAN).then_some(number)
+    }
+
+    /// Pairs of metric and attributes have new numbers; plans of those that are gone are chosen anew when they come back.
+    pub fn renumber(&mut self, keys: &Renumbering) {
+        let known = std::mem::take(&mut self.by_key).into_iter();
+        self.by_key = known.filter_map(|((class, key), plan)| Some(((class, keys.get(key)?), plan))).collect();
+    }
+
+    /// The number of a plan with these watchers: series of which the same is asked share it.
+    fn number_of(&mut self, store: &mut SeriesStore, plan: Plan, watchers: Vec<Watcher>) -> u32 {
+        let plans = self.watchers.iter().zip(0..);
+        let same = plans.filter(|(of, _)| **of == watchers).map(|(_, number)| number);
+        if let Some(number) = same.into_iter().find(|&number| *store.plan(number) == plan) {
+            return number;
+        }
+        self.watchers.push(watchers);
+        store.add_plan(plan)
     }
 
     /// Who watches the points of a series with this plan.

@@ -11,13 +11,17 @@ use std::sync::Arc;
 impl Engine {
     /// What was judged so far: the content of `replay`'s document.
     pub fn report(&self) -> Report {
-        let mut events: Vec<_> =
-            self.judge.open_events().chain(self.trends.open_events()).chain(&self.judge.closed).cloned().collect();
+        let mut events: Vec<_> = self
+            .judge
+            .open_events()
+            .chain(self.trends.open_events())
+            .chain(self.judge.closed_events())
+            .cloned()
+            .collect();
         events.sort_by_cached_key(|e| {
             (e.start, e.definition, e.entity.as_ref().map(|entity| (entity.label.clone(), entity.resource.to_suffix())))
         });
-        let fired: Vec<bool> = (0..self.definitions.len()).map(|d| events.iter().any(|e| e.definition == d)).collect();
-        let definitions = (0..self.definitions.len()).map(|d| self.definition_report(d, fired[d])).collect();
+        let definitions = (0..self.definitions.len()).map(|d| self.definition_report(d)).collect();
         let coverage = if self.intake.any_time {
             Coverage { from: self.intake.coverage.from, to: self.at }
         } else {
@@ -34,7 +38,7 @@ impl Engine {
         }
     }
 
-    fn definition_report(&self, d: usize, fired: bool) -> DefinitionReport {
+    fn definition_report(&self, d: usize) -> DefinitionReport {
         let definition = &self.definitions[d];
         let numbers = self.selection.rules_of[d].clone();
         let rules: Vec<RuleReport> = numbers
@@ -45,14 +49,15 @@ impl Engine {
                 RuleReport { matched_series, evaluations, warming_up, best_covered }
             })
             .collect();
-        let matched_entities =
+        let present =
             self.intake.entities.iter().filter(|e| e.definitions(&self.selection).contains(&d)).count() as u64;
+        let matched_entities = present + self.intake.past.matched_entities(d);
         let lives = self.life_reports(d);
         let verdict = if !definition.enabled {
             Verdict::Disabled
         } else if definition.problem.is_some() {
             Verdict::Inconclusive(InconclusiveReason::Problem)
-        } else if fired {
+        } else if self.judge.opened[d] > 0 {
             Verdict::Fired
         } else if self.selection.is_trend[d]
             && self.options.scaled_windows
@@ -78,6 +83,7 @@ impl Engine {
             matched_entities,
             evaluations: rules.iter().map(|rule| rule.evaluations).sum(),
             warming_up: rules.iter().map(|rule| rule.warming_up).sum(),
+            opened: self.judge.opened[d],
             violating: self.judge.violating[d],
             step: self.selection.steps[d],
             nearest: self.nearest_of(d),
@@ -90,21 +96,12 @@ impl Engine {
     fn several_writers(&self) -> Vec<SeriesLabel> {
         let watched = self.trends.several_writers();
         let named = |series: &u32| self.store.has_several_writers(*series) || watched.contains(series);
-        let series = self.store.series_ids().filter(named);
-        series
-            .map(|series| {
-                let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
-                SeriesLabel {
-                    entity: self.intake.label(entity as usize),
-                    metric: self.store.metric_of(series).clone(),
-                    attributes: self.store.attributes_of(series).clone(),
-                }
-            })
-            .collect()
+        let present = self.store.series_ids().filter(named).map(|series| self.label_of(series));
+        self.intake.past.several_writers.iter().cloned().chain(present).collect()
     }
 
     fn negative_deltas(&self) -> Vec<Arc<MetricIdentity>> {
-        let mut named: Vec<Arc<MetricIdentity>> = Vec::new();
+        let mut named = self.intake.past.negative_deltas.clone();
         for series in self.store.series_ids().filter(|&series| self.store.has_negative_delta(series)) {
             let metric = self.store.metric_of(series);
             if !named.contains(metric) {
@@ -115,7 +112,8 @@ impl Engine {
     }
 
     fn metrics(&self) -> Vec<(Arc<MetricIdentity>, usize)> {
-        let mut metrics: HashMap<&Arc<MetricIdentity>, usize> = HashMap::new();
+        let mut metrics: HashMap<&Arc<MetricIdentity>, usize> =
+            self.intake.past.metrics.iter().map(|(metric, n)| (metric, *n)).collect();
         for series in self.store.series_ids() {
             *metrics.entry(self.store.metric_of(series)).or_default() += 1;
         }

@@ -65,6 +65,12 @@ fn remedy(reason: DropReason) -> &'static str {
              resource; give each its own service.instance.id"
         }
         DropReason::TooDense => "a series has more points than are kept; raise --max-points-per-series",
+        DropReason::TooManyEntities => {
+            "of entities beyond --max-entities; raise it, or let --forget-after forget silent ones sooner"
+        }
+        DropReason::TooManySeries => {
+            "of series beyond --max-series or --max-series-per-entity; look for an attribute that never repeats, or raise them"
+        }
     }
 }
 

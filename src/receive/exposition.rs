@@ -136,8 +136,8 @@ fn judged(reception: &Reception, registry: &mut Registry) {
     let lag = reception.counters.lag.load(Ordering::Relaxed) as f64 / SECOND as f64;
     registry.register("points", "Data points the engine took", counter(vec![(Vec::new(), counts.points)]));
     registry.register("points_dropped", "Data points the engine dropped", counter(dropped.to_vec()));
-    registry.register("series", "Series", gauge(counts.series as f64));
-    registry.register("entities", "Entities", gauge(counts.entities as f64));
+    registry.register("series", "Series that are not forgotten", gauge(counts.series_now as f64));
+    registry.register("entities", "Entities that are not forgotten", gauge(counts.entities_now as f64));
     registry.register("events", "Events that were opened and closed", counter(events));
     registry.register("events_open", "Events that are open", gauge(opened.saturating_sub(closed) as f64));
     registry.register("evaluation_lag_seconds", "From the last instant of the grid until it was judged", gauge(lag));

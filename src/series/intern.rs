@@ -3,6 +3,7 @@
 //! A fleet of equal processes sends equal bytes, so the bytes that reports are compared with stay few and warm in the
 //! cache however many series there are. Compared are the bytes themselves, never a hash alone.
 
+use super::renumbering::Renumbering;
 use crate::model::{Attributes, Kind, MetricIdentity, Temporality};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -51,6 +52,23 @@ impl<T: Hash + Eq> Interned<T> {
 
     pub fn get(&self, number: u32) -> &Arc<T> {
         &self.values[number as usize]
+    }
+
+    /// The number of a value that is kept already.
+    pub fn find(&self, value: &T) -> Option<u32> {
+        self.numbers.get(value).copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Keeps only what is used.
+    pub fn keep(&mut self, used: &[bool]) -> Renumbering {
+        let numbers = Renumbering::of(used.iter().copied());
+        self.values = numbers.keep(std::mem::take(&mut self.values));
+        self.numbers = self.values.iter().zip(0..).map(|(value, number)| (value.clone(), number)).collect();
+        numbers
     }
 }
 
@@ -126,6 +144,32 @@ impl Vocabulary {
         self.add(hash, &[bytes], Meaning::Attributes(attributes))
     }
 
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Keeps only what is used; what it stands for has new numbers.
+    pub fn keep(&mut self, used: &[bool], metrics: &Renumbering, attributes: &Renumbering) -> Renumbering {
+        let numbers = Renumbering::of(used.iter().copied());
+        let old = std::mem::take(self);
+        self.hasher = old.hasher;
+        for entry in numbers.keep(old.entries) {
+            let bytes = &old.arena[entry.start..entry.end];
+            match entry.meaning {
+                Meaning::Metric { metric, scope_len, kind, temporality, monotonic } => {
+                    let (scope, name) = bytes.split_at(scope_len as usize);
+                    let bytes = MetricBytes { scope, name, kind, temporality, monotonic };
+                    // What a used word stands for is used.
+                    self.add_metric(&bytes, metrics.get(metric).unwrap_or(metric));
+                }
+                Meaning::Attributes(set) => {
+                    self.add_attributes(bytes, set.and_then(|set| attributes.get(set)));
+                }
+            }
+        }
+        numbers
+    }
+
     fn metric_hash(&self, bytes: &MetricBytes<'_>) -> u64 {
         self.hasher.hash_one((bytes.scope, bytes.name, bytes.kind, bytes.temporality, bytes.monotonic))
     }
@@ -168,6 +212,28 @@ impl Identities {
             self.pairs.push((metric, attributes));
             self.pairs.len() as u32 - 1
         })
+    }
+
+    /// The number of a pair that is known already.
+    pub fn find_key(&self, metric: u32, attributes: u32) -> Option<u32> {
+        self.keys.get(&(metric, attributes)).copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub fn pair(&self, key: u32) -> (u32, u32) {
+        self.pairs[key as usize]
+    }
+
+    /// Keeps only pairs that are used; their parts have new numbers.
+    pub fn keep(&mut self, used: &[bool], metrics: &Renumbering, attributes: &Renumbering) -> Renumbering {
+        let numbers = Renumbering::of(used.iter().copied());
+        let renumbered = |(metric, set)| (metrics.get(metric).unwrap_or(metric), attributes.get(set).unwrap_or(set));
+        self.pairs = numbers.keep(std::mem::take(&mut self.pairs)).into_iter().map(renumbered).collect();
+        self.keys = self.pairs.iter().copied().zip(0..).collect();
+        numbers
     }
 
     pub fn metric_of(&self, key: u32) -> &Arc<MetricIdentity> {

@@ -7,13 +7,17 @@
 //! resource's last report ([`Report`]). Only bytes that differ are looked up, and only bytes never seen are read.
 
 mod block;
+mod forget;
+mod full;
 mod histogram;
 mod intern;
 mod lane;
 mod merge;
+mod names;
 mod number;
 mod place;
 mod program;
+mod renumbering;
 mod resource;
 mod running;
 mod sum;
@@ -21,9 +25,11 @@ mod watched;
 mod window;
 
 pub use block::NumberKind;
+pub use forget::{Horizon, Renumbered};
 pub use intern::MetricBytes;
 pub use number::{BlockFrames, Judgement, Outcome, Request};
 pub use program::{Answer, Answered, Members, Plan, PlannedRequest, answer};
+pub use renumbering::Renumbering;
 
 use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Temporality};
 use block::{Block, Refused, Row, STALE};
@@ -37,7 +43,6 @@ use prefetch_index::prefetch_index;
 use program::program;
 use resource::{ELSEWHERE, LayoutEntry, METRIC, NOWHERE, Resource};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Number of a resource, in the order of first arrival.
 pub type ResourceId = u32;
@@ -48,6 +53,9 @@ pub type KeyId = u32;
 
 /// The plan of series that no rule selects: nothing of them is stored.
 pub const UNSELECTED: u32 = u32::MAX;
+
+/// The metric of a report that is about one never seen, or none yet.
+const NO_METRIC: u32 = u32::MAX;
 
 /// A resource with more series than this is large.
 const LARGE: usize = 64;
@@ -72,6 +80,8 @@ pub enum Found {
     New(KeyId),
     /// Attributes that cannot be read.
     Unreadable,
+    /// A series seen for the first time, and there is no room for it.
+    NoRoom,
 }
 
 /// Why a point was not kept.
@@ -105,9 +115,11 @@ pub struct SeriesStore {
     histograms: Vec<HistogramSeries>,
     plans: Vec<Plan>,
     programs: Vec<Vec<Group>>,
-    program_of: HashMap<Vec<u32>, u32, RandomState>,
+    program_of: HashMap<Vec<(u32, NumberKind)>, u32, RandomState>,
     lanes: Lanes,
     limit: usize,
+    /// The unit of time of forgetting.
+    round: u32,
 }
 
 impl SeriesStore {
@@ -143,8 +155,9 @@ impl SeriesStore {
     #[inline]
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
         let of = &mut self.resources[resource as usize];
+        of.reported_in = self.round;
         let layout = std::mem::take(&mut of.rest.layout);
-        Report { resource, layout, at: 0, metric: u32::MAX, block: of.block.unwrap_or(u32::MAX), row: None }
+        Report { resource, layout, at: 0, metric: NO_METRIC, block: of.block.unwrap_or(u32::MAX), row: None }
     }
 
     /// Ends the reading of a report. `shape` is its shape when every metric and point of it was read, 0 when not.
@@ -170,9 +183,16 @@ impl SeriesStore {
         }
     }
 
-    /// Turns to the next metric of a report. `identity` is asked only for bytes never seen.
+    /// Turns to the next metric of a report. `identity` is asked only for bytes never seen. Without room for another series a
+    /// metric never seen is passed over.
     #[inline]
-    pub fn metric(&mut self, report: &mut Report, bytes: &MetricBytes<'_>, identity: impl FnOnce() -> MetricIdentity) {
+    pub fn metric(
+        &mut self,
+        report: &mut Report,
+        bytes: &MetricBytes<'_>,
+        has_room: bool,
+        identity: impl FnOnce() -> MetricIdentity,
+    ) {
         if let Some(entry) = report.layout.get(report.at)
             && self.words.is_metric(entry.word, bytes)
         {
@@ -182,6 +202,10 @@ impl SeriesStore {
         }
         let word = match self.words.find_metric(bytes) {
             Some(word) => word,
+            None if !has_room => {
+                report.metric = NO_METRIC;
+                return;
+            }
             None => {
                 let metric = self.identities.metrics.number(identity());
                 self.words.add_metric(bytes, metric)
@@ -222,7 +246,8 @@ impl SeriesStore {
         time: Option<Nanos>,
         (at, latest): (Nanos, Nanos),
     ) -> Option<Nanos> {
-        let of = &self.resources[resource as usize];
+        let of = &mut self.resources[resource as usize];
+        of.reported_in = self.round;
         let (lane, block) = (&self.lanes.get(of.lane?), &mut self.blocks[of.block? as usize]);
         let first = points.first()?.time;
         let mut odd = 0;
@@ -307,16 +332,23 @@ impl SeriesStore {
         Some(block.put(row, entry.column as usize, value, start, self.limit).map_err(NotKept::from))
     }
 
-    /// Finds the series of the next data point of a report. `parse` is asked only for bytes never seen.
+    /// Finds the series of the next data point of a report. `parse` is asked only for bytes never seen. Without room for
+    /// another series nothing new is remembered.
     #[inline]
-    pub fn point(&mut self, report: &mut Report, bytes: &[u8], parse: impl FnOnce() -> Option<Attributes>) -> Found {
+    pub fn point(
+        &mut self,
+        report: &mut Report,
+        bytes: &[u8],
+        has_room: bool,
+        parse: impl FnOnce() -> Option<Attributes>,
+    ) -> Found {
         if let Some(entry) = report.layout.get(report.at)
             && self.words.is_attributes(entry.word, bytes)
         {
             report.at += 1;
             return self.found(entry.series);
         }
-        self.other_point(report, bytes, parse)
+        if has_room { self.other_point(report, bytes, parse) } else { self.known_point(report, bytes, parse) }
     }
 
     #[inline]
@@ -346,6 +378,7 @@ impl SeriesStore {
         let key = self.identities.key(metric, attributes);
         match self.find_series(report.resource, key) {
             Some(series) => {
+                self.series[series as usize].was_seen_in(self.round);
                 let column = self.column_in(report.resource, series);
                 report.learn(LayoutEntry { word, series, column });
                 self.found(series)
@@ -387,6 +420,7 @@ impl SeriesStore {
         self.leave_row(report);
         let place = if plan == UNSELECTED { Place::Nowhere } else { self.make_place(id, resource, key, plan) };
         self.series.push(Series::new(key, resource, place));
+        self.series[id as usize].was_seen_in(self.round);
         let own = &mut self.resources[resource as usize].rest.series;
         own.push(id);
         if own.len() == LARGE + 1 {
@@ -521,13 +555,13 @@ impl SeriesStore {
     #[inline(never)]
     fn choose_program(&mut self, block: u32) {
         let of = &self.blocks[block as usize];
-        let plans: Vec<u32> = (0..of.columns()).map(|column| of.plan(column)).collect();
-        let kinds: Vec<NumberKind> = (0..of.columns()).map(|column| of.kind(column)).collect();
-        let program = match self.program_of.get(&plans) {
+        let columns: Vec<(u32, NumberKind)> =
+            (0..of.columns()).map(|column| (of.plan(column), of.kind(column))).collect();
+        let program = match self.program_of.get(&columns) {
             Some(&program) => program,
             None => {
-                self.programs.push(program(&self.plans, &plans, &kinds));
-                self.program_of.insert(plans, self.programs.len() as u32 - 1);
+                self.programs.push(program(&self.plans, &columns));
+                self.program_of.insert(columns, self.programs.len() as u32 - 1);
                 self.programs.len() as u32 - 1
             }
         };
@@ -607,63 +641,6 @@ impl SeriesStore {
             merge::judge_numbers(&numbers, gauge, at, request, min_coverage)
         } else {
             merge::judge_histograms(&histograms, at, request, min_coverage)
-        }
-    }
-
-    /// All series in the order of first arrival.
-    pub fn series_ids(&self) -> impl Iterator<Item = SeriesId> {
-        0..self.series.len() as u32
-    }
-
-    /// The metric of a pair.
-    pub fn key_metric(&self, key: KeyId) -> &Arc<MetricIdentity> {
-        self.identities.metric_of(key)
-    }
-
-    /// The attributes of a pair.
-    pub fn key_attributes(&self, key: KeyId) -> &Arc<Attributes> {
-        self.identities.attributes_of(key)
-    }
-
-    /// The metric of a series.
-    pub fn metric_of(&self, series: SeriesId) -> &Arc<MetricIdentity> {
-        self.identities.metric_of(self.series[series as usize].key)
-    }
-
-    /// The data-point attributes of a series.
-    pub fn attributes_of(&self, series: SeriesId) -> &Arc<Attributes> {
-        self.identities.attributes_of(self.series[series as usize].key)
-    }
-
-    /// The resource of a series.
-    pub fn resource_of(&self, series: SeriesId) -> ResourceId {
-        self.series[series as usize].resource
-    }
-
-    /// The plan of a series.
-    pub fn plan_of(&self, series: SeriesId) -> u32 {
-        match self.series[series as usize].place() {
-            Place::Nowhere => UNSELECTED,
-            Place::Watched { plan } => plan,
-            Place::Column { block, column } => self.blocks[block as usize].plan(column as usize),
-            Place::Histogram(place) => self.histograms[place as usize].plan,
-        }
-    }
-
-    /// Whether a monotonic delta sum sent a negative delta.
-    pub fn has_negative_delta(&self, series: SeriesId) -> bool {
-        match self.series[series as usize].place() {
-            Place::Column { block, column } => self.blocks[block as usize].has_negative_delta(column as usize),
-            Place::Nowhere | Place::Watched { .. } | Place::Histogram(_) => false,
-        }
-    }
-
-    /// Whether several processes write a series: its start times go back and forth.
-    pub fn has_several_writers(&self, series: SeriesId) -> bool {
-        match self.series[series as usize].place() {
-            Place::Nowhere | Place::Watched { .. } => false,
-            Place::Column { block, column } => self.blocks[block as usize].has_several_writers(column as usize),
-            Place::Histogram(place) => self.histograms[place as usize].several_writers,
         }
     }
 }

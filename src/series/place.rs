@@ -22,7 +22,8 @@ pub(super) enum Place {
 pub(super) struct Series {
     pub key: KeyId,
     pub resource: ResourceId,
-    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or a plan and `WATCHED`; or `NOWHERE`.
+    /// Its place: a block and a column; or a histogram and `ELSEWHERE`; or a plan and `WATCHED`; or the round in which it
+    /// was last seen and `NOWHERE`.
     pub block: u32,
     pub column: u32,
 }
@@ -36,6 +37,18 @@ impl Series {
             Place::Watched { plan } => (plan, WATCHED),
         };
         Series { key, resource, block, column }
+    }
+
+    /// The round in which a series of which nothing is kept was last seen.
+    pub fn seen_in(&self) -> u32 {
+        self.block
+    }
+
+    /// Notes that in a round, if nothing of the series is kept.
+    pub fn was_seen_in(&mut self, round: u32) {
+        if self.column == NOWHERE {
+            self.block = self.block.max(round);
+        }
     }
 
     #[inline]

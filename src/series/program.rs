@@ -25,10 +25,10 @@ impl Plan {
     }
 }
 
-/// The requests of a block's columns, by rule.
-pub(super) fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> Vec<Group> {
+/// The requests of a block's columns, each with its plan and kind, by rule.
+pub(super) fn program(plans: &[Plan], columns: &[(u32, NumberKind)]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (column, &plan) in columns.iter().enumerate() {
+    for (column, &(plan, kind)) in columns.iter().enumerate() {
         for &PlannedRequest { rule, request } in &plans[plan as usize].requests {
             let place = groups.iter().position(|group| group.rule >= rule).unwrap_or(groups.len());
             if groups.get(place).is_none_or(|group| group.rule != rule) {
@@ -42,7 +42,7 @@ pub(super) fn program(plans: &[Plan], columns: &[u32], kinds: &[NumberKind]) -> 
             group.mask.resize(column / 64 + 1, 0);
             group.mask[column / 64] |= 1 << (column % 64);
             let by_chain = matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta);
-            group.plain &= match kinds[column] {
+            group.plain &= match kind {
                 NumberKind::Level => true,
                 NumberKind::Counter => by_chain || !request.increase,
                 NumberKind::Delta { monotonic } => !(by_chain || (request.increase && monotonic)),

@@ -9,6 +9,8 @@ pub(super) struct Resource {
     /// The columns of that report's points, when they are all of the block's: number of a lane.
     pub lane: Option<u32>,
     pub block: Option<u32>,
+    /// The round of its newest report.
+    pub reported_in: u32,
     /// What a report like the last one does not need.
     pub rest: Box<ResourceRest>,
     /// Whether points of it are kept in other places than the block.

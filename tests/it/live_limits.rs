@@ -242,7 +242,7 @@ fn bad_input_is_answered_clearly_and_others_are_served_meanwhile() {
 }
 
 #[test]
-fn a_hundred_thousand_attribute_values_are_taken_while_others_are_served() {
+fn of_a_hundred_thousand_attribute_values_as_many_as_may_be_are_taken_while_others_are_served() {
     let folder = Folder::new();
     let server = Server::start(&folder, "serve --clock data");
     let points = (0..100_000).map(|i| {
@@ -257,7 +257,37 @@ fn a_hundred_thousand_attribute_values_are_taken_while_others_are_served() {
     if let Some(peak) = server.peak_memory() {
         assert!(peak < 256 * MIB, "{} MiB in memory", peak / MIB);
     }
-    assert_eq!(server.stop().code, 0);
+    assert_eq!(server.metric("foreshock_series"), 10_003.0);
+    assert_eq!(server.metric("foreshock_points_dropped_total{reason=\"too_many_series\"}"), 90_000.0);
+    let ended = server.stop();
+    assert_eq!(ended.code, 0);
+    assert!(ended.stderr.contains("90000 data points dropped (too_many_series)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--max-series-per-entity"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_dead_are_forgotten_and_a_replay_forgets_them_too() {
+    let folder = Folder::new();
+    let file = folder.path("live.foreshock");
+    let server = Server::start(
+        &folder,
+        &format!("serve --clock data --max-entities 4 --forget-after 2h --record {}", file.display()),
+    );
+    let mut http = Http::connect(server.http);
+    for day in 0..3 {
+        for i in 0..5 {
+            assert_eq!(http.post(PROTOBUF, &fleet(3 + day % 2, (day * 86_400 + i * 10) as u64, 0)).status, 200);
+        }
+    }
+    server.wait_for("foreshock_points_total", (5 * (3 + 4 + 3)) as f64);
+    assert_eq!(server.metric("foreshock_entities"), 3.0, "of the day");
+    let live = server.stop();
+    assert_eq!(live.code, 0, "{}", live.stderr);
+    let replayed = folder.run(&format!("replay --format json {}", file.display()));
+    assert!(!replayed.stderr.contains("was recorded while"), "{}", replayed.stderr);
+    let document: serde_json::Value = serde_json::from_str(&replayed.stdout).expect("a document");
+    assert_eq!(document["entities"], 10, "each day's are new");
+    assert_eq!(document["dropped"], serde_json::json!({}));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod event_problem;
 mod event_query;
 mod event_shrink;
 mod event_trend;
+mod forgetting;
 mod generate;
 mod leak_traces;
 mod live;

@@ -5,7 +5,7 @@
 
 use super::ring::{KEPT, bucket_of};
 use crate::model::{Attributes, MetricIdentity, Nanos, Temporality, Value};
-use crate::series::SeriesId;
+use crate::series::{Renumbering, SeriesId};
 use std::collections::VecDeque;
 
 /// Series of a limit metric that are looked at on one entity.
@@ -76,6 +76,11 @@ impl Limits {
         } else if self.0.len() < MOST_LIMITS {
             self.0.push((series, value));
         }
+    }
+
+    /// Series have new numbers.
+    pub fn renumber(&mut self, series: &Renumbering) {
+        self.0.retain_mut(|(known, _)| series.get(*known).map(|new| *known = new).is_some());
     }
 
     /// The least that is above 0: which of several limits strikes first.

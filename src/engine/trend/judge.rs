@@ -49,24 +49,24 @@ impl Watcher {
 
 /// What a rule is about on one entity.
 #[derive(Debug)]
-struct Subject {
-    definition: usize,
-    entity: u32,
-    watches: Vec<u32>,
-    open: Option<Box<OpenEvent>>,
+pub(super) struct Subject {
+    pub definition: usize,
+    pub entity: u32,
+    pub watches: Vec<u32>,
+    pub open: Option<Box<OpenEvent>>,
 }
 
 /// Everything under watch.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Trends {
-    watches: Vec<Watch>,
-    by_series: HashMap<(SeriesId, u32), u32, RandomState>,
+    pub(super) watches: Vec<Watch>,
+    pub(super) by_series: HashMap<(SeriesId, u32), u32, RandomState>,
     /// Per rule and resource the rank of the id that selects its series, and the watches of it.
-    ranks: HashMap<(u32, ResourceId), (u32, Vec<u32>), RandomState>,
-    subjects: Vec<Subject>,
-    subject_of: HashMap<(usize, u32), u32, RandomState>,
-    collections: HashMap<ResourceId, Collections, RandomState>,
-    limits: HashMap<(u32, u32), Limits, RandomState>,
+    pub(super) ranks: HashMap<(u32, ResourceId), (u32, Vec<u32>), RandomState>,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) subject_of: HashMap<(usize, u32), u32, RandomState>,
+    pub(super) collections: HashMap<ResourceId, Collections, RandomState>,
+    pub(super) limits: HashMap<(u32, u32), Limits, RandomState>,
     /// Reports of lives that are forgotten, by rule, and how many were not kept.
     past: Vec<(u32, LifeReport)>,
     not_told: HashMap<u32, u64, RandomState>,
@@ -267,7 +267,7 @@ impl Engine {
             let open = &mut self.trends.subjects[subject].open;
             if let Some(over) = open.take_if(|open| open.rest(at, state == State::Clear, expiration)) {
                 emit(Transition { at, event: over.event.clone() });
-                self.judge.closed.push(over.event);
+                self.judge.close(over.event);
             }
             return;
         }
@@ -290,6 +290,7 @@ impl Engine {
         });
         event.violate(at, severity, worst, || Some(self.label_of(worst.series?)));
         if opens {
+            self.judge.opened[d] += 1;
             emit(Transition { at, event: event.event.clone() });
         }
         self.trends.subjects[subject].open = open;
@@ -329,7 +330,7 @@ impl Engine {
             .collect()
     }
 
-    fn label_of(&self, series: SeriesId) -> SeriesLabel {
+    pub(in crate::engine) fn label_of(&self, series: SeriesId) -> SeriesLabel {
         let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
         SeriesLabel {
             entity: self.intake.label(entity as usize),
@@ -350,7 +351,7 @@ impl Engine {
         if wake == Nanos::MAX { wake } else { multiple_from(wake, BUCKET) }
     }
 
-    fn tell_past(&mut self, watch: u32, life: &Life) {
+    pub(super) fn tell_past(&mut self, watch: u32, life: &Life) {
         let rule = self.trends.watches[watch as usize].rule;
         if self.trends.past.len() >= MOST_PAST {
             *self.trends.not_told.entry(rule).or_default() += 1;

@@ -6,6 +6,7 @@
 
 mod aside;
 mod detector;
+mod forget;
 mod judge;
 pub mod ladder;
 mod life;
@@ -17,4 +18,5 @@ mod watch;
 pub use detector::{Change, Detector, Evaluation};
 pub use verdict::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
 
+pub(super) use forget::KEPT_FOR;
 pub(super) use judge::{Trends, Watcher, watchers};

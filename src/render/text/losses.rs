@@ -70,6 +70,11 @@ pub(in crate::render) fn explain(reason: DropReason) -> &'static str {
         DropReason::TooDense => {
             "more points in a window than are kept of a series; raise `--max-points-per-series` or export less often"
         }
+        DropReason::TooManyEntities => "of entities beyond `--max-entities`; raise it",
+        DropReason::TooManySeries => {
+            "of series beyond `--max-series` or `--max-series-per-entity`; look for an attribute whose values never \
+             repeat, or raise them"
+        }
     }
 }
 

@@ -89,12 +89,13 @@ fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()
 /// One sentence over all definitions.
 pub fn verdict(report: &Report) -> String {
     let number = |wanted: fn(&Verdict) -> bool| report.definitions.iter().filter(|d| wanted(&d.verdict)).count() as u64;
+    let opened = report.definitions.iter().map(|definition| definition.opened).sum();
     let fired = number(|verdict| matches!(verdict, Verdict::Fired));
     let quiet = number(|verdict| matches!(verdict, Verdict::Quiet));
     let inconclusive = number(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
     let disabled = number(|verdict| matches!(verdict, Verdict::Disabled));
     let mut parts = vec![
-        format!("{} fired ({})", count(fired), counted(report.events.len() as u64, "event", "events")),
+        format!("{} fired ({})", count(fired), counted(opened, "event", "events")),
         format!("{} quiet", count(quiet)),
         format!("{} inconclusive", count(inconclusive)),
     ];

@@ -16,7 +16,7 @@ use crate::model::{Nanos, PointSpan, PointValue};
 use prefetch_index::prefetch_index;
 
 /// How the values of a number series follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NumberKind {
     /// A gauge, or a non-monotonic cumulative sum: values, no steps.
     Level,
@@ -201,6 +201,16 @@ impl Block {
     #[inline]
     pub fn plan(&self, column: usize) -> u32 {
         (self.data[column] >> 32) as u32
+    }
+
+    /// Gives the column's series a new number.
+    pub fn set_series(&mut self, column: usize, series: u32) {
+        self.data[column] = u64::from(self.plan(column)) << 32 | u64::from(series);
+    }
+
+    /// Time of the newest point of a column.
+    pub fn newest_of(&self, column: usize) -> Option<Nanos> {
+        (0..self.len()).rev().find(|&row| self.has(row, column)).map(|row| self.time(row))
     }
 
     /// How the values of the column follow each other.
