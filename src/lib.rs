@@ -13,6 +13,7 @@
 //! | 1 | [`catalog`] | what is known of the clients' metrics |
 //! | 2 | [`engine`] | the grid, matching, events opened and closed |
 //! | 3 | [`check`] | scenarios: a small text that says what goes in and what must come out |
+//! | 3 | [`tune`] | what every threshold would have done, and which to propose |
 //! | 3 | [`inspect`] | what is in a recording, without any rule |
 //! | 4 | [`render`] | every output shape |
 //! | 5 | [`recording`] | recordings: our own form and the Collector's |
@@ -36,3 +37,4 @@ pub mod recording;
 pub mod render;
 pub mod series;
 pub mod sink;
+pub mod tune;

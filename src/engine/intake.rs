@@ -118,6 +118,9 @@ impl Engine {
         let entity = self.intake.resources[resource as usize].entity;
         let of = &mut self.intake.entities[entity as usize];
         of.newest = of.newest.max(newest);
+        if let Some(watch) = &mut self.judge.watch {
+            watch.report(entity, newest);
+        }
         self.report_came(entity);
     }
 

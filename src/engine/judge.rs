@@ -7,6 +7,7 @@
 //! makes the answer void.
 
 use super::life::{OpenEvent, State, Worst, combine};
+use super::observe::Watch;
 use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
 use super::selection::{Selection, What};
 use super::trend::ring::BUCKET;
@@ -47,6 +48,8 @@ pub(super) struct Judge {
     closed: Vec<Event>,
     keeps_closed: bool,
     pub(super) global: Vec<presence::GlobalState>,
+    /// Keeps what decides instead of opening events, when somebody asked for that.
+    pub(super) watch: Option<Box<Watch>>,
     frames: BlockFrames,
     attributes_of_none: Arc<Attributes>,
 }
@@ -114,7 +117,7 @@ pub(super) struct RuleTotals {
 
 impl RuleTotals {
     #[inline]
-    fn add(&mut self, answer: &RuleAnswer) {
+    pub fn add(&mut self, answer: &RuleAnswer) {
         self.evaluations += u64::from(answer.evaluations);
         self.warming_up += u64::from(answer.warming_up);
         self.no_value |= answer.no_value;
@@ -374,6 +377,12 @@ impl Engine {
 
     /// Applies the answers of an entity's rules to the due definitions at an instant.
     fn apply(&mut self, entity: usize, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
+        if self.judge.watch.is_some() {
+            let busy = self.observe(entity, at, due);
+            let clock = &mut self.judge.clocks[entity];
+            clock.wake = if busy { at + 1 } else { clock.valid_until.max(at + 1) };
+            return;
+        }
         if self.apply_quiet(entity, at) {
             return;
         }
@@ -401,7 +410,7 @@ impl Engine {
         };
     }
 
-    fn answers(&self, entity: usize) -> &[RuleAnswer] {
+    pub(super) fn answers(&self, entity: usize) -> &[RuleAnswer] {
         let rules = self.selection.rules.len();
         &self.judge.answers[entity * rules..][..rules]
     }

@@ -1,19 +1,26 @@
 //! The life of an event: opened by a violation, kept alive by violations only, closed after the grace period.
+//!
+//! [`Life`] is the whole of the rule and nothing else, so that who asks what another threshold would have done lives by the
+//! same code; [`OpenEvent`] is a life with what people are told of it.
 
+use super::judge::multiple_from;
 use super::report::{CloseReason, EntityLabel, Event, EventState, Observation, Peak, SeriesLabel, ViolatedRule};
 use crate::model::Nanos;
 use std::sync::Arc;
 
 /// What a definition says of an entity at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
+    /// It is violated.
     Violating,
+    /// It was judged and is not.
     Clear,
+    /// It could not be judged.
     Unknown,
 }
 
 /// AND and OR over the states of rules.
-pub(super) fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
+pub fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
     let (decides, decided, needs) = if or {
         (State::Violating, State::Violating, State::Clear)
     } else {
@@ -31,16 +38,74 @@ pub(super) fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
     if any && all { needs } else { State::Unknown }
 }
 
-/// An event that is not closed yet.
-#[derive(Clone, Debug)]
-pub(super) struct OpenEvent {
-    pub event: Event,
-    /// Margin of the peak.
-    peak_margin: f64,
+/// An event's times and severity, from the first violation on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// First violating instant.
+    pub start: Nanos,
+    /// Newest violating instant.
+    pub last_violation: Nanos,
+    /// Highest severity of a rule that violated so far.
+    pub severity: i64,
     /// First instant after the last violation that did not violate.
     end: Option<Nanos>,
     /// An instant after the last violation was clear.
     recovered: bool,
+}
+
+impl Life {
+    /// It begins with a violating instant.
+    pub fn open(at: Nanos) -> Self {
+        Life { start: at, last_violation: at, severity: i64::MIN, end: None, recovered: false }
+    }
+
+    /// A violating instant; of several in a row the last one says it all.
+    pub fn violate(&mut self, at: Nanos, severity: i64) {
+        self.last_violation = at;
+        self.severity = self.severity.max(severity);
+        self.end = None;
+        self.recovered = false;
+    }
+
+    /// An instant that does not violate; how the event is closed when it is over with it.
+    pub fn rest(&mut self, at: Nanos, clear: bool, expiration: Nanos) -> Option<EventState> {
+        let end = *self.end.get_or_insert(at);
+        self.recovered |= clear;
+        if at - self.last_violation < expiration {
+            return None;
+        }
+        let reason = if self.recovered { CloseReason::Recovered } else { CloseReason::NoData };
+        Some(EventState::Closed { end, closed_at: at, reason })
+    }
+
+    /// The instants `from`, `from + step`, … to `to`, none of which violates: only the first of them and the one that closes
+    /// have something to say.
+    pub fn rest_until(
+        &mut self,
+        (from, to): (Nanos, Nanos),
+        step: Nanos,
+        clear: bool,
+        expiration: Nanos,
+    ) -> Option<EventState> {
+        self.rest(from, clear, expiration).or_else(|| {
+            let over = multiple_from(self.expires(expiration), step);
+            if over <= to { self.rest(over, clear, expiration) } else { None }
+        })
+    }
+
+    /// The first instant from which on it is closed unless it violates.
+    fn expires(&self, expiration: Nanos) -> Nanos {
+        self.last_violation.saturating_add(expiration)
+    }
+}
+
+/// An event that is not closed yet.
+#[derive(Clone, Debug)]
+pub(super) struct OpenEvent {
+    pub event: Event,
+    life: Life,
+    /// Margin of the peak.
+    peak_margin: f64,
 }
 
 /// The worst value of a definition on an entity at an instant.
@@ -72,15 +137,13 @@ impl OpenEvent {
             rules,
             peak: None,
         };
-        OpenEvent { event, peak_margin: f64::INFINITY, end: None, recovered: false }
+        OpenEvent { event, life: Life::open(at), peak_margin: f64::INFINITY }
     }
 
     /// A violating instant.
     pub fn violate(&mut self, at: Nanos, severity: i64, worst: Worst, series: impl FnOnce() -> Option<SeriesLabel>) {
-        self.event.last_violation = at;
-        self.event.severity = self.event.severity.max(severity);
-        self.end = None;
-        self.recovered = false;
+        self.life.violate(at, severity);
+        (self.event.last_violation, self.event.severity) = (at, self.life.severity);
         if worst.margin < self.peak_margin {
             self.peak_margin = worst.margin;
             let observation = Observation { value: worst.value, at };
@@ -88,26 +151,27 @@ impl OpenEvent {
         }
     }
 
+    /// Violating instants of which nothing new is to be told, up to this one.
+    pub fn violate_until(&mut self, at: Nanos) {
+        self.life.violate(at, self.life.severity);
+        self.event.last_violation = at;
+    }
+
     /// An instant that does not violate; true when the event is over with it.
     pub fn rest(&mut self, at: Nanos, clear: bool, expiration: Nanos) -> bool {
-        let end = *self.end.get_or_insert(at);
-        self.recovered |= clear;
-        if at - self.event.last_violation < expiration {
-            return false;
-        }
-        let reason = if self.recovered { CloseReason::Recovered } else { CloseReason::NoData };
-        self.event.state = EventState::Closed { end, closed_at: at, reason };
+        let Some(closed) = self.life.rest(at, clear, expiration) else { return false };
+        self.event.state = closed;
         true
     }
 
     /// Whether nothing was said since the last violation: the next judged instant decides the end.
     pub fn is_fresh(&self) -> bool {
-        self.end.is_none()
+        self.life.end.is_none()
     }
 
     /// The first instant from which on a silent event is closed.
     pub fn expires(&self, expiration: Nanos) -> Nanos {
-        self.event.last_violation.saturating_add(expiration)
+        self.life.expires(expiration)
     }
 }
 

@@ -5,8 +5,8 @@
 //! wrong with a definition or a point is counted and told in the report.
 //!
 //! Reading order: `intake` (a body's points are checked, recognised and kept), `entity` (who is who), `selection` (which rules look at which
-//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `presence`, `trend`,
-//! `summary`, `forget`. `drive` is the
+//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `observe` (what decides, for those who
+//! ask what another threshold would have done), `presence`, `trend`, `summary`, `forget`. `drive` is the
 //! loop around a step, `admission` what a sender can be told before.
 
 mod admission;
@@ -17,6 +17,7 @@ mod intake;
 mod judge;
 mod known;
 mod life;
+mod observe;
 mod presence;
 mod report;
 mod selection;
@@ -25,6 +26,8 @@ pub mod trend;
 
 pub use admission::refused;
 pub use drive::{Inputs, drive};
+pub use life::{Life, State, combine};
+pub use observe::{Observations, ObservedEntity, Peak as ObservedPeak, Track, Watching};
 pub use report::{
     CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
     Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,

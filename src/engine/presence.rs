@@ -254,7 +254,7 @@ impl Engine {
             if global.last == State::Violating
                 && let Some(open) = &mut global.open
             {
-                open.event.last_violation = to - step;
+                open.violate_until(to - step);
                 self.judge.violating[d] += times;
             }
         }

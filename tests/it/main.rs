@@ -48,3 +48,4 @@ mod tidy;
 mod trend;
 mod trend_engine;
 mod trend_recordings;
+mod tune_sweep;

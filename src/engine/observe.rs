@@ -1,0 +1,397 @@
+//! What decides each rule, kept as it changes, for those who ask what another threshold would have done.
+//!
+//! The aggregate of a rule does not depend on its threshold. So of every rule on every entity the one value is kept that
+//! decides at an instant: the most violating one over its series. It stands until the next change, as the answers of the
+//! engine do, and an entity that is not looked at has not changed. An engine that watches opens no events for rules with
+//! windows: whoever reads the observations lets events live by [`super::Life`]. Everything before that, from the bytes to the
+//! answer of a rule, is the same code on the same path.
+//!
+//! Memory is bounded: when there is too much, the entities that came last are given up, for another pass to begin with.
+
+use super::judge::{RuleAnswer, multiple_from};
+use super::report::{EntityLabel, SeriesLabel};
+use super::selection::What;
+use super::{Engine, Options, SeriesMode};
+use crate::event::{CompareOp, Condition, EventDefinition};
+use crate::model::{Attributes, MS, Nanos};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Changes that are kept together.
+const CHUNK: usize = 1 << 14;
+/// Gaps between reports that the interval of an entity is the median of.
+const GAPS: usize = 15;
+/// Bytes that a change takes while the observations are put in order.
+const BYTES_A_CHANGE: u64 = (size_of::<Change>() + size_of::<Nanos>() + size_of::<f64>()) as u64;
+
+/// What to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// The first entity of this pass, in the order of their first arrival.
+    pub first_entity: usize,
+    /// Memory that the observations may take, in bytes.
+    pub most_bytes: u64,
+}
+
+/// The observations while they are made.
+#[derive(Debug)]
+pub(super) struct Watch {
+    first: usize,
+    /// Entities from here on are given up.
+    end: usize,
+    rules: usize,
+    most_changes: usize,
+    /// Changes in one chunk.
+    chunk: usize,
+    /// By entity and rule the bits of the last value.
+    last: Vec<u64>,
+    chunks: Vec<Vec<Change>>,
+    /// Changes in all chunks but the last.
+    full: usize,
+    paces: Vec<Pace>,
+    /// What violates each rule, as it is written.
+    conditions: Vec<Condition>,
+}
+
+/// A rule says something else of an entity.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    at: Nanos,
+    /// Not a number where the rule is unknown.
+    value: f64,
+    entity: u32,
+    rule: u32,
+    series: u32,
+}
+
+/// How often an entity reports.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    newest: Nanos,
+    reports: u32,
+    /// The newest gaps, in milliseconds.
+    gaps: [u32; GAPS],
+}
+
+impl Pace {
+    const NONE: Pace = Pace { newest: Nanos::MIN, reports: 0, gaps: [0; GAPS] };
+
+    fn report(&mut self, time: Nanos) {
+        if time <= self.newest {
+            return;
+        }
+        if self.reports > 0 {
+            self.gaps[(self.reports as usize - 1) % GAPS] =
+                u32::try_from((time - self.newest) / MS).unwrap_or(u32::MAX);
+        }
+        self.newest = time;
+        self.reports = self.reports.saturating_add(1);
+    }
+
+    /// The lower median of the newest gaps.
+    fn interval(&self) -> Option<Nanos> {
+        let mut gaps = self.gaps;
+        let gaps = &mut gaps[..(self.reports as usize).saturating_sub(1).min(GAPS)];
+        gaps.sort_unstable();
+        gaps.get(gaps.len().checked_sub(1)? / 2).map(|&gap| Nanos::from(gap) * MS)
+    }
+}
+
+impl Watch {
+    fn new(watching: Watching, conditions: Vec<Condition>) -> Self {
+        let rules = conditions.len();
+        let most_changes = usize::try_from(watching.most_bytes / BYTES_A_CHANGE).unwrap_or(usize::MAX);
+        Watch {
+            conditions,
+            first: watching.first_entity,
+            end: usize::MAX,
+            rules,
+            most_changes,
+            chunk: (most_changes / 8).clamp(1, CHUNK),
+            last: Vec::new(),
+            chunks: Vec::new(),
+            full: 0,
+            paces: Vec::new(),
+        }
+    }
+
+    fn is_watched(&self, entity: usize) -> bool {
+        (self.first..self.end).contains(&entity)
+    }
+
+    /// A report of an entity came; its newest point has this time.
+    pub fn report(&mut self, entity: u32, newest: Nanos) {
+        let entity = entity as usize;
+        if self.is_watched(entity) {
+            let place = entity - self.first;
+            if place >= self.paces.len() {
+                self.paces.resize(place + 1, Pace::NONE);
+            }
+            self.paces[place].report(newest);
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, entity: usize, rule: usize, at: Nanos, answer: &RuleAnswer) {
+        let value = if answer.evaluations == 0 { f64::NAN } else { answer.value };
+        let place = (entity - self.first) * self.rules + rule;
+        if place >= self.last.len() {
+            self.last.resize((entity - self.first + 1) * self.rules, f64::NAN.to_bits());
+        }
+        if self.last[place] == value.to_bits() {
+            return;
+        }
+        self.last[place] = value.to_bits();
+        let change = Change { at, value, entity: entity as u32, rule: rule as u32, series: answer.series };
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < self.chunk => chunk.push(change),
+            last => {
+                self.full += last.map_or(0, |chunk| chunk.len());
+                let mut chunk = Vec::with_capacity(self.chunk);
+                chunk.push(change);
+                self.chunks.push(chunk);
+                if self.full > self.most_changes {
+                    self.give_up();
+                }
+            }
+        }
+    }
+
+    /// Gives up the entities that came last, so many that half of the changes are left; the first one only when it is too
+    /// much by itself.
+    fn give_up(&mut self) {
+        let entities = self.last.len() / self.rules.max(1);
+        let mut changes = vec![0usize; entities];
+        for change in self.chunks.iter().flatten() {
+            changes[change.entity as usize - self.first] += 1;
+        }
+        let mut kept = 0;
+        let stay = changes.iter().take_while(|n| {
+            kept += **n;
+            kept <= self.full / 2
+        });
+        let alone = changes.first().is_some_and(|&n| n <= self.most_changes);
+        self.end = self.first + stay.count().max(usize::from(alone));
+        for chunk in &mut self.chunks {
+            chunk.retain(|change| (change.entity as usize) < self.end);
+        }
+        // Small chunks would make the count of full ones say little.
+        let mut together: Vec<Vec<Change>> = Vec::new();
+        for chunk in std::mem::take(&mut self.chunks) {
+            match together.last_mut() {
+                Some(last) if last.len() + chunk.len() <= self.chunk => last.extend(chunk),
+                _ => together.push(chunk),
+            }
+        }
+        self.chunks = together;
+        self.full = self.chunks.iter().rev().skip(1).map(Vec::len).sum();
+        self.last.truncate((self.end - self.first) * self.rules);
+        self.paces.truncate(self.end - self.first);
+    }
+}
+
+/// What was observed of the entities of one pass.
+#[derive(Debug, Default)]
+pub struct Observations {
+    /// The entities of this pass, in the order of their first arrival.
+    pub entities: Vec<ObservedEntity>,
+    /// The first entity of the next pass; `None` when this was the last one.
+    pub next: Option<usize>,
+    /// Of each definition its judged instants: the first, the last, the step; `None` when it was never judged.
+    pub grids: Vec<Option<(Nanos, Nanos, Nanos)>>,
+    rules_of: Vec<Range<usize>>,
+    conditions: Vec<Condition>,
+    /// By entity and rule where its changes begin, and at the end where they all end.
+    starts: Vec<usize>,
+    times: Vec<Nanos>,
+    values: Vec<f64>,
+    /// By entity and rule the series of the most violating value.
+    peaks: Vec<Option<(f64, u32, Nanos)>>,
+    series: Vec<SeriesLabel>,
+}
+
+/// One entity of a pass.
+#[derive(Clone, Debug)]
+pub struct ObservedEntity {
+    /// What identifies it, and how it is called.
+    pub label: Arc<EntityLabel>,
+    /// How often it reports; `None` when it did only once.
+    pub interval: Option<Nanos>,
+}
+
+/// What a rule said of an entity: from each instant on a value, not a number where the rule was unknown.
+#[derive(Clone, Copy, Debug)]
+pub struct Track<'a> {
+    /// The instants of the changes.
+    pub times: &'a [Nanos],
+    /// What holds from there on.
+    pub values: &'a [f64],
+}
+
+/// The most violating value of a rule on an entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Peak<'a> {
+    /// The value.
+    pub value: f64,
+    /// When it was first there.
+    pub at: Nanos,
+    /// Its series.
+    pub series: Option<&'a SeriesLabel>,
+}
+
+impl Observations {
+    /// What a rule of a definition said of an entity, by its place among the entities of this pass.
+    pub fn track(&self, entity: usize, definition: usize, rule: usize) -> Track<'_> {
+        let range =
+            self.place(entity, definition, rule).map_or(0..0, |place| self.starts[place]..self.starts[place + 1]);
+        Track { times: &self.times[range.clone()], values: &self.values[range] }
+    }
+
+    /// The most violating value that a rule of a definition had on an entity.
+    pub fn peak(&self, entity: usize, definition: usize, rule: usize) -> Option<Peak<'_>> {
+        let (value, series, at) = self.peaks[self.place(entity, definition, rule)?]?;
+        Some(Peak { value, at, series: self.series.get(series as usize) })
+    }
+
+    /// What violates a rule, as it is written; `None` when the definition is not judged.
+    pub fn condition(&self, definition: usize, rule: usize) -> Option<Condition> {
+        let of = self.rules_of.get(definition)?;
+        self.conditions.get(of.clone().nth(rule)?).copied()
+    }
+
+    fn place(&self, entity: usize, definition: usize, rule: usize) -> Option<usize> {
+        let of = self.rules_of.get(definition)?;
+        (rule < of.len() && entity < self.entities.len()).then(|| entity * self.conditions.len() + of.start + rule)
+    }
+}
+
+impl Engine {
+    /// An engine that keeps what decides each rule, to be read with [`Engine::observations`].
+    pub fn watching(definitions: Vec<EventDefinition>, options: Options, watching: Watching) -> Self {
+        let mut engine = Engine::new(definitions, options);
+        let written = engine.selection.conditions.clone();
+        for (rule, condition) in engine.selection.rules.iter().zip(&mut engine.selection.conditions) {
+            let is_ordered = !matches!(condition.operator, CompareOp::Equal | CompareOp::NotEqual);
+            if matches!(rule.what, What::Threshold { .. }) && is_ordered {
+                // Of two values the more violating one must be found whatever the threshold will be, and a margin is exact only
+                // against zero.
+                condition.value = 0.0;
+            }
+        }
+        engine.judge.watch = Some(Box::new(Watch::new(watching, written)));
+        engine
+    }
+
+    /// Notes what the due definitions say of an entity at an instant; true when the next instant may say something else.
+    pub(super) fn observe(&mut self, entity: usize, at: Nanos, due: &[bool]) -> bool {
+        let mut busy = false;
+        for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
+            let d = self.intake.entities[entity].definitions(&self.selection)[i];
+            if self.selection.is_trend[d] || self.judge.global.iter().any(|g| g.definition == d) {
+                continue;
+            }
+            if self.selection.has_presence[d] {
+                busy |= self.apply_presence(entity, d, at);
+            }
+            if !due[d] {
+                continue;
+            }
+            for rule in self.selection.rules_of[d].clone() {
+                let answer = self.answers(entity)[rule];
+                self.judge.totals[rule].add(&answer);
+                if let Some(watch) = &mut self.judge.watch
+                    && watch.is_watched(entity)
+                {
+                    watch.note(entity, rule, at, &answer);
+                }
+            }
+        }
+        busy || self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0)
+    }
+
+    /// What was observed. Of an engine that does not watch: nothing.
+    pub fn observations(mut self) -> Observations {
+        let grids = (0..self.definitions.len()).map(|d| self.grid_of(d)).collect();
+        let rules_of = self.selection.rules_of.clone();
+        let nothing = Watching { first_entity: 0, most_bytes: 0 };
+        let watch = self.judge.watch.take().map_or_else(|| Watch::new(nothing, Vec::new()), |watch| *watch);
+        let all = self.intake.entities.len();
+        let entities = (watch.first.min(all)..watch.end.min(all)).map(|entity| ObservedEntity {
+            label: self.intake.label(entity),
+            interval: watch.paces.get(entity - watch.first).and_then(Pace::interval),
+        });
+        let entities: Vec<ObservedEntity> = entities.collect();
+        let next = (watch.end < all).then_some(watch.end);
+        let conditions = watch.conditions.clone();
+        let mut found = Observations { entities, next, grids, rules_of, conditions, ..Observations::default() };
+        found.sort(watch, &self);
+        found
+    }
+
+    /// The judged instants of a definition.
+    fn grid_of(&self, d: usize) -> Option<(Nanos, Nanos, Nanos)> {
+        let step = self.selection.steps[d];
+        let (from, to) = (self.intake.coverage.from?, self.at?);
+        let (first, last) = (multiple_from(from, step), to.div_euclid(step).saturating_mul(step));
+        (first <= last && !self.selection.rules_of[d].is_empty()).then_some((first, last, step))
+    }
+}
+
+impl Observations {
+    /// Puts the changes in order of entity, rule and instant.
+    fn sort(&mut self, watch: Watch, engine: &Engine) {
+        let place =
+            |change: &Change| (change.entity as usize - watch.first) * self.conditions.len() + change.rule as usize;
+        self.starts = vec![0; self.entities.len() * self.conditions.len() + 1];
+        for change in watch.chunks.iter().flatten() {
+            self.starts[place(change) + 1] += 1;
+        }
+        for i in 1..self.starts.len() {
+            self.starts[i] += self.starts[i - 1];
+        }
+        let all = self.starts.last().copied().unwrap_or(0);
+        (self.times, self.values) = (vec![0; all], vec![0.0; all]);
+        self.peaks = vec![None; self.starts.len() - 1];
+        let mut next = self.starts.clone();
+        for chunk in watch.chunks {
+            for change in &chunk {
+                let place = place(change);
+                let at = next[place];
+                next[place] += 1;
+                (self.times[at], self.values[at]) = (change.at, change.value);
+                let margin = engine.selection.conditions[change.rule as usize].margin(change.value);
+                let peak = &mut self.peaks[place];
+                if !margin.is_nan()
+                    && peak.is_none_or(|(best, ..)| {
+                        margin < engine.selection.conditions[change.rule as usize].margin(best)
+                    })
+                {
+                    *peak = Some((change.value, change.series, change.at));
+                }
+            }
+        }
+        self.name_series(engine);
+    }
+
+    /// Names the series of the peaks, so that the engine can go.
+    fn name_series(&mut self, engine: &Engine) {
+        let known = engine.store.series_ids().count() as u32;
+        for place in 0..self.peaks.len() {
+            let Some((_, series, _)) = &mut self.peaks[place] else { continue };
+            if *series >= known {
+                *series = u32::MAX;
+                continue;
+            }
+            let label = SeriesLabel {
+                entity: self.entities[place / self.conditions.len()].label.clone(),
+                metric: engine.store.metric_of(*series).clone(),
+                attributes: match engine.options.series {
+                    SeriesMode::Each => engine.store.attributes_of(*series).clone(),
+                    SeriesMode::Merge => Arc::new(Attributes::default()),
+                },
+            };
+            *series = self.series.len() as u32;
+            self.series.push(label);
+        }
+    }
+}
