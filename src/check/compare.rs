@@ -4,7 +4,7 @@
 //! codes.
 
 use super::run::problem;
-use super::scenario::{Closes, ExpectedEvent, Scenario, WantedVerdict};
+use super::scenario::{Closes, ExpectedEvent, Scenario, WantedVerdict, When};
 use crate::engine::{CloseReason, DropReason, Event, EventState, Report, Verdict};
 use crate::event::{EventDefinition, Position, Problem};
 use crate::model::Nanos;
@@ -17,6 +17,8 @@ pub struct Failure {
     pub position: Position,
     /// What was expected and what came, as one sentence.
     pub message: String,
+    /// A stable name of the kind of failure, in kebab case.
+    pub code: &'static str,
 }
 
 /// An instant as the time since the scenario's start.
@@ -56,8 +58,9 @@ pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], rep
                     "{}{}: expected to open at {}, it did not open",
                     expected.definition,
                     expected.entity.as_ref().map(|e| format!(" on {e}")).unwrap_or_default(),
-                    since(scenario, scenario.start + expected.opens)
+                    since(scenario, expected.opens.resolve(scenario.start))
                 ),
+                code: "missing-event",
             }),
         }
     }
@@ -66,7 +69,7 @@ pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], rep
             let name = definitions.get(event.definition).map_or("?", |d| d.name.as_str());
             let (title, at) = (title(name, event), since(scenario, event.start));
             let message = format!("{title} opened at {at}{}, which nothing expects", values(event));
-            out.push(Failure { position: scenario.position, message });
+            out.push(Failure { position: scenario.position, message, code: "unexpected-event" });
         }
     }
     verdict_failures(scenario, definitions, report, &mut out);
@@ -88,7 +91,7 @@ fn pair<'a>(
             let meant = left.iter().position(|event| {
                 definitions.get(event.definition).is_some_and(|d| d.name == expected.definition)
                     && expected.entity.as_ref().is_none_or(|label| *label == entity(event))
-                    && (!exact || event.start == scenario.start + expected.opens)
+                    && (!exact || event.start == expected.opens.resolve(scenario.start))
             });
             *got = meant.map(|i| left.remove(i));
         }
@@ -126,14 +129,12 @@ fn event_failures(scenario: &Scenario, expected: &ExpectedEvent, event: &Event, 
     let name = title(&expected.definition, event);
     let mut differ = |what: &str, wanted: &dyn Display, got: &dyn Display| {
         let message = format!("{name}: {what} expected {wanted}, got {got}");
-        out.push(Failure { position: expected.position, message });
+        out.push(Failure { position: expected.position, message, code: "different-event" });
     };
-    let when = |offset: Nanos| since(scenario, scenario.start + offset);
-    let mut time = |what: &str, wanted: Option<Nanos>, got: Option<Nanos>| {
-        if let Some(wanted) = wanted
-            && got != Some(scenario.start + wanted)
-        {
-            differ(what, &when(wanted), &got.map_or("never".to_string(), |at| since(scenario, at)));
+    let mut time = |what: &str, wanted: Option<When>, got: Option<Nanos>| {
+        let Some(wanted) = wanted.map(|wanted| wanted.resolve(scenario.start)) else { return };
+        if got.is_none_or(|got| (got - wanted).abs() > expected.within) {
+            differ(what, &since(scenario, wanted), &got.map_or("never".to_string(), |at| since(scenario, at)));
         }
     };
     let (end, closed_at, reason) = match event.state {
@@ -207,7 +208,7 @@ fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report
         let index = definitions.iter().position(|definition| definition.name == expected.definition);
         let Some(got) = index.and_then(|i| report.definitions.get(i)) else {
             let message = format!("{}: the engine says nothing about it", expected.definition);
-            out.push(Failure { position: expected.position, message });
+            out.push(Failure { position: expected.position, message, code: "different-verdict" });
             continue;
         };
         let met = match (expected.verdict, got.verdict) {
@@ -235,7 +236,7 @@ fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report
             let _ = write!(word, "; nearest to the threshold was {} at {at}", nearest.observation.value);
         }
         let message = format!("{}: expected {wanted}, got {word}", expected.definition);
-        out.push(Failure { position: expected.position, message });
+        out.push(Failure { position: expected.position, message, code: "different-verdict" });
     }
 }
 
@@ -246,7 +247,7 @@ fn dropped_failures(scenario: &Scenario, report: &Report, out: &mut Vec<Failure>
         let got = report.counts.dropped[reason as usize];
         if wanted != got {
             let message = format!("dropped as {}: expected {wanted}, got {got}", reason.as_str());
-            out.push(Failure { position: *position, message });
+            out.push(Failure { position: *position, message, code: "different-drops" });
         }
     }
 }

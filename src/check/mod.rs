@@ -25,18 +25,22 @@
 //! | `start` | an instant; everything else is relative to it (2026-01-01T00:00:00Z) |
 //! | `until` | when the input ends, if that is later than the last arrival |
 //! | `interval`, `resource`, `scope` | for every series that does not say otherwise |
+//! | `recordings` | names of recordings, which the caller reads; without `start` everything is relative to their first whole second |
 //! | `series` | `metric`, `kind`, `values`; also `attributes`, `monotonic`, `temporality`, `starts-at`, `interval`, `resource` (on top of the scenario's, null takes a key away), `scope`, `late-by` or `at` (arrival), `bounds`, `scale`, `offset` |
-//! | `expect` | events: `definition`, `opens`; also `entity`, `ends`, `closes` (or `never`), `reason`, `severity`, `last-violation`, `peak`, and of one violating series `attributes`, `value`, `points`; `tolerance`, `note` |
+//! | `expect` | events: `definition`, `opens` (times since the start, or instants); also `entity`, `ends`, `closes` (or `never`), `reason`, `severity`, `last-violation`, `peak`, and of one violating series `attributes`, `value`, `points`; `tolerance` (of values, relative), `within` (of times), `note` |
 //! | `quiet`, `inconclusive`, `disabled` | verdicts, by definition; `inconclusive: {name: reason}` |
 //! | `dropped` | numbers of dropped points by reason; what is not named is 0 |
 //! | `others` | `allowed` when events may open that nothing expects |
 //!
 //! Values: `7` one point, `a+bxn` a and n further points each b more, `axn` a and n more of it, `_` and `_xn` no point,
 //! `stale` a point without a recorded value, `restart` the next point begins a new life (a new start time), `NaN`, `Inf`;
+//! `5e8+leak(1e5)+sin(2e7, 10m)+noise(42, 1e6)x120` a number and what grows, swings and varies on top of it (per second;
+//! amplitude and period; seed and amplitude);
 //! `(2 1 0 sum=12 min=1 max=9)` a histogram by its buckets, with `zero=` and `count=` where they are wanted.
 //!
 //! The language of users' `*.test.yaml` files and of our own tests. Owns the language ([`parse`]), the way of its points
-//! through decoder and engine ([`run`]) and the comparison. Everything is a function of the text: files are the caller's.
+//! through decoder and engine ([`run`]) and the comparison. Everything is a function of the text and of what the caller reads
+//! for it: files are the caller's.
 
 mod case;
 mod compare;
@@ -49,5 +53,5 @@ mod values;
 
 pub use case::{Case, CaseResult, Finding, Place, Suite};
 pub use compare::Failure;
-pub use run::{Outcome, RuleSource, run, run_all};
-pub use scenario::{Scenario, parse};
+pub use run::{Outcome, Prepared, RuleSource, prepare, run, run_all};
+pub use scenario::{Rules, Scenario, parse, parse_with};

@@ -4,14 +4,15 @@
 //! All points of one instant and resource arrive in one body, in the order of the text. Absent on purpose: files and
 //! threads (the caller reads rules, and may run scenarios side by side: they share nothing).
 
+use super::case::{Case, CaseResult, Finding, Place};
 use super::compare::{self, Failure};
 use super::encode::{self, Point, PointValue};
 use super::scenario::{Arrival, Scenario, Series};
 use super::tree::{Key, Node};
 use super::values::{RunKind, Sample};
-use crate::engine::{Engine, Input, Report};
+use crate::engine::{Engine, Input, Inputs, Report};
 use crate::event::{self, EventDefinition, Position, Problem, Severity};
-use crate::model::{Attributes, Batch, MS, MetricIdentity, Nanos, Temporality};
+use crate::model::{Attributes, Batch, MS, MetricIdentity, Nanos, SECOND, Temporality};
 use crate::otlp;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub position: Position,
     /// What was not as expected, in the order of the text; empty when it passed.
     pub failures: Vec<Failure>,
+    /// Why it proves nothing, when it does not: nothing went in, or it was not what it should be.
+    pub inconclusive: Option<Failure>,
     /// The definitions it ran with.
     pub definitions: Vec<EventDefinition>,
     /// What the engine said.
@@ -36,12 +39,12 @@ pub struct Outcome {
 /// Finds rules by the name a scenario gives: the definitions, or the problems that keep them from being read.
 pub type RuleSource<'a> = &'a dyn Fn(&str) -> Result<Vec<EventDefinition>, Vec<Problem>>;
 
-/// Runs every scenario of a text. Scenarios with problems do not run.
+/// Runs every scenario of a text. Scenarios with problems do not run, and there are no recordings.
 pub fn run_all(file: &str, text: &str, rules: RuleSource<'_>) -> (Vec<Outcome>, Vec<Problem>) {
     let (scenarios, mut problems) = super::parse(file, text);
     let mut outcomes = Vec::new();
-    for scenario in &scenarios {
-        match run(scenario, rules) {
+    for scenario in scenarios {
+        match run(&scenario, rules) {
             Ok(outcome) => outcomes.push(outcome),
             Err(more) => problems.extend(more),
         }
@@ -49,43 +52,154 @@ pub fn run_all(file: &str, text: &str, rules: RuleSource<'_>) -> (Vec<Outcome>, 
     (outcomes, problems)
 }
 
-/// Runs one scenario.
+/// Runs one scenario that needs no recordings.
 pub fn run(scenario: &Scenario, rules: RuleSource<'_>) -> Result<Outcome, Vec<Problem>> {
-    let definitions = definitions(scenario, rules)?;
-    let unknown = compare::unknown_names(scenario, &definitions);
-    if !unknown.is_empty() {
-        return Err(unknown);
+    if let Some((name, at)) = scenario.recordings.first() {
+        let message = format!("the recording {name} cannot be read here");
+        return Err(vec![problem(scenario, *at, "unreadable-recording", "recordings", message)]);
     }
+    Ok(prepare(scenario.clone(), rules)?.run(None))
+}
+
+/// A scenario with its definitions: ready to run, as often as wanted.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    scenario: Scenario,
+    definitions: Vec<EventDefinition>,
+    /// How many of the definitions come from rules; the scenario's own are behind them.
+    from_rules: usize,
+}
+
+/// Finds the definitions of a scenario, and whether everything it expects is about one of them.
+pub fn prepare(scenario: Scenario, rules: RuleSource<'_>) -> Result<Prepared, Vec<Problem>> {
+    let (definitions, from_rules) = definitions(&scenario, rules)?;
+    let unknown = compare::unknown_names(&scenario, &definitions);
+    if unknown.is_empty() { Ok(Prepared { scenario, definitions, from_rules }) } else { Err(unknown) }
+}
+
+impl Outcome {
+    /// The outcome as reports tell it.
+    pub fn case(&self, seconds: Option<f64>) -> Case {
+        let place = |position| Some(Place { file: self.file.clone(), position: Some(position) });
+        let finding = |failure: &Failure| Finding {
+            code: failure.code,
+            message: failure.message.clone(),
+            details: String::new(),
+            place: place(failure.position),
+        };
+        let result = match &self.inconclusive {
+            Some(why) if self.failures.is_empty() => CaseResult::Inconclusive(vec![finding(why)]),
+            Some(_) | None if self.failures.is_empty() => CaseResult::Passed,
+            Some(_) | None => CaseResult::Failed(self.failures.iter().map(finding).collect()),
+        };
+        Case { name: self.scenario.clone(), place: place(self.position), seconds, result }
+    }
+}
+
+impl Prepared {
+    /// What was read.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The definitions that come from rules, not from the scenario itself.
+    pub fn rules(&self) -> &[EventDefinition] {
+        self.definitions.get(..self.from_rules).unwrap_or_default()
+    }
+
+    /// Runs it. `recording` is what the recordings it names hold, in order.
+    pub fn run(&self, recording: Option<&mut dyn Inputs>) -> Outcome {
+        judge(&self.scenario, self.definitions.clone(), recording)
+    }
+}
+
+fn judge(scenario: &Scenario, definitions: Vec<EventDefinition>, mut recording: Option<&mut dyn Inputs>) -> Outcome {
     let mut engine = Engine::new(definitions, scenario.options.clone());
-    let mut batch = Batch::default();
-    let mut failures = Vec::new();
-    for (at, body) in bodies(scenario) {
-        match otlp::decode(otlp::Encoding::Protobuf, Bytes::from(body), &mut batch) {
-            Ok(()) => engine.step(Input { at: Some(at), batch: Some(&batch) }, &mut |_| {}),
-            Err(error) => {
-                let message = format!("the points at {} cannot be decoded: {error}", compare::since(scenario, at));
-                failures.push(Failure { position: scenario.position, message });
+    let mut found = None;
+    if scenario.starts_with_recordings
+        && let Some(recording) = recording.as_deref_mut()
+    {
+        // What comes before the first instant has none and moves nothing.
+        while let Some(input) = recording.next() {
+            engine.step(input, &mut |_| {});
+            if let Some(at) = input.at {
+                found = Some(Scenario { start: at - at.rem_euclid(SECOND), ..scenario.clone() });
+                break;
             }
         }
+    }
+    let scenario = found.as_ref().unwrap_or(scenario);
+    let mut failures = Vec::new();
+    take_in(scenario, &mut engine, recording, &mut failures);
+    let report = engine.report();
+    failures.extend(compare::failures(scenario, engine.definitions(), &report));
+    let inconclusive = proves_nothing(scenario, &report);
+    if inconclusive.is_some() {
+        failures.clear();
+    }
+    Outcome {
+        scenario: scenario.name.clone(),
+        file: scenario.file.clone(),
+        position: scenario.position,
+        failures,
+        inconclusive,
+        definitions: engine.definitions().to_vec(),
+        report,
+    }
+}
+
+/// Merges what the text says with what the recordings hold, by arrival; of the same instant the recordings come first.
+fn take_in(
+    scenario: &Scenario,
+    engine: &mut Engine,
+    mut recording: Option<&mut dyn Inputs>,
+    failures: &mut Vec<Failure>,
+) {
+    let mut batch = Batch::default();
+    let mut told = bodies(scenario).into_iter().peekable();
+    let mut tell = |engine: &mut Engine, at: Nanos, body: Vec<u8>| match otlp::decode(
+        otlp::Encoding::Protobuf,
+        Bytes::from(body),
+        &mut batch,
+    ) {
+        Ok(()) => engine.step(Input { at: Some(at), batch: Some(&batch) }, &mut |_| {}),
+        Err(error) => {
+            let message = format!("the points at {} cannot be decoded: {error}", compare::since(scenario, at));
+            failures.push(Failure { position: scenario.position, message, code: "undecodable" });
+        }
+    };
+    while let Some(input) = recording.as_deref_mut().and_then(|recording| recording.next()) {
+        while let Some((at, body)) = told.next_if(|(at, _)| input.at.is_some_and(|next| *at < next)) {
+            tell(engine, at, body);
+        }
+        engine.step(input, &mut |_| {});
+    }
+    for (at, body) in told {
+        tell(engine, at, body);
     }
     if let Some(until) = scenario.until {
         engine.step(Input { at: Some(scenario.start + until), batch: None }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
-    let report = engine.report();
-    failures.extend(compare::failures(scenario, engine.definitions(), &report));
-    Ok(Outcome {
-        scenario: scenario.name.clone(),
-        file: scenario.file.clone(),
-        position: scenario.position,
-        failures,
-        definitions: engine.definitions().to_vec(),
-        report,
-    })
 }
 
-/// The definitions of a scenario: the named rules first, then its own.
-fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<Vec<EventDefinition>, Vec<Problem>> {
+/// Silence is no pass: recordings must hold something, and without any point only a verdict that is asked for says anything.
+fn proves_nothing(scenario: &Scenario, report: &Report) -> Option<Failure> {
+    let said = |code, message: &str| Some(Failure { position: scenario.position, message: message.to_string(), code });
+    if report.counts.points > 0 {
+        return None;
+    }
+    if !scenario.recordings.is_empty() {
+        return said("empty-recording", "there is no point in the recording: nothing was judged");
+    }
+    if scenario.events.is_empty() && scenario.verdicts.is_empty() {
+        return said("expects-nothing", "no point went in and no verdict is asked for: the scenario says nothing");
+    }
+    None
+}
+
+/// The definitions of a scenario: the named rules first, then its own; and how many are of the former.
+fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<(Vec<EventDefinition>, usize), Vec<Problem>> {
     let mut all = Vec::new();
     let mut problems = Vec::new();
     for (name, _) in &scenario.rules {
@@ -94,6 +208,7 @@ fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<Vec<EventDe
             Err(found) => problems.extend(found),
         }
     }
+    let from_rules = all.len();
     for (key, node) in &scenario.definitions {
         let (found, said) = inline_definition(scenario, key, node);
         // JSON that is no custom event gives no definition and a mere warning; here it is a mistake.
@@ -106,7 +221,7 @@ fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<Vec<EventDe
         let message = format!("two definitions are called `{}`", twice.name);
         problems.push(problem(scenario, scenario.position, "duplicate-definition", "definitions", message));
     }
-    if problems.is_empty() { Ok(all) } else { Err(problems) }
+    if problems.is_empty() { Ok((all, from_rules)) } else { Err(problems) }
 }
 
 /// A definition written in the scenario. Its key is its name; `name` and `entityType` may be left out.
@@ -212,7 +327,10 @@ fn place<'a>(begin: Nanos, series: &'a Series, resource: usize, metric: usize, p
             let value = match &run.kind {
                 RunKind::Gap | RunKind::Restart => None,
                 RunKind::Stale => Some(Owned::Stale),
-                RunKind::Numbers { first, step } => Some(Owned::Number(first + step * n as f64)),
+                RunKind::Numbers { first, step, terms } => {
+                    let more: f64 = terms.iter().map(|term| term.at(n, series.interval)).sum();
+                    Some(Owned::Number(first + step * n as f64 + more))
+                }
                 RunKind::Histograms { first, step: Some(step) } => Some(Owned::Histogram(first.plus(step, n))),
                 RunKind::Histograms { first, step: None } => Some(Owned::Histogram(first.clone())),
             };

@@ -33,7 +33,10 @@ pub struct Scenario {
     pub(super) rules: Vec<(String, Position)>,
     pub(super) definitions: Vec<(Key, Node)>,
     pub(super) options: Options,
+    /// The instant everything is relative to; with recordings and without `start` the one they begin at.
     pub(super) start: Nanos,
+    pub(super) starts_with_recordings: bool,
+    pub(super) recordings: Vec<(String, Position)>,
     pub(super) until: Option<Nanos>,
     pub(super) series: Vec<Series>,
     pub(super) events: Vec<ExpectedEvent>,
@@ -71,23 +74,44 @@ pub(super) struct ExpectedEvent {
     pub position: Position,
     pub definition: String,
     pub entity: Option<String>,
-    pub opens: Nanos,
-    pub ends: Option<Nanos>,
+    pub opens: When,
+    pub ends: Option<When>,
     pub closes: Option<Closes>,
     pub reason: Option<CloseReason>,
     pub severity: Option<i64>,
-    pub last_violation: Option<Nanos>,
+    pub last_violation: Option<When>,
     pub attributes: Option<Attributes>,
     pub value: Option<f64>,
     pub points: Option<i64>,
     pub peak: Option<f64>,
+    /// How far values may be off, relatively.
     pub tolerance: f64,
+    /// How far instants may be off.
+    pub within: Nanos,
+}
+
+/// An instant as it is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum When {
+    /// So long after the scenario's start.
+    After(Nanos),
+    /// Then.
+    At(Nanos),
+}
+
+impl When {
+    pub fn resolve(self, start: Nanos) -> Nanos {
+        match self {
+            When::After(span) => start + span,
+            When::At(at) => at,
+        }
+    }
 }
 
 /// When an event must be closed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Closes {
-    At(Nanos),
+    At(When),
     Never,
 }
 
@@ -107,7 +131,22 @@ pub(super) enum WantedVerdict {
     Disabled,
 }
 
-const SCENARIO_KEYS: [&str; 16] = [
+impl Scenario {
+    /// The recordings it names, and where it does.
+    pub fn recordings(&self) -> impl ExactSizeIterator<Item = (&str, Position)> {
+        self.recordings.iter().map(|(name, at)| (name.as_str(), *at))
+    }
+
+    /// The scenario with these rules in place of those it names; one with only definitions of its own stays as it is.
+    pub fn judged_with(mut self, rules: &str) -> Scenario {
+        if !self.rules.is_empty() || self.definitions.is_empty() {
+            self.rules = vec![(rules.to_string(), self.position)];
+        }
+        self
+    }
+}
+
+const SCENARIO_KEYS: [&str; 17] = [
     "scenario",
     "rules",
     "definitions",
@@ -117,6 +156,7 @@ const SCENARIO_KEYS: [&str; 16] = [
     "interval",
     "resource",
     "scope",
+    "recordings",
     "series",
     "expect",
     "quiet",
@@ -125,10 +165,25 @@ const SCENARIO_KEYS: [&str; 16] = [
     "others",
     "dropped",
 ];
-const COMMON_KEYS: [&str; 8] = ["rules", "definitions", "options", "start", "until", "interval", "resource", "scope"];
+const COMMON_KEYS: [&str; 9] =
+    ["rules", "definitions", "options", "start", "until", "interval", "resource", "scope", "recordings"];
 
 /// The scenarios of a text, and every mistake in it. A scenario with a mistake is left out of the list.
 pub fn parse(file: &str, text: &str) -> (Vec<Scenario>, Vec<Problem>) {
+    parse_with(file, text, Rules::OfScenario)
+}
+
+/// Which rules a scenario runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Those it names.
+    OfScenario,
+    /// Those the caller gives; a scenario need not name any.
+    OfCaller,
+}
+
+/// The same, for a caller that may have rules for all of them.
+pub fn parse_with(file: &str, text: &str, rules: Rules) -> (Vec<Scenario>, Vec<Problem>) {
     let mut reader = Reader { file, text, problems: Vec::new() };
     let documents = match tree::documents(text) {
         Ok(documents) => documents,
@@ -154,7 +209,7 @@ pub fn parse(file: &str, text: &str) -> (Vec<Scenario>, Vec<Problem>) {
             common = given;
             continue;
         }
-        let Some(scenario) = scenario(&mut reader, document, common) else { continue };
+        let Some(scenario) = scenario(&mut reader, document, common, rules) else { continue };
         if !names.insert(scenario.name.clone()) {
             let message = format!("a second scenario is called `{}`", scenario.name);
             reader.problem("duplicate-scenario", scenario.position, "scenario", message, None);
@@ -183,7 +238,7 @@ fn common_of<'n>(reader: &mut Reader<'_>, document: &'n Node) -> Option<&'n [(Ke
     }
 }
 
-fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)]) -> Option<Scenario> {
+fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)], whose_rules: Rules) -> Option<Scenario> {
     let fields = reader.fields(document, "", &SCENARIO_KEYS, common)?;
     let name = reader.need(&fields, "scenario").and_then(|node| reader.text(node, "scenario")).unwrap_or_default();
     let rules = match fields.get("rules") {
@@ -201,12 +256,15 @@ fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)]) ->
         }
         None => Vec::new(),
     };
-    if rules.is_empty() && definitions.is_empty() {
+    if rules.is_empty() && definitions.is_empty() && whose_rules == Rules::OfScenario {
         let help = Some("`rules: builtin:python`, or `definitions:` with definitions by name".to_string());
         reader.problem("no-rules", fields.at, "rules", "a scenario needs rules or definitions".to_string(), help);
     }
     let options = fields.get("options").map(|node| options(reader, node)).unwrap_or_default();
-    let start = fields.get("start").and_then(|node| reader.instant(node, "start")).unwrap_or(DEFAULT_START);
+    let start = fields.get("start").and_then(|node| reader.instant(node, "start"));
+    let recordings = fields.get("recordings").map(|node| reader.list(node)).unwrap_or_default();
+    let recordings: Vec<(String, Position)> =
+        recordings.iter().filter_map(|n| Some((reader.text(n, "recordings")?.to_string(), n.at))).collect();
     let until = fields.get("until").and_then(|node| reader.duration(node, "until"));
     let series = all_series(reader, &fields);
     let events: Vec<ExpectedEvent> = list_of(reader, &fields, "expect", expected_event);
@@ -234,7 +292,9 @@ fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)]) ->
         rules,
         definitions,
         options,
-        start,
+        start: start.unwrap_or(DEFAULT_START),
+        starts_with_recordings: start.is_none() && !recordings.is_empty(),
+        recordings,
         until,
         series,
         events,
@@ -459,7 +519,7 @@ fn shape(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind, runs: &[Run])
     })
 }
 
-const EVENT_KEYS: [&str; 14] = [
+const EVENT_KEYS: [&str; 15] = [
     "definition",
     "entity",
     "opens",
@@ -473,6 +533,7 @@ const EVENT_KEYS: [&str; 14] = [
     "points",
     "peak",
     "tolerance",
+    "within",
     "note",
 ];
 
@@ -481,13 +542,13 @@ fn expected_event(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Ex
     let text = |reader: &mut Reader<'_>, key: &str| {
         fields.get(key).and_then(|n| reader.text(n, &fields.path(key)).map(str::to_string))
     };
-    let time = |reader: &mut Reader<'_>, key: &str| fields.get(key).and_then(|n| reader.duration(n, &fields.path(key)));
+    let time = |reader: &mut Reader<'_>, key: &str| fields.get(key).and_then(|n| when(reader, n, &fields.path(key)));
     let number = |reader: &mut Reader<'_>, key: &str| fields.get(key).and_then(|n| reader.number(n, &fields.path(key)));
     let definition = reader.need(&fields, "definition").and_then(|n| reader.text(n, &fields.path("definition")));
-    let opens = reader.need(&fields, "opens").and_then(|n| reader.duration(n, &fields.path("opens")));
+    let opens = reader.need(&fields, "opens").and_then(|n| when(reader, n, &fields.path("opens")));
     let closes = match fields.get("closes") {
         Some(Node { content: Content::Text(word), .. }) if word == "never" => Some(Closes::Never),
-        Some(node) => reader.duration(node, &fields.path("closes")).map(Closes::At),
+        Some(node) => when(reader, node, &fields.path("closes")).map(Closes::At),
         None => None,
     };
     let reasons = [("recovered", CloseReason::Recovered), ("no_data", CloseReason::NoData)];
@@ -510,9 +571,19 @@ fn expected_event(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Ex
         points: whole(reader, "points"),
         peak: number(reader, "peak"),
         tolerance: number(reader, "tolerance").unwrap_or(1e-9),
+        within: fields.get("within").and_then(|n| reader.duration(n, &fields.path("within"))).unwrap_or(0),
         definition: definition?.to_string(),
         opens: opens?,
     })
+}
+
+/// An instant, as a time since the start or as RFC 3339 text.
+fn when(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<When> {
+    match &node.content {
+        // No duration has a hyphen.
+        Content::Text(text) if text.contains('-') => reader.instant(node, path).map(When::At),
+        _ => reader.duration(node, path).map(When::After),
+    }
 }
 
 const INCONCLUSIVE: [(&str, InconclusiveReason); 8] = [

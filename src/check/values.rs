@@ -1,8 +1,10 @@
-//! The notation for the values of a series: `0+10x60 5x3 _x2 7 -3 stale (2 1 0 sum=12)`.
+//! The notation for the values of a series: `0+10x60 5x3 _x2 7 -3 stale 5e8+leak(1e5)+noise(7, 2e6)x120 (2 1 0 sum=12)`.
 //!
 //! One word is one or more export slots, one interval apart. Owns the words and their expansion. The words are kept as
 //! runs, so a short text stays small in memory however many points it says; the caller bounds their number before any
-//! are made. Absent on purpose: times, and what becomes of the points.
+//! are made. What looks like chance is a function of the text. Absent on purpose: what becomes of the points.
+
+use crate::model::{Nanos, SECOND};
 
 /// A text may say at most this many slots; more than a month of one series at 10 s is a slip of the pen.
 pub(super) const MAX_SLOTS: u64 = 500_000;
@@ -25,10 +27,44 @@ pub(super) enum RunKind {
     Stale,
     /// The process starts anew with the next point; takes no slot.
     Restart,
-    /// Numbers, each `step` more than the one before.
-    Numbers { first: f64, step: f64 },
+    /// Numbers, each `step` more than the one before, and what the terms add.
+    Numbers { first: f64, step: f64, terms: Vec<Term> },
     /// Histogram points, each `step` more than the one before.
     Histograms { first: Sample, step: Option<Sample> },
+}
+
+/// Something that is added to a number, as a function of the slot within its run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Term {
+    /// A wave around zero that begins at zero.
+    Sin { amplitude: f64, period: Nanos },
+    /// Numbers from `-amplitude` to `amplitude`, all alike likely, the same for the same seed.
+    Noise { amplitude: f64, seed: u64 },
+    /// So much more with every second.
+    Leak { rate: f64 },
+}
+
+impl Term {
+    /// What it adds to slot `n` of a series that is exported every `interval`.
+    pub fn at(self, n: u64, interval: Nanos) -> f64 {
+        let since = n as f64 * interval as f64;
+        match self {
+            // From another library than the platform's, so that every platform has the same bits.
+            Term::Sin { amplitude, period } => {
+                amplitude * libm::sin(std::f64::consts::TAU * (since / period as f64).fract())
+            }
+            Term::Noise { amplitude, seed } => amplitude * (2.0 * unit(seed, n) - 1.0),
+            Term::Leak { rate } => rate * (since / SECOND as f64),
+        }
+    }
+}
+
+/// A number from 0 to 1 made from two others (the finisher of SplitMix64).
+fn unit(seed: u64, n: u64) -> f64 {
+    let mut bits = seed.wrapping_add(n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// What a histogram point holds. The count is the total of its buckets unless it is given.
@@ -121,41 +157,95 @@ fn run(word: &str) -> Result<Run, String> {
         "stale" => return Ok(Run { slots: times.unwrap_or(1), kind: RunKind::Stale }),
         _ => {}
     }
-    let (first, step) = split_step(body);
-    if step.is_some() && times.is_none() {
-        return Err(format!("`{word}`: how often is missing (`{word}x10`)"));
+    let parts = parts(body);
+    if parts.len() > 1 || is_function(body) {
+        times.ok_or_else(|| format!("`{word}`: how often is missing (`{word}x10`)"))?;
     }
-    let kind = if first.starts_with('(') {
-        let step = step.map(|(sign, text)| if sign < 0.0 { Err(no_fall(word)) } else { sample(text) }).transpose()?;
-        RunKind::Histograms { first: sample(first)?, step }
-    } else {
-        let step = step.map(|(sign, text)| number(text).map(|v| sign * v)).transpose()?;
-        RunKind::Numbers { first: number(first)?, step: step.unwrap_or(0.0) }
-    };
+    let kind = if body.starts_with('(') { histograms(word, &parts)? } else { numbers(word, &parts)? };
     Ok(Run { slots: times.unwrap_or(0) + 1, kind })
 }
 
-fn no_fall(word: &str) -> String {
-    format!("`{word}`: a histogram only grows; write the smaller one as a word of its own")
+fn histograms(word: &str, parts: &[(f64, &str)]) -> Result<RunKind, String> {
+    match parts {
+        [(_, first)] => Ok(RunKind::Histograms { first: sample(first)?, step: None }),
+        [(_, first), (sign, step)] if *sign > 0.0 => {
+            Ok(RunKind::Histograms { first: sample(first)?, step: Some(sample(step)?) })
+        }
+        [_, (_, _)] => Err(format!("`{word}`: a histogram only grows; write the smaller one as a word of its own")),
+        _ => Err(format!("`{word}`: a histogram has one step")),
+    }
 }
 
-/// `a+b` as a and b with the sign; a sign at the beginning, after another sign or after an exponent's `e` belongs to a
-/// number.
-fn split_step(body: &str) -> (&str, Option<(f64, &str)>) {
-    let mut depth = 0usize;
-    let mut before = 'e';
+fn numbers(word: &str, parts: &[(f64, &str)]) -> Result<RunKind, String> {
+    let (mut first, mut step, mut terms) = (0.0, None, Vec::new());
+    for (place, (sign, text)) in parts.iter().enumerate() {
+        if is_function(text) {
+            terms.push(function(*sign, text)?);
+        } else if place == 0 {
+            first = number(text)?;
+        } else if step.is_none() {
+            step = Some(sign * number(text)?);
+        } else {
+            return Err(format!("`{word}`: there are two steps"));
+        }
+    }
+    Ok(RunKind::Numbers { first, step: step.unwrap_or(0.0), terms })
+}
+
+/// `a+b-c` as its parts with their signs; a sign at the beginning, after another sign or after an exponent's `e` belongs to
+/// a number.
+fn parts(body: &str) -> Vec<(f64, &str)> {
+    let (mut depth, mut before, mut sign, mut begin) = (0usize, 'e', 1.0, 0);
+    let mut parts = Vec::new();
     for (i, c) in body.char_indices() {
         match c {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             '+' | '-' if depth == 0 && !matches!(before, 'e' | 'E' | '+' | '-') => {
-                return (&body[..i], Some((if c == '+' { 1.0 } else { -1.0 }, &body[i + 1..])));
+                parts.push((sign, &body[begin..i]));
+                (sign, begin) = (if c == '+' { 1.0 } else { -1.0 }, i + 1);
             }
             _ => {}
         }
         before = c;
     }
-    (body, None)
+    parts.push((sign, &body[begin..]));
+    parts
+}
+
+fn is_function(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.contains('(')
+}
+
+fn function(sign: f64, text: &str) -> Result<Term, String> {
+    let (name, rest) = text.split_once('(').unwrap_or((text, ""));
+    let inner = rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: the closing parenthesis is missing"))?;
+    let arguments: Vec<&str> = inner.split([',', ' ', '\t', '\n', '\r']).filter(|part| !part.is_empty()).collect();
+    let amplitude = |text: &str| number(text).map(|amplitude| sign * amplitude);
+    let term = match (name, arguments.as_slice()) {
+        ("sin", [height, period]) => Term::Sin { amplitude: amplitude(height)?, period: span(text, period)? },
+        ("noise", [seed]) => Term::Noise { amplitude: sign, seed: whole(text, seed)? },
+        ("noise", [seed, height]) => Term::Noise { amplitude: amplitude(height)?, seed: whole(text, seed)? },
+        ("leak", [rate]) => Term::Leak { rate: amplitude(rate)? },
+        _ => return Err(format!("`{text}`: there are sin(amplitude, period), noise(seed, amplitude) and leak(rate)")),
+    };
+    match term {
+        Term::Sin { amplitude, .. } | Term::Noise { amplitude, .. } | Term::Leak { rate: amplitude }
+            if !amplitude.is_finite() =>
+        {
+            Err(format!("`{text}`: the number is not finite"))
+        }
+        Term::Sin { .. } | Term::Noise { .. } | Term::Leak { .. } => Ok(term),
+    }
+}
+
+fn whole(text: &str, seed: &str) -> Result<u64, String> {
+    seed.parse().map_err(|_| format!("`{text}`: a seed is a whole number, not below 0"))
+}
+
+fn span(text: &str, period: &str) -> Result<Nanos, String> {
+    let span = humantime::parse_duration(period).ok().and_then(|span| Nanos::try_from(span.as_nanos()).ok());
+    span.filter(|span| *span > 0).ok_or_else(|| format!("`{text}`: a period has a unit, as 90s, 10m or 1h30m"))
 }
 
 fn number(text: &str) -> Result<f64, String> {
@@ -164,7 +254,10 @@ fn number(text: &str) -> Result<f64, String> {
         "NaN" => return Ok(f64::NAN),
         "Inf" => return Ok(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         _ if looks => {}
-        _ => return Err(format!("`{text}` is no number, `_`, `stale`, `restart`, `NaN`, `Inf` or `(…)`")),
+        _ => {
+            let known = "`_`, `stale`, `restart`, `NaN`, `Inf`, `sin(…)`, `noise(…)`, `leak(…)` or `(…)`";
+            return Err(format!("`{text}` is no number, {known}"));
+        }
     }
     text.replace('_', "").parse::<f64>().map_err(|_| format!("`{text}` is no number"))
 }
@@ -199,7 +292,7 @@ mod tests {
         let runs = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
         runs.iter()
             .map(|r| match &r.kind {
-                RunKind::Numbers { first, step } => (r.slots, *first, *step),
+                RunKind::Numbers { first, step, terms } if terms.is_empty() => (r.slots, *first, *step),
                 other => panic!("{other:?}"),
             })
             .collect()
@@ -227,6 +320,29 @@ mod tests {
     }
 
     #[test]
+    fn functions() {
+        let value = |text: &str, n: u64| {
+            let runs = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+            let RunKind::Numbers { first, step, terms } = &runs[0].kind else { panic!("{runs:?}") };
+            first + step * n as f64 + terms.iter().map(|term| term.at(n, 10 * SECOND)).sum::<f64>()
+        };
+        assert_eq!(value("5+leak(2)x10", 3), 65.0);
+        assert_eq!(value("5+1-leak(2)x10", 3), -52.0);
+        assert_eq!(value("100+sin(20, 40s)x10", 1), 120.0);
+        assert!((value("100-sin(20, 40s)x10", 5) - 80.0).abs() < 1e-9);
+        assert_eq!(value("sin(20 1m)x10", 0), 0.0);
+        let noise: Vec<f64> = (0..1000).map(|n| value("noise(7, 3)x1000", n)).collect();
+        assert!(
+            noise.iter().all(|v| v.abs() <= 3.0) && noise.iter().any(|v| *v > 2.9) && noise.iter().any(|v| *v < -2.9)
+        );
+        assert!((noise.iter().sum::<f64>() / 1000.0).abs() < 0.2, "the mean is far from 0");
+        assert_eq!(noise, (0..1000).map(|n| value("noise(7, 3)x1000", n)).collect::<Vec<_>>());
+        assert_ne!(value("noise(7)x9", 1), value("noise(8)x9", 1));
+        let runs = parse("1 5e8+leak(1e5)+noise(7, 2e6)x120 _").expect("words");
+        assert_eq!(runs.iter().map(|run| run.slots).collect::<Vec<_>>(), [1, 121, 1]);
+    }
+
+    #[test]
     fn histograms() {
         let runs = parse("(0 0)x1 (2 1 sum=30 min=1)+(2, 1 sum=30)x2").expect("words");
         assert_eq!(runs.len(), 2);
@@ -249,6 +365,16 @@ mod tests {
             ("1 inf", 2),
             ("1+x3", 0),
             ("x", 0),
+            ("1 leak(1)", 2),
+            ("leak()x3", 0),
+            ("leak(Inf)x3", 0),
+            ("sin(1, 5)x3", 0),
+            ("sin(1, 0s)x3", 0),
+            ("noise(-1)x3", 0),
+            ("cos(1, 5m)x3", 0),
+            ("leak(1x3", 0),
+            ("1+2+3x3", 0),
+            ("(1)+(2)+(3)x3", 0),
         ] {
             assert_eq!(parse(text).map_err(|e| e.offset), Err(offset), "{text}");
         }

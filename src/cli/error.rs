@@ -51,6 +51,20 @@ pub enum CliError {
         /// How many, with the noun.
         count: String,
     },
+    /// A file or folder with scenarios could not be read.
+    #[error("cannot read the scenarios {path}: {source}")]
+    Scenarios {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The scenarios have mistakes, which are printed already.
+    #[error("{count} in the scenarios: nothing was judged")]
+    BrokenScenarios {
+        /// How many, with the noun.
+        count: String,
+    },
     /// An override that cannot be applied.
     #[error("--set {text}: {message}")]
     Set {
@@ -153,6 +167,8 @@ impl CliError {
             | CliError::NoBuiltin { .. }
             | CliError::NoDefinition { .. }
             | CliError::BrokenRules { .. }
+            | CliError::Scenarios { .. }
+            | CliError::BrokenScenarios { .. }
             | CliError::Set { .. }
             | CliError::Recording(_)
             | CliError::SinkSpec(_)

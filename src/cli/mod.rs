@@ -4,6 +4,7 @@
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
 mod answer;
+mod check;
 mod child;
 mod completions;
 mod convert;
@@ -65,6 +66,8 @@ enum Command {
     Record(record::Args),
     /// Runs a command, judges the metrics it sends, and gives the verdict when it has ended
     Run(run::Args),
+    /// Runs scenarios: what goes in, and what must come out
+    Check(check::Args),
     /// Prints a completion script for a shell
     Completions(completions::Args),
     /// Prints the manual page
@@ -90,6 +93,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Command::Serve(args) => serve::run(args, &terminal),
         Command::Record(args) => record::run(args, &terminal),
         Command::Run(args) => run::run(args, &typed, &terminal),
+        Command::Check(args) => check::run(args, &terminal),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man => completions::man(Cli::command()),
     };

@@ -43,15 +43,22 @@ pub(super) struct Recordings {
 
 impl Recordings {
     pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self, CliError> {
-        if args.files.iter().filter(|file| is_stdin(file)).count() > 1 {
+        let recordings = Recordings::of(&args.files)?;
+        let progress =
+            if terminal.shows_progress() { bar(recordings.reader.bytes_total()) } else { recordings.progress };
+        Ok(Recordings { progress, ..recordings })
+    }
+
+    /// Opens files, without any progress to watch.
+    pub(super) fn of(files: &[PathBuf]) -> Result<Self, CliError> {
+        if files.iter().filter(|file| is_stdin(file)).count() > 1 {
             return Err(CliError::StdinTwice);
         }
-        let sources: Result<Vec<Source>, CliError> = args.files.iter().map(|file| source(file)).collect();
+        let sources: Result<Vec<Source>, CliError> = files.iter().map(|file| source(file)).collect();
         let sources = sources?;
         let names = sources.iter().map(|source| source.name.clone()).collect();
         let reader = Reader::open(sources)?;
-        let progress = if terminal.shows_progress() { bar(reader.bytes_total()) } else { ProgressBar::hidden() };
-        Ok(Recordings { reader, batch: Batch::default(), names, progress })
+        Ok(Recordings { reader, batch: Batch::default(), names, progress: ProgressBar::hidden() })
     }
 
     /// The head of the first recording that has one.

@@ -48,8 +48,7 @@ impl RulesArgs {
     /// Loads the rules and prints what is wrong with them.
     pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules, CliError> {
         let sources = self.sources()?;
-        let params: BTreeMap<String, String> = self.param.iter().cloned().collect();
-        let settings = Settings { params, overrides: self.set.clone() };
+        let settings = Settings { params: self.params(), overrides: self.set.clone() };
         let loaded = load(&sources, &settings);
         self.report(&loaded, &sources, terminal);
         let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
@@ -82,14 +81,21 @@ impl RulesArgs {
         if self.rules.is_empty() {
             return Ok(builtin());
         }
-        let mut sources = Vec::new();
+        let mut all = Vec::new();
         for path in &self.rules {
-            match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
-                Some(name) => sources.extend(package(name)?),
-                None => collect(path, 0, &mut sources)?,
-            }
+            all.extend(sources(path)?);
         }
-        Ok(sources)
+        Ok(all)
+    }
+
+    /// The values of placeholders.
+    pub(super) fn params(&self) -> BTreeMap<String, String> {
+        self.param.iter().cloned().collect()
+    }
+
+    /// Whether fields are to be changed.
+    pub(super) fn has_overrides(&self) -> bool {
+        !self.set.is_empty()
     }
 
     /// Prints the problems. What the published format says of the built-in rules nobody can change here, so their warnings
@@ -112,6 +118,16 @@ impl RulesArgs {
             terminal.warn(&format!("--param {name}: no rule has a placeholder {{{{{name}}}}}"));
         }
     }
+}
+
+/// The files that a path, or the name of a built-in package, means.
+pub(super) fn sources(path: &Path) -> Result<Vec<Source>, CliError> {
+    let mut sources = Vec::new();
+    match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
+        Some(name) => sources.extend(package(name)?),
+        None => collect(path, 0, &mut sources)?,
+    }
+    Ok(sources)
 }
 
 /// The files of a built-in package.

@@ -58,6 +58,11 @@ fn mistakes_have_places() {
     complains("\nexpect", "\nstart: 2026-01-01\nexpect", "2026", "bad-instant", "start");
     complains("\nexpect", "\noptions: {step: 0s}\nexpect", "0s}", "bad-step", "options.step");
     complains("\nexpect", "\ndropped: {lost: 1}\nexpect", "lost", "unknown-key", "dropped.lost");
+    complains("opens: 5m", "opens: 2026-13-01T00:00:00Z", "2026-13", "bad-instant", "expect[0].opens");
+    complains("opens: 5m", "opens: 5m, within: 5", "5, closes", "bad-duration", "expect[0].within");
+    complains("0+10x60", "0+leek(5)x60", "0+leek", "bad-value", "series[0].values");
+    complains("0+10x60", "0+leak(5)", "0+leak", "bad-value", "series[0].values");
+    complains("\nexpect", "\nrecordings: [5]\nexpect", "5]", "wrong-type", "recordings");
     complains("\nexpect", "\ninconclusive: {rss: why}\nexpect", "why", "unknown-word", "inconclusive.rss");
     let first = GOOD.lines().take(6).collect::<Vec<_>>().join("\n");
     assert_eq!(problems(&first), [(1, 1, "expects-nothing", "expect".to_string())]);
@@ -128,6 +133,52 @@ dropped: {}
             (13, "dropped as not_finite: expected 0, got 1"),
         ]
     );
+}
+
+#[test]
+fn values_may_be_functions_of_time() {
+    let text = |values: &str, expect: &str| {
+        format!(
+            "scenario: a\ndefinitions:\n  high: {{rules: [{{ruleType: threshold, metricName: metrics.gauges.g, aggregation: max, window: 10000, \
+             conditionOperator: '>', conditionValue: 5}}]}}\nresource: {{service.name: shop, service.instance.id: i-1}}\nseries:\n  \
+             - {{metric: g, kind: gauge, values: '{values}'}}\n{expect}\n"
+        )
+    };
+    let failures = |values: &str, expect: &str| {
+        let (outcomes, problems) = foreshock::check::run_all("x", &text(values, expect), &never);
+        assert_eq!(problems, []);
+        outcomes[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    // 0.1 a second passes 5 behind 50 s.
+    assert_eq!(failures("leak(0.1)x20", "expect: {definition: high, opens: 1m, value: 6, closes: never}"), none);
+    // Three quarters of a period of 40 s later a sine is at its low, a quarter later at its high.
+    let wave =
+        "expect: [{definition: high, opens: 10s, value: 6, ends: 20s}, {definition: high, opens: 50s, value: 6}]";
+    assert_eq!(failures("4+sin(2, 40s)x7", wave), none);
+    assert_eq!(failures("4-sin(2, 40s)x6", "expect: {definition: high, opens: 30s, value: 6}\nothers: allowed"), none);
+    assert_eq!(failures("4+noise(1, 0.9)x200", "quiet: high"), none);
+    assert_eq!(
+        failures("4.2+noise(1, 0.9)x200", "quiet: high").len(),
+        1 + failures("4.2+noise(1, 0.9)x200", "expect: []\ndropped: {}").len()
+    );
+}
+
+#[test]
+fn instants_may_be_absolute_and_near() {
+    let close = GOOD.replace("opens: 5m, closes: 12m10s", "opens: 2026-01-01T00:01:50Z, closes: never");
+    let said = |text: &str| {
+        let (outcomes, problems) = foreshock::check::run_all("x", text, &never);
+        assert_eq!(problems, []);
+        outcomes[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>()
+    };
+    let got = said(&close);
+    assert!(got.iter().any(|m| m.contains("opens expected 1m50s, got ")), "{got:?}");
+    let opens = got[0].rsplit(' ').next().expect("a word").to_string();
+    for (within, near) in [("10m", true), ("0s", false)] {
+        let text = close.replace("closes: never", &format!("within: {within}"));
+        assert_eq!(!said(&text).iter().any(|m| m.contains("opens expected")), near, "{opens}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod cases;
 mod check;
+mod check_cli;
 mod check_scenarios;
 mod cli;
 mod cli_convert;

@@ -8,11 +8,13 @@ mod definitions;
 mod events;
 mod losses;
 mod run;
+mod suites;
 mod transition;
 mod trends;
 
 pub(super) use losses::explain;
 pub use run::run;
+pub use suites::suites;
 pub use transition::transition;
 
 use super::Style;

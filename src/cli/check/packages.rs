@@ -1,0 +1,103 @@
+//! The rules that scenarios name: each package is read once, however many scenarios want it.
+//!
+//! Paths count from the folder of the scenario file. Rules of the command line take the place of all of them. What the
+//! published format says against a rule is the business of other commands: only what keeps a rule from being read is told.
+
+use crate::cli::error::CliError;
+use crate::cli::output::Terminal;
+use crate::cli::rules::{self, RulesArgs};
+use crate::event::{self, EventDefinition, Position, Problem, Settings, Severity};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// The packages that were read so far.
+pub(super) struct Packages {
+    params: BTreeMap<String, String>,
+    /// The rules of the command line.
+    given: Option<Vec<EventDefinition>>,
+    read: RefCell<HashMap<PathBuf, Result<Vec<EventDefinition>, Refused>>>,
+    /// The texts of rules that have mistakes.
+    texts: RefCell<HashMap<String, String>>,
+}
+
+/// Why a package cannot be had.
+#[derive(Clone)]
+enum Refused {
+    Mistakes(Vec<Problem>),
+    Unreadable(String),
+}
+
+impl Packages {
+    pub(super) fn new(args: &RulesArgs, terminal: &Terminal) -> Result<Self, CliError> {
+        if args.has_overrides() && !args.are_named() {
+            let what = "--set changes the rules that --rules names: name them";
+            return Err(CliError::Limit { what: what.into() });
+        }
+        let given = if args.are_named() { Some(args.load(terminal)?.definitions) } else { None };
+        Ok(Packages { params: args.params(), given, read: RefCell::default(), texts: RefCell::default() })
+    }
+
+    /// The rules a scenario names; `at` is where the scenario stands in `file`.
+    pub(super) fn rules(&self, file: &Path, name: &str, at: Position) -> Result<Vec<EventDefinition>, Vec<Problem>> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
+        let path = if name.starts_with("builtin:") { PathBuf::from(name) } else { beside(file, name) };
+        let mut read = self.read.borrow_mut();
+        let found = read.entry(path).or_insert_with_key(|path| self.load(path));
+        found.clone().map_err(|refused| match refused {
+            Refused::Mistakes(problems) => problems,
+            Refused::Unreadable(message) => vec![Problem {
+                severity: Severity::Error,
+                code: "unreadable-rules",
+                file: file.display().to_string(),
+                position: Some(at),
+                path: "rules".into(),
+                message,
+                help: Some("builtin:python, builtin:local, or a path from the folder of this file".into()),
+            }],
+        })
+    }
+
+    fn load(&self, path: &Path) -> Result<Vec<EventDefinition>, Refused> {
+        let sources = rules::sources(path).map_err(|error| Refused::Unreadable(error.to_string()))?;
+        let loaded = event::load(&sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
+        if loaded.has_errors() {
+            self.texts.borrow_mut().extend(sources.into_iter().map(|source| (source.path, source.text)));
+            let errors = loaded.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
+            return Err(Refused::Mistakes(errors.collect()));
+        }
+        if loaded.definitions.is_empty() {
+            return Err(Refused::Unreadable(format!("no event definition in {}", path.display())));
+        }
+        Ok(loaded.definitions)
+    }
+
+    /// The texts of rules that have mistakes, by file.
+    pub(super) fn texts(&self) -> HashMap<String, String> {
+        self.texts.borrow().clone()
+    }
+}
+
+/// A path that counts from the folder of a file. `a/../b` becomes `b` where that is the same, so that reports name files the
+/// way people and other tools do.
+pub(super) fn beside(file: &Path, name: &str) -> PathBuf {
+    let path = file.parent().unwrap_or(Path::new("")).join(name);
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            Component::ParentDir | Component::Normal(_) | Component::RootDir | Component::Prefix(_) => short.push(part),
+        }
+    }
+    let is_same = match (fs::canonicalize(&short), fs::canonicalize(&path)) {
+        (Ok(short), Ok(path)) => short == path,
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    if is_same { short } else { path }
+}

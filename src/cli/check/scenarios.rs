@@ -1,0 +1,197 @@
+//! Scenario files become suites: read, given their rules and recordings, and run side by side.
+//!
+//! Everything is read and every mistake shown before anything runs. The order of the outcomes is that of the files,
+//! whichever scenario is done first.
+
+use super::files::File;
+use super::packages::{self, Packages};
+use crate::check::{self, Case, CaseResult, Finding, Outcome, Place, Prepared, Rules, Suite};
+use crate::cli::error::CliError;
+use crate::cli::output::Terminal;
+use crate::cli::recordings::Recordings;
+use crate::cli::rules::RulesArgs;
+use crate::event::{Position, Problem, Severity};
+use crate::render;
+use crate::render::text::Detail;
+use std::io;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+/// A text that expects nothing is no mistake in writing: it proves nothing.
+const PROVES_NOTHING: [&str; 2] = ["expects-nothing", "no-scenario"];
+
+/// One scenario of a file, ready to run, or the reason why it says nothing.
+pub(super) enum Item {
+    Ready(Box<Ready>),
+    Empty(Problem),
+}
+
+/// A scenario that can run, and the recordings it wants.
+pub(super) struct Ready {
+    pub(super) prepared: Prepared,
+    pub(super) recordings: Vec<PathBuf>,
+}
+
+/// The scenarios of the files, each with the index of its file. Mistakes are shown, and end it.
+pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Result<Vec<(usize, Item)>, CliError> {
+    let packages = Packages::new(args, terminal)?;
+    let (mut items, mut problems) = (Vec::new(), Vec::new());
+    let whose = if args.are_named() { Rules::OfCaller } else { Rules::OfScenario };
+    for (index, file) in files.iter().enumerate() {
+        let (scenarios, found) = check::parse_with(&file.name(), &file.text, whose);
+        let mut of_file = Vec::new();
+        for scenario in scenarios {
+            let scenario = if args.are_named() { scenario.judged_with("") } else { scenario };
+            let recordings = recordings(&file.path, scenario.recordings(), &mut problems);
+            let at = scenario.position;
+            match check::prepare(scenario, &|name| packages.rules(&file.path, name, at)) {
+                Ok(prepared) => of_file.push((at, Item::Ready(Box::new(Ready { prepared, recordings })))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        let (empty, mistakes): (Vec<_>, Vec<_>) = found.into_iter().partition(|p| PROVES_NOTHING.contains(&p.code));
+        problems.extend(mistakes);
+        of_file.extend(empty.into_iter().map(|problem| (problem.position.unwrap_or(TOP), Item::Empty(problem))));
+        of_file.sort_by_key(|(at, _)| *at);
+        items.extend(of_file.into_iter().map(|(_, item)| (index, item)));
+    }
+    show(&problems, files, &packages, terminal);
+    match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
+        0 => Ok(items),
+        1 => Err(CliError::BrokenScenarios { count: "1 mistake".into() }),
+        n => Err(CliError::BrokenScenarios { count: format!("{n} mistakes") }),
+    }
+}
+
+const TOP: Position = Position { line: 1, column: 1, bytes: (0, 0) };
+
+/// The files of the recordings, each of which must be one.
+fn recordings<'s>(
+    file: &Path,
+    named: impl Iterator<Item = (&'s str, Position)>,
+    problems: &mut Vec<Problem>,
+) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for (name, at) in named {
+        let path = packages::beside(file, name);
+        if let Err(error) = Recordings::of(std::slice::from_ref(&path)) {
+            problems.push(Problem {
+                severity: Severity::Error,
+                code: "unreadable-recording",
+                file: file.display().to_string(),
+                position: Some(at),
+                path: "recordings".into(),
+                message: error.to_string(),
+                help: Some("the path counts from the folder of this file".into()),
+            });
+        }
+        paths.push(path);
+    }
+    paths
+}
+
+fn show(problems: &[Problem], files: &[File], packages: &Packages, terminal: &Terminal) {
+    let mut problems = problems.to_vec();
+    // A mistake in rules that several scenarios name is one mistake.
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        let is_new = !seen.contains(problem);
+        seen.push(problem.clone());
+        is_new
+    });
+    let texts = packages.texts();
+    let text_of = |name: &str| {
+        let of_files = files.iter().find(|file| file.name() == name).map(|file| file.text.as_str());
+        of_files.or_else(|| texts.get(name).map(String::as_str))
+    };
+    let style = terminal.message_style();
+    let _ = render::problems(&mut io::stderr().lock(), &problems, text_of, Detail::Full, style);
+}
+
+/// Runs all of them with as many threads as there are processors, and hands out what became of each in their order.
+pub(super) fn run_all<T: Send>(count: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count.max(1));
+    let mut done: Vec<(usize, T)> = thread::scope(|scope| {
+        let work = || {
+            let mut mine = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return mine;
+                }
+                mine.push((index, one(index)));
+            }
+        };
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for worker in workers {
+            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs the scenarios: a suite for each file, and every outcome.
+pub(super) fn run(
+    files: &[File],
+    items: &[(usize, Item)],
+    each: impl Fn(&Outcome) + Sync,
+) -> Result<Vec<Suite>, CliError> {
+    let cases = run_all(items.len(), |index| match &items[index].1 {
+        Item::Ready(ready) => case(ready, &each),
+        Item::Empty(problem) => Ok(empty(problem)),
+    });
+    let mut suites: Vec<Suite> = files.iter().map(|file| Suite { name: file.name(), cases: Vec::new() }).collect();
+    for ((file, _), case) in items.iter().zip(cases) {
+        suites[*file].cases.push(case?);
+    }
+    Ok(suites)
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long a case took is told to reports and decides nothing")]
+fn case(ready: &Ready, each: &impl Fn(&Outcome)) -> Result<Case, CliError> {
+    let begin = Instant::now();
+    let (outcome, damage) = ready.run()?;
+    each(&outcome);
+    let mut case = outcome.case(Some(begin.elapsed().as_secs_f64()));
+    if !damage.is_empty() && case.result == CaseResult::Passed {
+        let found = damage.into_iter().map(|message| Finding {
+            code: "damaged-recording",
+            message,
+            details: String::new(),
+            place: case.place.clone(),
+        });
+        case.result = CaseResult::Inconclusive(found.collect());
+    }
+    Ok(case)
+}
+
+impl Ready {
+    /// Runs the scenario. With the outcome comes what is wrong with its recordings.
+    pub(super) fn run(&self) -> Result<(Outcome, Vec<String>), CliError> {
+        if self.recordings.is_empty() {
+            return Ok((self.prepared.run(None), Vec::new()));
+        }
+        let mut recordings = Recordings::of(&self.recordings)?;
+        let outcome = self.prepared.run(Some(&mut recordings));
+        let damage = if recordings.is_damaged() { recordings.damage() } else { Vec::new() };
+        Ok((outcome, damage))
+    }
+}
+
+fn empty(problem: &Problem) -> Case {
+    let place = Some(Place { file: problem.file.clone(), position: problem.position });
+    let finding = Finding {
+        code: problem.code,
+        message: problem.message.clone(),
+        details: problem.help.clone().unwrap_or_default(),
+        place: place.clone(),
+    };
+    Case { name: "no expectation".into(), place, seconds: None, result: CaseResult::Inconclusive(vec![finding]) }
+}
