@@ -44,7 +44,9 @@
 
 mod case;
 mod compare;
+mod coverage;
 mod encode;
+mod golden;
 mod reader;
 mod run;
 mod scenario;
@@ -53,5 +55,7 @@ mod values;
 
 pub use case::{Case, CaseResult, Finding, Place, Suite};
 pub use compare::Failure;
+pub use coverage::{Coverage, Covered, Reached};
+pub use golden::{Golden, Tolerance};
 pub use run::{Outcome, Prepared, RuleSource, prepare, run, run_all};
 pub use scenario::{Rules, Scenario, parse, parse_with};

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub inconclusive: Option<Failure>,
     /// The definitions it ran with.
     pub definitions: Vec<EventDefinition>,
+    /// How many of them come from rules; the scenario's own are behind them.
+    pub from_rules: usize,
     /// What the engine said.
     pub report: Report,
 }
@@ -109,7 +111,8 @@ impl Prepared {
 
     /// Runs it. `recording` is what the recordings it names hold, in order.
     pub fn run(&self, recording: Option<&mut dyn Inputs>) -> Outcome {
-        judge(&self.scenario, self.definitions.clone(), recording)
+        let outcome = judge(&self.scenario, self.definitions.clone(), recording);
+        Outcome { from_rules: self.from_rules, ..outcome }
     }
 }
 
@@ -144,6 +147,7 @@ fn judge(scenario: &Scenario, definitions: Vec<EventDefinition>, mut recording: 
         failures,
         inconclusive,
         definitions: engine.definitions().to_vec(),
+        from_rules: 0,
         report,
     }
 }

@@ -5,15 +5,19 @@
 
 mod files;
 mod packages;
+mod recorded;
 mod scenarios;
 
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::judging::JudgingArgs;
 use super::output::{Output, Terminal};
 use super::rules::RulesArgs;
-use crate::check::{CaseResult, Suite};
+use crate::check::{CaseResult, Coverage, Outcome, Suite, Tolerance};
+use crate::model::Nanos;
 use crate::render;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every scenario passed; 1 one did not; 2 could not run, nothing was judged: a file cannot
@@ -29,22 +33,55 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Scenario files, or folders that are searched for *.test.yaml
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Scenario files, or folders that are searched for *.test.yaml [default: .]; recordings with --golden
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     rules: RulesArgs,
+    #[command(flatten)]
+    golden: GoldenArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    /// Tells which definitions ever fired, and which metrics no rule looks at
+    #[arg(long, help_heading = "Coverage")]
+    coverage: bool,
+    /// Fails when a smaller part of the definitions ever fired
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Coverage")]
+    min_rule_coverage: Option<f64>,
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
 }
 
+/// Comparing recordings with events that are stored.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Golden events")]
+struct GoldenArgs {
+    /// Judges recordings and compares their events with those in a file
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+    /// Writes the file anew
+    #[arg(long, requires = "golden")]
+    bless: bool,
+    /// How far times may be off
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = tolerance, requires = "golden")]
+    time_tolerance: Nanos,
+    /// How far values may be off
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, requires = "golden")]
+    value_tolerance: f64,
+}
+
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    let files = files::find(&args.paths)?;
-    let items = scenarios::read(&files, &args.rules, terminal)?;
-    let suites = scenarios::run(&files, &items, |_| ())?;
-    report(&suites, &args, terminal)?;
+    let mut coverage = Coverage::default();
+    let mut suites = match &args.golden.golden {
+        Some(golden) => vec![stored(&args, golden, &mut coverage, terminal)?],
+        None => written(&args, &mut coverage, terminal)?,
+    };
+    if let Some(least) = args.min_rule_coverage {
+        suites.push(Suite { name: "rules".into(), cases: vec![coverage.case(least)] });
+    }
+    report(&suites, &coverage, &args, terminal)?;
     let (status, why) = status(&suites);
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -52,11 +89,56 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     Ok(status)
 }
 
+/// Runs the scenarios.
+fn written(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Vec<Suite>, CliError> {
+    let here = [PathBuf::from(".")];
+    let files = files::find(if args.paths.is_empty() { &here } else { &args.paths })?;
+    let items = scenarios::read(&files, &args.rules, terminal)?;
+    let shared = Mutex::new(coverage);
+    let each = |outcome: &Outcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);
+    scenarios::run(&files, &items, each)
+}
+
+/// Compares recordings with golden events, or makes them golden.
+fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
+    if args.paths.is_empty() {
+        return Err(CliError::Limit { what: "--golden is about recordings: name them".into() });
+    }
+    let rules = args.rules.load(terminal)?;
+    let judged = recorded::judge(&args.paths, &rules.definitions, &args.judging.resolve())?;
+    judged.cover(coverage);
+    if args.golden.bless {
+        return recorded::bless(&judged, golden, terminal);
+    }
+    // What is computed anew may differ in the last digits of another machine.
+    let value = args.golden.value_tolerance.max(1e-9);
+    recorded::golden(&judged, golden, Tolerance { time: args.golden.time_tolerance, value })
+}
+
 /// Tells the suites: the one place that knows the shapes an answer has.
-fn report(suites: &[Suite], args: &Args, terminal: &Terminal) -> Result<(), CliError> {
+fn report(suites: &[Suite], coverage: &Coverage, args: &Args, terminal: &Terminal) -> Result<(), CliError> {
     let style = terminal.answer_style(args.output.as_deref());
     let mut output = Output::open(args.output.as_deref())?;
-    output.write_with(|out| render::text::suites(out, suites, terminal.detail, style))
+    output.write_with(|out| {
+        if args.coverage || args.min_rule_coverage.is_some() {
+            render::text::coverage(out, coverage, style)?;
+        }
+        render::text::suites(out, suites, terminal.detail, style)
+    })
+}
+
+fn tolerance(text: &str) -> Result<Nanos, String> {
+    let span = humantime::parse_duration(text).map_err(|error| format!("{error}; write 10s or 1m"))?;
+    Nanos::try_from(span.as_nanos()).map_err(|_| "that is too long".to_string())
+}
+
+/// `10%`, or a fraction.
+fn percent(text: &str) -> Result<f64, String> {
+    let value = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse::<f64>().map(|share| if share > 1.0 { f64::NAN } else { share }),
+    };
+    value.ok().filter(|share| *share >= 0.0).ok_or_else(|| "write 10% or 0.1".to_string())
 }
 
 /// The status the suites deserve, and why when it is no pass.

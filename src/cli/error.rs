@@ -59,6 +59,14 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// Golden events could not be read.
+    #[error("cannot read the golden events {path}: {source}; --bless writes them")]
+    Golden {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The scenarios have mistakes, which are printed already.
     #[error("{count} in the scenarios: nothing was judged")]
     BrokenScenarios {
@@ -169,6 +177,7 @@ impl CliError {
             | CliError::BrokenRules { .. }
             | CliError::Scenarios { .. }
             | CliError::BrokenScenarios { .. }
+            | CliError::Golden { .. }
             | CliError::Set { .. }
             | CliError::Recording(_)
             | CliError::SinkSpec(_)

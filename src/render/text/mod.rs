@@ -4,6 +4,7 @@
 //! Written for the one who is woken by it: the verdict is a word at the start of a line, numbers have units, instants are
 //! UTC and count from the start of the recording. Lines are at most 96 columns wide, names longer than that excepted.
 
+mod coverage;
 mod definitions;
 mod events;
 mod losses;
@@ -12,6 +13,7 @@ mod suites;
 mod transition;
 mod trends;
 
+pub use coverage::coverage;
 pub(super) use losses::explain;
 pub use run::run;
 pub use suites::suites;
