@@ -185,7 +185,8 @@ fn events(then: &[GoldenEvent], now: &[GoldenEvent], tolerance: Tolerance, diffe
     }
     for event in left {
         let peak = event.peak.map(|peak| format!(" (worst {peak})")).unwrap_or_default();
-        let message = format!("{}an event opens at {}{peak} that was not there", on(&event.entity), span::text(event.opens));
+        let message =
+            format!("{}an event opens at {}{peak} that was not there", on(&event.entity), span::text(event.opens));
         differences.push(("new-event", message));
     }
 }
@@ -216,7 +217,9 @@ fn event(then: &GoldenEvent, now: &GoldenEvent, tolerance: Tolerance, difference
         differ(format!("has severity {}, it was {}", now.severity, then.severity));
     }
     match (then.peak, now.peak) {
-        (Some(then), Some(now)) if !near(then, now, tolerance.value) => differ(format!("is {now} at worst, {}", by(then, now))),
+        (Some(then), Some(now)) if !near(then, now, tolerance.value) => {
+            differ(format!("is {now} at worst, {}", by(then, now)))
+        }
         (Some(then), None) => differ(format!("has no worst value, it was {then}")),
         (None, Some(now)) => differ(format!("is {now} at worst, it had no value")),
         (Some(_), Some(_)) | (None, None) => {}

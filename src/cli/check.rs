@@ -14,6 +14,7 @@ use super::judging::JudgingArgs;
 use super::output::{Output, Terminal};
 use super::rules::RulesArgs;
 use crate::check::{CaseResult, Coverage, Outcome, Suite, Tolerance};
+use crate::engine::Options;
 use crate::model::Nanos;
 use crate::render;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
 
 /// Runs the scenarios.
 fn written(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Vec<Suite>, CliError> {
+    if args.judging.resolve() != Options::default() {
+        let what = "how a scenario is judged stands in its `options`; these options are for recordings";
+        return Err(CliError::Limit { what: what.into() });
+    }
     let here = [PathBuf::from(".")];
     let files = files::find(if args.paths.is_empty() { &here } else { &args.paths })?;
     let items = scenarios::read(&files, &args.rules, terminal)?;

@@ -22,11 +22,7 @@ pub(super) struct Judged {
 }
 
 /// Judges recordings.
-pub(super) fn judge(
-    files: &[PathBuf],
-    definitions: &[EventDefinition],
-    options: &Options,
-) -> Result<Judged, CliError> {
+pub(super) fn judge(files: &[PathBuf], definitions: &[EventDefinition], options: &Options) -> Result<Judged, CliError> {
     let mut recordings = Recordings::of(files)?;
     let mut engine = Engine::new(definitions.to_vec(), options.clone());
     let Ok(()) = drive(&mut engine, &mut recordings, |_, _| Ok::<(), Infallible>(()));

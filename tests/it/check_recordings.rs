@@ -1,0 +1,137 @@
+//! `foreshock check` of recordings: golden events, coverage, and the gate between two recordings.
+
+use super::cli_support::{Folder, START_S, gauge, gauge_from, hump, rule};
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder
+        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
+        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
+        .write("rules/calm.json", rule("Calm", "metrics.gauges.app/cpu", 5, 2.0));
+    folder
+}
+
+#[test]
+fn golden_events_are_written_and_compared() {
+    let folder = folder();
+    let ended = folder.run("check --rules rules --golden golden.json cpu.jsonl");
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("golden.json") && ended.stderr.contains("--bless writes them"), "{}", ended.stderr);
+    let ended = folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("golden.json: 1 event blessed"), "{}", ended.stderr);
+    let text = std::fs::read_to_string(folder.path("golden.json")).expect("golden events");
+    assert!(text.contains("\"opens\": \"2m20s\"") && text.contains("\"calm\": \"quiet\""), "{text}");
+    let ended = folder.run("check --rules rules --golden golden.json cpu.jsonl");
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "2 cases: 2 passed, 0 failed, 0 inconclusive.\n"));
+}
+
+/// What the text says below the case that failed.
+fn differences(folder: &Folder, arguments: &str) -> Vec<String> {
+    let ended = folder.run(arguments);
+    assert_eq!(ended.code, 1, "{arguments}: {}{}", ended.stdout, ended.stderr);
+    let lines = ended.stdout.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.map(|line| line.split_once(": ").map_or(line, |(_, rest)| rest).to_string()).collect()
+}
+
+#[test]
+fn a_difference_says_what_when_and_by_how_much() {
+    let folder = folder();
+    folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
+    let golden = "check --rules rules --golden golden.json new.jsonl";
+    let high = |range: std::ops::Range<usize>, value: f64| -> Vec<f64> {
+        (0..30).map(|i| if range.contains(&i) { value } else { 0.2 }).collect()
+    };
+    folder.write("new.jsonl", gauge("shop", "cpu", &high(12..22, 1.0)));
+    let found = differences(&folder, golden);
+    assert_eq!(
+        found,
+        [
+            "shop (i-1): opens at 2m40s, 20s later than 2m20s",
+            "shop (i-1): was last violated at 3m40s, 20s later than 3m20s",
+            "shop (i-1): closes at 4m40s, 20s later than 4m20s",
+        ]
+    );
+    assert_eq!(folder.run(&format!("{golden} --time-tolerance 20s")).code, 0);
+    assert_eq!(folder.run(&format!("{golden} --time-tolerance 19s")).code, 1);
+
+    folder.write("new.jsonl", gauge("shop", "cpu", &high(10..20, 1.04)));
+    assert_eq!(differences(&folder, golden), ["shop (i-1): is 1.04 at worst, 4.0 % more than 1"]);
+    assert_eq!(folder.run(&format!("{golden} --value-tolerance 5%")).code, 0);
+    assert_eq!(folder.run(&format!("{golden} --value-tolerance 3%")).code, 1);
+
+    folder.write("new.jsonl", gauge("shop", "cpu", &high(10..20, 0.3)));
+    assert_eq!(
+        differences(&folder, golden),
+        ["the verdict is quiet, it was fired", "shop (i-1): the event that opened at 2m20s is gone"]
+    );
+    let twice = hump().into_iter().chain(hump());
+    folder.write("new.jsonl", gauge("shop", "cpu", &twice.collect::<Vec<f64>>()));
+    let found = differences(&folder, golden);
+    assert_eq!(found, ["shop (i-1): an event opens at 7m20s (worst 1) that was not there"]);
+}
+
+#[test]
+fn a_recording_made_again_has_other_times_and_instances() {
+    let folder = folder();
+    folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
+    let again = gauge_from(START_S + 3600, "shop", "cpu", &hump()).replace("i-1", "i-7");
+    folder.write("again.jsonl", again);
+    let ended = folder.run("check --rules rules --golden golden.json again.jsonl");
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    folder.write("other.jsonl", gauge("till", "cpu", &hump()));
+    assert_eq!(folder.run("check --rules rules --golden golden.json other.jsonl").code, 1);
+}
+
+#[test]
+fn a_recording_that_proves_nothing_is_neither_golden_nor_a_pass() {
+    let folder = folder();
+    folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
+    let before = std::fs::read(folder.path("golden.json")).expect("golden events");
+    folder.write("empty.jsonl", "");
+    folder.write("damaged.jsonl", gauge("shop", "cpu", &hump()).replacen("\n", "\n{\"resourceMetrics\":[17]}\n", 1));
+    for name in ["empty.jsonl", "damaged.jsonl"] {
+        assert_eq!(folder.run(&format!("check --rules rules --golden golden.json {name}")).code, 4, "{name}");
+        assert_eq!(folder.run(&format!("check --rules rules --golden golden.json --bless {name}")).code, 4, "{name}");
+    }
+    assert_eq!(std::fs::read(folder.path("golden.json")).expect("golden events"), before);
+    // A recording is not overwritten by mistake.
+    let ended = folder.run("check --rules rules --golden cpu.jsonl --bless cpu.jsonl");
+    assert_eq!(ended.code, 2);
+    assert_eq!(folder.run("check --rules rules --golden golden.json cpu.jsonl").code, 0);
+    assert_eq!(folder.run("check --golden golden.json").code, 2, "no recording is named");
+    assert_eq!(folder.run("check --bless cpu.jsonl").code, 2, "nothing to bless");
+    assert_eq!(folder.run("check --step 5s").code, 2, "scenarios have options of their own");
+}
+
+#[test]
+fn coverage_tells_what_never_fired_and_what_nobody_looks_at() {
+    let folder = folder();
+    let text = "scenario: as recorded\nrules: rules\nrecordings: cpu.jsonl\nscope: app\n\
+        resource: {service.name: shop, service.instance.id: i-1}\n\
+        series: [{metric: heap, kind: gauge, values: 1x5}, {metric: late, kind: gauge, values: 1x1}]\n\
+        expect: {definition: busy, opens: 2m20s}\nquiet: calm\ninconclusive: {lone: no_series, late: warming_up}\n";
+    folder
+        .write("rules/lone.json", rule("Lone", "metrics.gauges.app/none", 5, 1.0))
+        .write("rules/late.json", rule("Late", "metrics.gauges.app/late", 5, 1.0))
+        .write("a.test.yaml", text);
+    let ended = folder.run("check --coverage");
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let expected = "COVERAGE\n  1 of 4 definitions fired\n  was judged and never fired  calm (rules/calm.json)\n  \
+        never left warm-up  late (rules/late.json)\n  matched no series  lone (rules/lone.json)\n  \
+        no rule looks at  metrics.gauges.app/heap\n\n1 case: 1 passed, 0 failed, 0 inconclusive.\n";
+    assert_eq!(ended.stdout, expected);
+    assert_eq!(folder.run("check --min-rule-coverage 25%").code, 0);
+    assert_eq!(folder.run("check --min-rule-coverage 0.25").code, 0);
+    let ended = folder.run("check --min-rule-coverage 100%");
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stdout.contains("rules/calm.json: calm was judged and never fired: no scenario shows that it can fire")
+    );
+    assert_eq!(folder.run("check --min-rule-coverage 30").code, 2, "thirty times is no share");
+    // A scenario with only definitions of its own covers no rules.
+    let own = "scenario: own\ndefinitions:\n  d: {rules: [{ruleType: threshold, metricName: metrics.gauges.g, aggregation: max, \
+        window: 10000, conditionOperator: '>', conditionValue: 5}]}\nseries: {metric: g, kind: gauge, values: 1x9}\nquiet: d\n";
+    folder.write("own/a.test.yaml", own);
+    assert_eq!(folder.run("check own --min-rule-coverage 100%").code, 4);
+}
