@@ -42,6 +42,7 @@
 //! through decoder and engine ([`run`]) and the comparison. Everything is a function of the text and of what the caller reads
 //! for it: files are the caller's.
 
+mod baseline;
 mod case;
 mod compare;
 mod coverage;
@@ -53,6 +54,7 @@ mod scenario;
 mod tree;
 mod values;
 
+pub use baseline::{Aggregates, Side, compare};
 pub use case::{Case, CaseResult, Finding, Place, Suite};
 pub use compare::Failure;
 pub use coverage::{Coverage, Covered, Reached};

@@ -3,6 +3,7 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
+use crate::check::Suite;
 use crate::engine::{Engine, Input, Inputs, Report, Transition, Verdict};
 use crate::inspect::{Client, Clients};
 use crate::render;
@@ -153,6 +154,29 @@ impl AnswerArgs {
                 terminal.note(&render::text::verdict(report));
             }
         }
+        Ok(())
+    }
+
+    /// Writes what has become worse since a baseline: with the text, or beside another answer.
+    pub(super) fn write_baseline(
+        &self,
+        output: &mut Output,
+        suite: Option<&Suite>,
+        terminal: &Terminal,
+    ) -> Result<(), CliError> {
+        let Some(suite) = suite else { return Ok(()) };
+        let suites = std::slice::from_ref(suite);
+        if self.format == Format::Text {
+            let style = terminal.answer_style(self.output.as_deref());
+            return output.write_with(|out| {
+                writeln!(out)?;
+                render::text::suites(out, suites, terminal.detail, style)
+            });
+        }
+        let mut text = Vec::new();
+        // Memory is written to: nothing can fail.
+        let _ = render::text::suites(&mut text, suites, terminal.detail, terminal.message_style());
+        terminal.note(String::from_utf8_lossy(&text).trim_end());
         Ok(())
     }
 

@@ -4,10 +4,11 @@
 //! a mistake, and what proves nothing is no pass.
 
 mod files;
+mod golden;
 mod packages;
-mod recorded;
 mod scenarios;
 
+use super::baseline::{self, BaselineArgs, Judged, percent};
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
@@ -34,13 +35,15 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Scenario files, or folders that are searched for *.test.yaml [default: .]; recordings with --golden
+    /// Scenario files, or folders that are searched for *.test.yaml [default: .]; recordings with --golden and --baseline
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
     golden: GoldenArgs,
+    #[command(flatten)]
+    baseline: BaselineArgs,
     #[command(flatten)]
     judging: JudgingArgs,
     /// Tells which definitions ever fired, and which metrics no rule looks at
@@ -59,7 +62,7 @@ pub(super) struct Args {
 #[command(next_help_heading = "Golden events")]
 struct GoldenArgs {
     /// Judges recordings and compares their events with those in a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     golden: Option<PathBuf>,
     /// Writes the file anew
     #[arg(long, requires = "golden")]
@@ -77,6 +80,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let mut coverage = Coverage::default();
     let mut suites = match &args.golden.golden {
         Some(golden) => vec![stored(&args, golden, &mut coverage, terminal)?],
+        None if args.baseline.is_given() => vec![compared(&args, &mut coverage, terminal)?],
         None => written(&args, &mut coverage, terminal)?,
     };
     if let Some(least) = args.min_rule_coverage {
@@ -104,20 +108,34 @@ fn written(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<
     scenarios::run(&files, &items, each)
 }
 
-/// Compares recordings with golden events, or makes them golden.
-fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
+/// Judges the recordings that are named.
+fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Terminal) -> Result<Judged, CliError> {
     if args.paths.is_empty() {
-        return Err(CliError::Limit { what: "--golden is about recordings: name them".into() });
+        return Err(CliError::Limit { what: format!("{option} is about recordings: name them") });
     }
     let rules = args.rules.load(terminal)?;
-    let judged = recorded::judge(&args.paths, &rules.definitions, &args.judging.resolve())?;
-    judged.cover(coverage);
+    let options = args.judging.resolve();
+    let judged = baseline::judge(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
+    coverage.add(&judged.definitions, judged.definitions.len(), &judged.report);
+    Ok(judged)
+}
+
+/// Compares recordings with others.
+fn compared(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
+    let new = judged(args, "--baseline", coverage, terminal)?;
+    let old = args.baseline.judge(&new.definitions, &args.judging.resolve())?;
+    Ok(old.map(|old| args.baseline.compare(&old, &new, terminal)).unwrap_or_default())
+}
+
+/// Compares recordings with golden events, or makes them golden.
+fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
+    let judged = judged(args, "--golden", coverage, terminal)?;
     if args.golden.bless {
-        return recorded::bless(&judged, golden, terminal);
+        return golden::bless(&judged, golden, terminal);
     }
     // What is computed anew may differ in the last digits of another machine.
     let value = args.golden.value_tolerance.max(1e-9);
-    recorded::golden(&judged, golden, Tolerance { time: args.golden.time_tolerance, value })
+    golden::compare(&judged, golden, Tolerance { time: args.golden.time_tolerance, value })
 }
 
 /// Tells the suites: the one place that knows the shapes an answer has.
@@ -135,15 +153,6 @@ fn report(suites: &[Suite], coverage: &Coverage, args: &Args, terminal: &Termina
 fn tolerance(text: &str) -> Result<Nanos, String> {
     let span = humantime::parse_duration(text).map_err(|error| format!("{error}; write 10s or 1m"))?;
     Nanos::try_from(span.as_nanos()).map_err(|_| "that is too long".to_string())
-}
-
-/// `10%`, or a fraction.
-fn percent(text: &str) -> Result<f64, String> {
-    let value = match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
-        None => text.parse::<f64>().map(|share| if share > 1.0 { f64::NAN } else { share }),
-    };
-    value.ok().filter(|share| *share >= 0.0).ok_or_else(|| "write 10% or 0.1".to_string())
 }
 
 /// The status the suites deserve, and why when it is no pass.

@@ -4,6 +4,7 @@
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
 mod answer;
+mod baseline;
 mod check;
 mod child;
 mod completions;
@@ -24,6 +25,7 @@ mod run;
 mod serve;
 mod sinks;
 mod too_short;
+mod watching;
 
 pub use error::CliError;
 pub use exit::ExitStatus;

@@ -1,6 +1,7 @@
 //! `foreshock replay`: recordings in, events and verdicts out.
 
 use super::answer::{AnswerArgs, FailOn, Gate, Judged, Watched};
+use super::baseline::{self, BaselineArgs};
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
@@ -10,6 +11,7 @@ use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
+use super::watching::Observed;
 use crate::engine::{Engine, drive};
 use crate::inspect::Clients;
 use crate::sink::WhenFull;
@@ -19,13 +21,14 @@ use std::time::Duration;
 const RETRY_FOR: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 passed; 1 events at or above --fail-on; 2 could not run, nothing was judged,
+Exit codes: 0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run, nothing was judged,
 or a sink did not get every event; 4 inconclusive: no point arrived, no definition could be
 judged, a recording is damaged, or --strict and any definition is inconclusive. 1 wins.
 
 Examples:
   foreshock replay recording.jsonl.gz
   foreshock replay day1.otlp day2.otlp --rules my-package --fail-on critical
+  foreshock replay new.jsonl.gz --baseline old.jsonl.gz
   foreshock replay recording.jsonl.gz --set high-cpu-utilization.conditionValue=0.9 --format json";
 
 /// Arguments of `replay`.
@@ -40,6 +43,8 @@ pub(super) struct Args {
     judging: JudgingArgs,
     #[command(flatten)]
     retention: RetentionArgs,
+    #[command(flatten)]
+    baseline: BaselineArgs,
     #[command(flatten)]
     gate: Gate,
     #[command(flatten)]
@@ -63,13 +68,16 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = args.answer.open()?;
     head::compare(recordings.heads(), &rules.digest, &options, terminal);
+    let before = args.baseline.judge(&rules.definitions, &options)?;
+    let observed = Observed::new(recordings, before.is_some(), &rules.definitions, &options);
     let mut engine = Engine::new(rules.definitions, options);
-    let mut inputs = Watched { inputs: recordings, clients: Clients::default() };
+    let mut inputs = Watched { inputs: observed, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
         transitions.iter().for_each(|transition| sinks.send(transition));
         args.answer.transitions(&mut output, engine, transitions)
     });
-    let Watched { inputs: recordings, clients } = inputs;
+    let Watched { inputs: observed, clients } = inputs;
+    let (recordings, aggregates) = observed.finish();
     // The sinks come first: who reads the answer may leave before its end.
     let all_sent = sinks::close(sinks, None, terminal);
     driven?;
@@ -83,7 +91,15 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         run: None,
     };
     args.answer.write(&mut output, &judged, terminal)?;
-    let (status, why) = match args.gate.status(&report, recordings.is_damaged(), FailOn::Never) {
+    let suite = before.map(|before| {
+        let (definitions, name) = (engine.definitions().to_vec(), recordings.names().join(", "));
+        // Its damage is told, and judged, without the baseline.
+        let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
+        args.baseline.compare(&before, &now, terminal)
+    });
+    args.answer.write_baseline(&mut output, suite.as_ref(), terminal)?;
+    let judged = args.gate.status(&report, recordings.is_damaged(), FailOn::Never);
+    let (status, why) = match baseline::status(suite.as_ref(), judged) {
         (status, _) if status != ExitStatus::Failed && !all_sent => {
             (ExitStatus::CouldNotRun, "a sink did not get every event")
         }

@@ -1,6 +1,7 @@
 //! `foreshock run -- CMD`: runs a command, judges the metrics it sends meanwhile, and gives the verdict when it has ended.
 
 use super::answer::{AnswerArgs, FailOn, Gate, Judged, Watched};
+use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
 use super::error::CliError;
 use super::exit::ExitStatus;
@@ -10,7 +11,9 @@ use super::output::{Output, Terminal};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::RulesArgs;
 use super::too_short::{self, LEAST_INTERVALS, Memory};
+use super::watching::Observed;
 use crate::catalog;
+use crate::check::Aggregates;
 use crate::engine::{Engine, EventState, Options, Report, Retention, drive};
 use crate::event::{Aggregation, EventDefinition, RuleKind, Selector};
 use crate::inspect::{Client, Clients};
@@ -32,7 +35,7 @@ The command finds OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL
 OTEL_METRIC_EXPORT_INTERVAL set to send its metrics here; what is set already stays as it is.
 
 Exit codes: that of the command when it fails (128 and the signal's number when one ends it); else
-0 passed; 1 events at or above --fail-on; 2 could not run; 4 inconclusive: no point arrived, or no
+0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run; 4 inconclusive: no point arrived, or no
 definition could be judged, or --strict and any definition is inconclusive.
 
 Examples:
@@ -61,6 +64,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = 1.0, value_parser = scale, help_heading = "Judging")]
     window_scale: f64,
     #[command(flatten)]
+    baseline: BaselineArgs,
+    #[command(flatten)]
     gate: Gate,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -85,6 +90,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         rules,
         judging,
         window_scale,
+        baseline,
         gate,
         answer,
         record,
@@ -114,11 +120,13 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     }
     let interval = Nanos::try_from(variables.interval.as_nanos()).unwrap_or(Nanos::MAX);
     let definitions = scaled(&rules.definitions, window_scale, interval);
+    let before = baseline.judge(&definitions, &options)?;
+    let watched = Watching { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
     let mut engine = Engine::new(definitions, options.clone());
 
     let (ended, told) = oneshot::channel();
     let mut broken = None;
-    let mut clients = Vec::new();
+    let (mut clients, mut aggregates) = (Vec::new(), Aggregates::default());
     let (ran, received) = thread::scope(|scope| {
         let child = scope.spawn(|| child::run(&command, &variables, ended));
         let received = open.run(
@@ -126,7 +134,8 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
             terminal,
             |_| (),
             |reception, arrivals| {
-                clients = judge(&mut engine, arrivals, reception, (&answer, &mut output), &mut broken);
+                let judged = judge(&mut engine, arrivals, reception, &watched, (&answer, &mut output), &mut broken);
+                (clients, aggregates) = judged;
                 Ok(())
             },
         );
@@ -134,6 +143,11 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     });
     let ran = ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let report = engine.report();
+    let suite = before.map(|before| {
+        let (definitions, name) = (engine.definitions().to_vec(), child::shown(&command));
+        let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
+        baseline.compare(&before, &now, terminal)
+    });
     let told = Told {
         command: &command,
         typed,
@@ -148,7 +162,9 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
         (Err(error), _) | (Ok(()), Some(error)) => Err(error),
     };
-    finish(ran, answered, gate.status(&report, false, otherwise), &command, terminal)
+    let answered = answered.and_then(|()| answer.write_baseline(&mut output, suite.as_ref(), terminal));
+    let judged = baseline::status(suite.as_ref(), gate.status(&report, false, otherwise));
+    finish(ran, answered, judged, &command, terminal)
 }
 
 /// The definitions as they are judged: never with windows that hold no three exports.
@@ -163,10 +179,12 @@ fn judge(
     engine: &mut Engine,
     arrivals: Arrivals,
     reception: &Reception,
+    watched: &Watching<'_>,
     (answer, output): (&AnswerArgs, &mut Output),
     broken: &mut Option<CliError>,
-) -> Vec<Client> {
-    let mut inputs = Watched { inputs: arrivals, clients: Clients::default() };
+) -> (Vec<Client>, Aggregates) {
+    let observed = Observed::new(arrivals, watched.is_wanted, &watched.definitions, watched.options);
+    let mut inputs = Watched { inputs: observed, clients: Clients::default() };
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
         reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
@@ -175,7 +193,14 @@ fn judge(
         }
         Ok::<(), Infallible>(())
     });
-    inputs.clients.finish()
+    (inputs.clients.finish(), inputs.inputs.finish().1)
+}
+
+/// What the values are watched with that a baseline is compared by.
+struct Watching<'a> {
+    definitions: Vec<EventDefinition>,
+    options: &'a Options,
+    is_wanted: bool,
 }
 
 /// What there is to tell.

@@ -135,3 +135,107 @@ fn coverage_tells_what_never_fired_and_what_nobody_looks_at() {
     folder.write("own/a.test.yaml", own);
     assert_eq!(folder.run("check own --min-rule-coverage 100%").code, 4);
 }
+
+/// Thirty values: low, high from the eleventh on for so long, low again.
+fn hump_of(low: f64, high: f64, length: usize) -> Vec<f64> {
+    (0..30).map(|i| if (10..10 + length).contains(&i) { high } else { low }).collect()
+}
+
+#[test]
+fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
+    let folder = folder();
+    folder.write("calm.jsonl", gauge("shop", "cpu", &hump_of(0.2, 0.2, 1)));
+    let against = |old: &str, new: Vec<f64>| {
+        folder.write("new.jsonl", gauge("shop", "cpu", &new).replace("i-1", "i-9"));
+        format!("check --rules rules --baseline {old} new.jsonl")
+    };
+    let passes = |old: &str, new: Vec<f64>| {
+        let ended = folder.run(&against(old, new));
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (0, "2 cases: 2 passed, 0 failed, 0 inconclusive.\n"),
+            "{}",
+            ended.stderr
+        );
+    };
+    let fails = |old: &str, new: Vec<f64>| differences(&folder, &against(old, new));
+    // As it was, or better.
+    passes("cpu.jsonl", hump());
+    passes("cpu.jsonl", hump_of(0.2, 1.0, 8));
+    passes("cpu.jsonl", hump_of(0.1, 0.2, 8));
+    passes("calm.jsonl", hump_of(0.21, 0.21, 1));
+    // An event that was not there, violations, and with the second rule the same value.
+    assert_eq!(
+        fails("calm.jsonl", hump()),
+        [
+            "1 event on shop (opened 2m20s after the start), none before",
+            "in violation for 1m10s, 0s before",
+            "p95 is 1, 400.0 % higher than 0.2 (threshold 0.8)",
+            "p95 is 1, 400.0 % higher than 0.2 (threshold 2)",
+        ]
+    );
+    // The same event for longer.
+    assert_eq!(fails("cpu.jsonl", hump_of(0.2, 1.0, 14))[0], "in violation for 1m50s, 1m10s before");
+    // No event at all, and still worse.
+    let found = fails("calm.jsonl", hump_of(0.3, 0.3, 1));
+    assert_eq!(
+        found,
+        ["p95 is 0.3, 50.0 % higher than 0.2 (threshold 0.8)", "p95 is 0.3, 50.0 % higher than 0.2 (threshold 2)"]
+    );
+    assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 60%").code, 0);
+    assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 40%").code, 1);
+    // Twice of next to nothing is next to nothing.
+    folder.write("idle.jsonl", gauge("shop", "cpu", &hump_of(0.0001, 0.0001, 1)));
+    passes("idle.jsonl", hump_of(0.0002, 0.0002, 1));
+    // A recording of twice the length may be in violation for twice the time, with as many events.
+    folder.write("half.jsonl", gauge("shop", "cpu", &hump()[..25]));
+    passes("half.jsonl", hump_of(0.2, 1.0, 10));
+}
+
+#[test]
+fn low_values_are_compared_where_they_are_bad() {
+    let folder = folder();
+    let low = rule("Idle", "metrics.gauges.app/cpu", 5, 0.1).replace("\">\"", "\"<\"");
+    folder.write("low/idle.json", low);
+    folder.write("new.jsonl", gauge("shop", "cpu", &hump_of(0.15, 0.9, 20)));
+    let found = differences(&folder, "check --rules low --baseline cpu.jsonl new.jsonl");
+    assert_eq!(found, ["p5 is 0.15, 25.0 % lower than 0.2 (threshold 0.1)"]);
+    assert_eq!(folder.run("check --rules low --baseline new.jsonl cpu.jsonl").code, 0);
+}
+
+#[test]
+fn what_cannot_be_compared_is_no_pass() {
+    let folder = folder();
+    folder.write("empty.jsonl", "").write("other.jsonl", gauge("shop", "heap", &hump()));
+    for (old, new) in [
+        ("empty.jsonl", "cpu.jsonl"),
+        ("cpu.jsonl", "empty.jsonl"),
+        ("cpu.jsonl", "other.jsonl"),
+        ("other.jsonl", "other.jsonl"),
+    ] {
+        let ended = folder.run(&format!("check --rules rules --baseline {old} {new}"));
+        assert_eq!(ended.code, 4, "{old} {new}: {}{}", ended.stdout, ended.stderr);
+    }
+    let ended = folder.run("check --rules rules --baseline cpu.jsonl other.jsonl");
+    assert!(ended.stdout.contains("cannot be judged any more (no_series); it could be before"), "{}", ended.stdout);
+    assert_eq!(folder.run("check --rules rules --baseline missing.jsonl cpu.jsonl").code, 2);
+    assert_eq!(folder.run("check --rules rules --baseline cpu.jsonl").code, 2, "the new recording is not named");
+    assert_eq!(folder.run("check --rules rules --max-regression 5% cpu.jsonl").code, 2);
+}
+
+#[test]
+fn replay_compares_too_and_reads_what_comes_only_once() {
+    let folder = folder();
+    folder.write("calm.jsonl", gauge("shop", "cpu", &hump_of(0.2, 0.2, 1)));
+    let ended = folder.run("replay --rules rules cpu.jsonl --baseline cpu.jsonl");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let lines = gauge("shop", "cpu", &hump()).into_bytes();
+    let ended = folder.run_with("replay --rules rules - --baseline calm.jsonl", lines.clone());
+    assert_eq!(ended.code, 1);
+    assert!(ended.stdout.contains("1 event on shop (opened 2m20s after the start), none before"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("exit code 1: worse than the baseline"), "{}", ended.stderr);
+    let ended = folder.run_with("replay --rules rules - --baseline calm.jsonl --format json", lines);
+    assert_eq!(ended.code, 1);
+    serde_json::from_str::<serde_json::Value>(&ended.stdout).expect("one document");
+    assert!(ended.stderr.contains("1 event on shop"), "{}", ended.stderr);
+}

@@ -62,6 +62,21 @@ fn last_line(ended: &Ended) -> &str {
 }
 
 #[test]
+fn a_run_is_compared_with_an_earlier_one() {
+    let folder = folder();
+    let first = run(&folder, &format!("{SHORT} --record before.foreshock"), &["bash", "send.sh", "35", "0.2"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let options = format!("{SHORT} --baseline before.foreshock");
+    let same = run(&folder, &options, &["bash", "send.sh", "35", "0.2"]);
+    assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
+    // It still fires nothing.
+    let worse = run(&folder, &options, &["bash", "send.sh", "35", "0.4"]);
+    assert_eq!(worse.code, 1, "{}{}", worse.stdout, worse.stderr);
+    assert!(worse.stdout.contains("p95 is 0.4, 100.0 % higher than 0.2 (threshold 0.8)"), "{}", worse.stdout);
+    assert!(last_line(&worse).contains("exit code 1 is foreshock's: worse than the baseline"), "{}", worse.stderr);
+}
+
+#[test]
 fn a_command_that_sends_what_it_should_passes_and_leaves_its_evidence() {
     let folder = folder();
     let options = format!("{SHORT} --record kept.foreshock --format json -o verdict.json");
