@@ -34,7 +34,7 @@
 //!
 //! Values: `7` one point, `a+bxn` a and n further points each b more, `axn` a and n more of it, `_` and `_xn` no point,
 //! `stale` a point without a recorded value, `restart` the next point begins a new life (a new start time), `NaN`, `Inf`;
-//! `5e8+leak(1e5)+sin(2e7, 10m)+noise(42, 1e6)x120` a number and what grows, swings and varies on top of it (per second;
+//! `5e8+leak(1e5)+sin(2e7 10m)+noise(42 1e6)x120` a number and what grows, swings and varies on top of it (per second;
 //! amplitude and period; seed and amplitude);
 //! `(2 1 0 sum=12 min=1 max=9)` a histogram by its buckets, with `zero=` and `count=` where they are wanted.
 //!
@@ -48,6 +48,7 @@ mod compare;
 mod coverage;
 mod encode;
 mod golden;
+mod mutate;
 mod reader;
 mod run;
 mod scenario;
@@ -59,5 +60,6 @@ pub use case::{Case, CaseResult, Finding, Place, Suite};
 pub use compare::Failure;
 pub use coverage::{Coverage, Covered, Reached};
 pub use golden::{Golden, Tolerance};
+pub use mutate::{Mutant, Tested, mutants, score, score_case};
 pub use run::{Outcome, Prepared, RuleSource, prepare, run, run_all};
 pub use scenario::{Rules, Scenario, parse, parse_with};

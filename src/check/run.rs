@@ -109,6 +109,21 @@ impl Prepared {
         self.definitions.get(..self.from_rules).unwrap_or_default()
     }
 
+    /// What is not as expected of one definition of its rules, in the form given here, judged without the others.
+    pub(super) fn judge_alone(&self, definition: &EventDefinition, recording: Option<&mut dyn Inputs>) -> Vec<Failure> {
+        let mut scenario = self.scenario.clone();
+        scenario.events.retain(|event| event.definition == definition.name);
+        scenario.verdicts.retain(|verdict| verdict.definition == definition.name);
+        scenario.dropped = None;
+        judge(&scenario, vec![definition.clone()], recording).failures
+    }
+
+    /// Whether something is expected of a definition.
+    pub fn speaks_of(&self, definition: &str) -> bool {
+        self.scenario.events.iter().any(|event| event.definition == definition)
+            || self.scenario.verdicts.iter().any(|verdict| verdict.definition == definition)
+    }
+
     /// Runs it. `recording` is what the recordings it names hold, in order.
     pub fn run(&self, recording: Option<&mut dyn Inputs>) -> Outcome {
         let outcome = judge(&self.scenario, self.definitions.clone(), recording);

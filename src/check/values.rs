@@ -1,4 +1,4 @@
-//! The notation for the values of a series: `0+10x60 5x3 _x2 7 -3 stale 5e8+leak(1e5)+noise(7, 2e6)x120 (2 1 0 sum=12)`.
+//! The notation for the values of a series: `0+10x60 5x3 _x2 7 -3 stale 5e8+leak(1e5)+noise(7 2e6)x120 (2 1 0 sum=12)`.
 //!
 //! One word is one or more export slots, one interval apart. Owns the words and their expansion. The words are kept as
 //! runs, so a short text stays small in memory however many points it says; the caller bounds their number before any
@@ -227,7 +227,7 @@ fn function(sign: f64, text: &str) -> Result<Term, String> {
         ("noise", [seed]) => Term::Noise { amplitude: sign, seed: whole(text, seed)? },
         ("noise", [seed, height]) => Term::Noise { amplitude: amplitude(height)?, seed: whole(text, seed)? },
         ("leak", [rate]) => Term::Leak { rate: amplitude(rate)? },
-        _ => return Err(format!("`{text}`: there are sin(amplitude, period), noise(seed, amplitude) and leak(rate)")),
+        _ => return Err(format!("`{text}`: there are sin(amplitude period), noise(seed amplitude) and leak(rate)")),
     };
     match term {
         Term::Sin { amplitude, .. } | Term::Noise { amplitude, .. } | Term::Leak { rate: amplitude }

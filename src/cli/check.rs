@@ -5,6 +5,7 @@
 
 mod files;
 mod golden;
+mod mutation;
 mod packages;
 mod scenarios;
 
@@ -14,7 +15,7 @@ use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
 use super::output::{Output, Terminal};
 use super::rules::RulesArgs;
-use crate::check::{CaseResult, Coverage, Outcome, Suite, Tolerance};
+use crate::check::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
 use crate::engine::Options;
 use crate::model::Nanos;
 use crate::render;
@@ -52,6 +53,12 @@ pub(super) struct Args {
     /// Fails when a smaller part of the definitions ever fired
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Coverage")]
     min_rule_coverage: Option<f64>,
+    /// Changes every definition in every way, and tells which changes no scenario notices
+    #[arg(long, conflicts_with_all = ["golden", "baseline"], help_heading = "Coverage")]
+    mutate: bool,
+    /// Fails when the scenarios notice a smaller part of the changes
+    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["golden", "baseline"], help_heading = "Coverage")]
+    min_mutation_score: Option<f64>,
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
@@ -78,15 +85,15 @@ struct GoldenArgs {
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let mut coverage = Coverage::default();
-    let mut suites = match &args.golden.golden {
-        Some(golden) => vec![stored(&args, golden, &mut coverage, terminal)?],
-        None if args.baseline.is_given() => vec![compared(&args, &mut coverage, terminal)?],
+    let (mut suites, tested) = match &args.golden.golden {
+        Some(golden) => (vec![stored(&args, golden, &mut coverage, terminal)?], None),
+        None if args.baseline.is_given() => (vec![compared(&args, &mut coverage, terminal)?], None),
         None => written(&args, &mut coverage, terminal)?,
     };
     if let Some(least) = args.min_rule_coverage {
         suites.push(Suite { name: "rules".into(), cases: vec![coverage.case(least)] });
     }
-    report(&suites, &coverage, &args, terminal)?;
+    report(&suites, &coverage, tested.as_deref(), &args, terminal)?;
     let (status, why) = status(&suites);
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -95,17 +102,27 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
 }
 
 /// Runs the scenarios.
-fn written(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Vec<Suite>, CliError> {
+fn written(
+    args: &Args,
+    coverage: &mut Coverage,
+    terminal: &Terminal,
+) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
     if args.judging.resolve() != Options::default() {
         let what = "how a scenario is judged stands in its `options`; these options are for recordings";
         return Err(CliError::Limit { what: what.into() });
     }
     let here = [PathBuf::from(".")];
     let files = files::find(if args.paths.is_empty() { &here } else { &args.paths })?;
-    let items = scenarios::read(&files, &args.rules, terminal)?;
+    let (items, packages) = scenarios::read(&files, &args.rules, terminal)?;
     let shared = Mutex::new(coverage);
     let each = |outcome: &Outcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);
-    scenarios::run(&files, &items, each)
+    let mut suites = scenarios::run(&files, &items, each)?;
+    let tested =
+        if args.mutate || args.min_mutation_score.is_some() { Some(mutation::test(&items, &packages)?) } else { None };
+    if let (Some(least), Some(tested)) = (args.min_mutation_score, &tested) {
+        suites.push(Suite { name: "mutants".into(), cases: vec![check::score_case(tested, least)] });
+    }
+    Ok((suites, tested))
 }
 
 /// Judges the recordings that are named.
@@ -139,12 +156,21 @@ fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Termin
 }
 
 /// Tells the suites: the one place that knows the shapes an answer has.
-fn report(suites: &[Suite], coverage: &Coverage, args: &Args, terminal: &Terminal) -> Result<(), CliError> {
+fn report(
+    suites: &[Suite],
+    coverage: &Coverage,
+    tested: Option<&[Tested]>,
+    args: &Args,
+    terminal: &Terminal,
+) -> Result<(), CliError> {
     let style = terminal.answer_style(args.output.as_deref());
     let mut output = Output::open(args.output.as_deref())?;
     output.write_with(|out| {
         if args.coverage || args.min_rule_coverage.is_some() {
             render::text::coverage(out, coverage, style)?;
+        }
+        if let Some(tested) = tested {
+            render::text::mutation(out, tested, terminal.detail, style)?;
         }
         render::text::suites(out, suites, terminal.detail, style)
     })

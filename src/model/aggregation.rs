@@ -24,3 +24,21 @@ pub enum Aggregation {
     /// A percentile, as a fraction: 0.95 for `p95`.
     Percentile(f64),
 }
+
+impl Aggregation {
+    /// The name, as rules write it.
+    pub fn name(self) -> String {
+        match self {
+            Aggregation::Avg => "avg".into(),
+            Aggregation::Sum => "sum".into(),
+            Aggregation::Min => "min".into(),
+            Aggregation::Max => "max".into(),
+            Aggregation::Rate => "rate".into(),
+            Aggregation::Delta => "delta".into(),
+            Aggregation::Count => "count".into(),
+            Aggregation::AbsoluteDiff => "absolute_diff".into(),
+            Aggregation::RelativeDiff => "relative_diff".into(),
+            Aggregation::Percentile(q) => format!("p{}", (q * 100.0).round()),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The words and forms that several outputs share: names of aggregations, instants, durations, entities, wrapped lines.
 
-use crate::event::{Aggregation, MatchOperator, Presence};
+use crate::event::{MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value, to_ms};
 use chrono::DateTime;
 use std::borrow::Cow;
@@ -8,22 +8,6 @@ use std::io::{self, Write};
 
 /// Columns of the text outputs.
 pub(super) const WIDTH: usize = 96;
-
-/// The name of an aggregation, as rules write it.
-pub(super) fn aggregation(aggregation: Aggregation) -> String {
-    match aggregation {
-        Aggregation::Avg => "avg".into(),
-        Aggregation::Sum => "sum".into(),
-        Aggregation::Min => "min".into(),
-        Aggregation::Max => "max".into(),
-        Aggregation::Rate => "rate".into(),
-        Aggregation::Delta => "delta".into(),
-        Aggregation::Count => "count".into(),
-        Aggregation::AbsoluteDiff => "absolute_diff".into(),
-        Aggregation::RelativeDiff => "relative_diff".into(),
-        Aggregation::Percentile(q) => format!("p{}", (q * 100.0).round()),
-    }
-}
 
 /// The name of a match operator, as rules write it.
 pub(super) fn match_operator(operator: MatchOperator) -> &'static str {

@@ -6,7 +6,7 @@
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
 use crate::cli::rules::{self, RulesArgs};
-use crate::event::{self, EventDefinition, Position, Problem, Settings, Severity};
+use crate::event::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -18,8 +18,8 @@ pub(super) struct Packages {
     /// The rules of the command line.
     given: Option<Vec<EventDefinition>>,
     read: RefCell<HashMap<PathBuf, Result<Vec<EventDefinition>, Refused>>>,
-    /// The texts of rules that have mistakes.
-    texts: RefCell<HashMap<String, String>>,
+    /// What was read, for messages that show a line.
+    sources: RefCell<HashMap<String, Source>>,
 }
 
 /// Why a package cannot be had.
@@ -36,7 +36,7 @@ impl Packages {
             return Err(CliError::Limit { what: what.into() });
         }
         let given = if args.are_named() { Some(args.load(terminal)?.definitions) } else { None };
-        Ok(Packages { params: args.params(), given, read: RefCell::default(), texts: RefCell::default() })
+        Ok(Packages { params: args.params(), given, read: RefCell::default(), sources: RefCell::default() })
     }
 
     /// The rules a scenario names; `at` is where the scenario stands in `file`.
@@ -64,8 +64,8 @@ impl Packages {
     fn load(&self, path: &Path) -> Result<Vec<EventDefinition>, Refused> {
         let sources = rules::sources(path).map_err(|error| Refused::Unreadable(error.to_string()))?;
         let loaded = event::load(&sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
+        self.sources.borrow_mut().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
         if loaded.has_errors() {
-            self.texts.borrow_mut().extend(sources.into_iter().map(|source| (source.path, source.text)));
             let errors = loaded.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
             return Err(Refused::Mistakes(errors.collect()));
         }
@@ -75,9 +75,18 @@ impl Packages {
         Ok(loaded.definitions)
     }
 
-    /// The texts of rules that have mistakes, by file.
+    /// The texts that were read, by file.
     pub(super) fn texts(&self) -> HashMap<String, String> {
-        self.texts.borrow().clone()
+        self.sources.borrow().iter().map(|(file, source)| (file.clone(), source.text.clone())).collect()
+    }
+
+    /// Where a field of a definition stands, or else what it is a part of.
+    pub(super) fn position(&self, definition: &EventDefinition, path: &str) -> Option<Position> {
+        let sources = self.sources.borrow();
+        let source = sources.get(&definition.file)?;
+        let whole = path.split_once('.').map_or("", |(whole, _)| whole);
+        let of = |path: &str| event::position_of(source, &self.params, &definition.path_in_file(path));
+        of(path).or_else(|| of(whole))
     }
 }
 

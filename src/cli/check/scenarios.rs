@@ -36,7 +36,11 @@ pub(super) struct Ready {
 }
 
 /// The scenarios of the files, each with the index of its file. Mistakes are shown, and end it.
-pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Result<Vec<(usize, Item)>, CliError> {
+pub(super) fn read(
+    files: &[File],
+    args: &RulesArgs,
+    terminal: &Terminal,
+) -> Result<(Vec<(usize, Item)>, Packages), CliError> {
     let packages = Packages::new(args, terminal)?;
     let (mut items, mut problems) = (Vec::new(), Vec::new());
     let whose = if args.are_named() { Rules::OfCaller } else { Rules::OfScenario };
@@ -58,9 +62,11 @@ pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Res
         of_file.sort_by_key(|(at, _)| *at);
         items.extend(of_file.into_iter().map(|(_, item)| (index, item)));
     }
-    show(&problems, files, &packages, terminal);
+    if !problems.is_empty() {
+        show(&problems, files, &packages, terminal);
+    }
     match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
-        0 => Ok(items),
+        0 => Ok((items, packages)),
         1 => Err(CliError::BrokenScenarios { count: "1 mistake".into() }),
         n => Err(CliError::BrokenScenarios { count: format!("{n} mistakes") }),
     }

@@ -10,7 +10,7 @@ use crate::model::MetricIdentity;
 use crate::render::Style;
 use crate::render::hint;
 use crate::render::quantity::{Measure, count, margin, percent};
-use crate::render::words::{Clock, aggregation, clean, counted, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, clean, counted, duration, meant, paragraph, span_ms};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -285,7 +285,7 @@ impl Line<'_> {
             .rules
             .iter()
             .filter_map(|rule| match &rule.kind {
-                RuleKind::Threshold(threshold) => Some(aggregation(threshold.aggregation)),
+                RuleKind::Threshold(threshold) => Some(threshold.aggregation.name()),
                 RuleKind::Presence(_) | RuleKind::Trend(_) => None,
             })
             .collect();
@@ -312,7 +312,7 @@ impl Line<'_> {
             };
             let text = format!(
                 "rule {index}: {} of {metric} over {} {} {}; {}, judged {} times, warming up {} times, every {}",
-                aggregation(threshold.aggregation),
+                threshold.aggregation.name(),
                 span_ms(threshold.window_ms),
                 threshold.condition.operator.as_str(),
                 Measure::plain().exact(threshold.condition.value),
@@ -333,7 +333,7 @@ impl Line<'_> {
             let Selector::Id(id) = &threshold.selector else { continue };
             let path = id.path();
             let Some(known) = catalog::python().metric_of_path(path) else { continue };
-            let aggregation = aggregation(threshold.aggregation);
+            let aggregation = threshold.aggregation.name();
             for trap in &known.traps {
                 let misled = match (trap.misleads, self.report.verdict) {
                     (Misleads::Both, Verdict::Fired | Verdict::Quiet) => true,

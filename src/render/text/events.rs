@@ -8,7 +8,7 @@ use crate::model::{Attributes, MINUTE, MetricIdentity, Nanos, SECOND};
 use crate::render::Style;
 use crate::render::quantity::{Measure, margin_and_threshold};
 use crate::render::trend;
-use crate::render::words::{Clock, WIDTH, aggregation, clean, counted, duration, meant, paragraph, span_ms};
+use crate::render::words::{Clock, WIDTH, clean, counted, duration, meant, paragraph, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -294,7 +294,7 @@ pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail:
         format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
         format!(
             "{} over {} of {}{points}",
-            aggregation(threshold.aggregation),
+            threshold.aggregation.name(),
             span_ms(threshold.window_ms),
             short_series(&series.metric, &series.attributes),
         ),

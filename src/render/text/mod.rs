@@ -8,6 +8,7 @@ mod coverage;
 mod definitions;
 mod events;
 mod losses;
+mod mutation;
 mod run;
 mod suites;
 mod transition;
@@ -15,6 +16,7 @@ mod trends;
 
 pub use coverage::coverage;
 pub(super) use losses::explain;
+pub use mutation::mutation;
 pub use run::run;
 pub use suites::suites;
 pub use transition::transition;
