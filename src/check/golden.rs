@@ -195,7 +195,7 @@ fn event(then: &GoldenEvent, now: &GoldenEvent, tolerance: Tolerance, difference
     let on = on(&now.entity);
     let mut differ = |message: String| differences.push(("different-event", format!("{on}{message}")));
     let shifted = |what: &str, then: Nanos, now: Nanos| {
-        let by = (now - then).abs();
+        let by = now.saturating_sub(then).saturating_abs();
         let word = if now > then { "later" } else { "earlier" };
         let (now, then) = (span::text(now), span::text(then));
         (by > tolerance.time).then(|| format!("{what} at {now}, {} {word} than {then}", span::text(by)))
@@ -263,5 +263,53 @@ mod span {
         let (sign, rest) = text.strip_prefix('-').map_or((1, text.as_str()), |rest| (-1, rest));
         let span = humantime::parse_duration(rest).ok().and_then(|span| Nanos::try_from(span.as_nanos()).ok());
         span.map(|span| sign * span).ok_or_else(|| D::Error::custom(format!("`{text}` is no time such as 8m30s")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_texts_are_read_back_and_others_are_refused() {
+        let event = |opens| GoldenEvent {
+            definition: "d".into(),
+            entity: "shop (i-1)".into(),
+            opens,
+            last_violation: 90 * SECOND,
+            closes: Some(Closed { at: 3_600 * SECOND, reason: "recovered".into() }),
+            severity: 5,
+            peak: Some(1e-7),
+        };
+        let events = vec![event(90 * SECOND), event(-1_500_000_000), event(0)];
+        let golden = Golden { schema_version: 1, definitions: [("d".into(), "fired".into())].into(), events };
+        let text = golden.to_text().expect("a text");
+        assert!(text.contains("\"opens\": \"1m30s\"") && text.contains("\"-1s500ms\""), "{text}");
+        assert_eq!(Golden::from_text(&text), Ok(golden));
+        for wrong in [
+            "",
+            "{}",
+            &text.replace("1m30s", "soon"),
+            &text.replace("Version\": 1", "Version\": 2"),
+            &text.replace("peak", "peek"),
+        ] {
+            assert!(Golden::from_text(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_far_apart_are_far_apart() {
+        let mut found = Vec::new();
+        let event = |opens| GoldenEvent {
+            definition: "d".into(),
+            entity: String::new(),
+            opens,
+            last_violation: 0,
+            closes: None,
+            severity: 5,
+            peak: None,
+        };
+        events(&[event(Nanos::MIN)], &[event(Nanos::MAX)], Tolerance { time: 0, value: 0.0 }, &mut found);
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 }

@@ -56,7 +56,7 @@ enum CountersArg {
 
 impl JudgingArgs {
     /// The engine's options.
-    pub(super) fn resolve(&self, retention: Retention) -> Options {
+    pub(super) fn resolve(&self) -> Options {
         Options {
             step: self.step,
             timestamps: match self.timestamps {
@@ -74,7 +74,7 @@ impl JudgingArgs {
             min_coverage: self.min_coverage,
             max_points_per_series: self.max_points_per_series,
             scaled_windows: false,
-            retention,
+            retention: Retention::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
 use super::watching::Observed;
-use crate::engine::{Engine, drive};
+use crate::engine::{Engine, Options, drive};
 use crate::inspect::Clients;
 use crate::sink::WhenFull;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let rules = args.rules.load(terminal)?;
     let recordings = Recordings::open(&args.recordings, terminal)?;
     let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
-    let options = args.judging.resolve(retention);
+    let options = Options { retention, ..args.judging.resolve() };
     for path in output.into_iter().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
     }

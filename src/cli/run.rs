@@ -14,7 +14,7 @@ use super::too_short::{self, LEAST_INTERVALS, Memory};
 use super::watching::Observed;
 use crate::catalog;
 use crate::check::Aggregates;
-use crate::engine::{Engine, EventState, Options, Report, Retention, drive};
+use crate::engine::{Engine, EventState, Options, Report, drive};
 use crate::event::{Aggregation, EventDefinition, RuleKind, Selector};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
@@ -100,7 +100,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     } = args;
     let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
     let rules = rules.load(terminal)?;
-    let options = Options { scaled_windows: window_scale < 1.0, ..judging.resolve(Retention::default()) };
+    let options = Options { scaled_windows: window_scale < 1.0, ..judging.resolve() };
     let memory = Memory::new().map_err(|source| CliError::Convert { to: "memory".into(), source })?;
     let head = head::write_scaled(&rules.digest, &options, window_scale);
     let receiving = Receiving {

@@ -9,7 +9,7 @@ use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recordin
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
-use crate::engine::{Engine, EventState, drive};
+use crate::engine::{Engine, EventState, Options, drive};
 use crate::model::SECOND;
 use crate::receive::{Arrivals, Reception};
 use crate::render;
@@ -75,7 +75,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         sinks::keep_apart_from(&specs, record)?;
     }
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve(args.retention.of_service());
+    let options = Options { retention: args.retention.of_service(), ..args.judging.resolve() };
     let head = head::write(Some((&rules.digest, &options)));
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
     let when_full = match args.clock {

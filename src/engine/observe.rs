@@ -11,7 +11,7 @@
 use super::judge::{RuleAnswer, multiple_from};
 use super::report::{EntityLabel, SeriesLabel};
 use super::selection::What;
-use super::{Engine, Options, SeriesMode};
+use super::{Engine, Options, Retention, SeriesMode};
 use crate::event::{CompareOp, Condition, EventDefinition};
 use crate::model::{Attributes, MS, Nanos};
 use std::ops::Range;
@@ -268,6 +268,8 @@ impl Observations {
 impl Engine {
     /// An engine that keeps what decides each rule, to be read with [`Engine::observations`].
     pub fn watching(definitions: Vec<EventDefinition>, options: Options, watching: Watching) -> Self {
+        // What is noted of an entity by its number must stay its own to the end.
+        let options = Options { retention: Retention::default(), ..options };
         let mut engine = Engine::new(definitions, options);
         let written = engine.selection.conditions.clone();
         for (rule, condition) in engine.selection.rules.iter().zip(&mut engine.selection.conditions) {

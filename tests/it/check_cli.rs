@@ -197,3 +197,31 @@ fn a_recording_and_a_text_are_one_input() {
     let ended = folder.run("check");
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
 }
+
+/// The CPU seconds of a run over a thousand scenarios, made of those of the shipped rules.
+#[cfg(unix)]
+#[test]
+fn a_thousand_scenarios_take_less_than_two_seconds_of_cpu() {
+    let folder = Folder::new();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/python");
+    let entries = std::fs::read_dir(shipped.join("tests")).expect("scenarios");
+    let texts: Vec<String> =
+        entries.map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("a text")).collect();
+    let (mut count, mut files) = (0, 0);
+    while count < 1000 {
+        let text = texts[files % texts.len()].replace("rules: ..", "rules: builtin:python");
+        count += text.matches("\nscenario: ").count();
+        folder.write(&format!("{files}.test.yaml"), text);
+        files += 1;
+    }
+    let script = "TIMEFORMAT='%U %S'; time \"$0\" check";
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", script, env!("CARGO_BIN_EXE_foreshock")]).current_dir(folder.path("")).output();
+    let output = output.expect("it runs");
+    let (said, times) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said, format!("{count} cases: {count} passed, 0 failed, 0 inconclusive.\n"), "{times}");
+    let seconds: f64 = times.split_whitespace().map(|part| part.parse::<f64>().expect("seconds")).sum();
+    // A build for tests is not optimised; the promise is about the other one.
+    let most = if cfg!(debug_assertions) { 6.0 } else { 2.0 };
+    assert!(seconds < most, "{count} scenarios took {seconds} s");
+}

@@ -4,6 +4,7 @@
 mod cases;
 mod check;
 mod check_cli;
+mod check_docs;
 mod check_mutate;
 mod check_recordings;
 mod check_scenarios;
