@@ -3,15 +3,18 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
-use crate::check::Suite;
-use crate::engine::{Engine, Input, Inputs, Report, Transition, Verdict};
+use super::reports::{self, ReportArgs, Reports, Shape, from_root};
+use crate::check::{Finding, Place, Suite};
+use crate::engine::{Engine, Event, Input, Inputs, Report, Transition, Verdict};
+use crate::event::EventDefinition;
 use crate::inspect::{Client, Clients};
 use crate::render;
 use crate::render::Run;
+use crate::render::report::{self, Verdicts};
 use crate::render::text::{Detail, Replay};
 use clap::ValueEnum;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How the answer is given.
 #[derive(Debug, clap::Args)]
@@ -23,6 +26,8 @@ pub(super) struct AnswerArgs {
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,6 +38,24 @@ pub(super) enum Format {
     Json,
     /// A line for each event that opens or closes, as it happens
     Jsonl,
+    /// Annotations of GitHub Actions, and the job summary
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// A page for a pull request
+    Markdown,
+}
+
+impl Format {
+    /// The formats that tell cases.
+    fn shape(self) -> Option<Shape> {
+        match self {
+            Format::Text | Format::Json | Format::Jsonl => None,
+            Format::Github => Some(Shape::Github),
+            Format::Gitlab => Some(Shape::Gitlab),
+            Format::Markdown => Some(Shape::Markdown),
+        }
+    }
 }
 
 /// What makes the command fail.
@@ -62,16 +85,35 @@ pub(super) enum FailOn {
 }
 
 impl Gate {
+    /// Whether an event fails the command.
+    pub(super) fn fails(&self, event: &Event, otherwise: FailOn) -> bool {
+        match self.fail_on.unwrap_or(otherwise) {
+            FailOn::Never => false,
+            FailOn::Warning => event.severity >= 5,
+            FailOn::Critical => event.severity >= 10,
+        }
+    }
+
+    /// What is wrong with the input, for reports; the same that makes [`Gate::status`] inconclusive.
+    pub(super) fn complaints(&self, report: &Report, damage: &[String], damaged: bool) -> Vec<Finding> {
+        let finding =
+            |code, message: &str| Finding { code, message: message.into(), details: String::new(), place: None };
+        if damaged {
+            return damage.iter().map(|sentence| finding("damaged-recording", sentence)).collect();
+        }
+        let is_silent = report.counts.points == 0 && !self.allow_no_data;
+        is_silent.then(|| finding("no-points", "no point arrived")).into_iter().collect()
+    }
+
     /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
     /// `--allow-no-data` says, because that option is about inputs that are complete and hold nothing to judge.
     pub(super) fn status(&self, report: &Report, damaged: bool, otherwise: FailOn) -> (ExitStatus, &'static str) {
-        let fail_on = self.fail_on.unwrap_or(otherwise);
-        let (limit, failed) = match fail_on {
-            FailOn::Never => (i64::MAX, ""),
-            FailOn::Warning => (5, "an event at or above --fail-on warning"),
-            FailOn::Critical => (10, "an event at or above --fail-on critical"),
+        let failed = match self.fail_on.unwrap_or(otherwise) {
+            FailOn::Never => "",
+            FailOn::Warning => "an event at or above --fail-on warning",
+            FailOn::Critical => "an event at or above --fail-on critical",
         };
-        if fail_on != FailOn::Never && report.events.iter().any(|event| event.severity >= limit) {
+        if report.events.iter().any(|event| self.fails(event, otherwise)) {
             return (ExitStatus::Failed, failed);
         }
         let has = |wanted: fn(&Verdict) -> bool| report.definitions.iter().any(|d| wanted(&d.verdict));
@@ -103,25 +145,45 @@ pub(super) struct Judged<'a> {
     pub(super) damage: &'a [String],
     /// The command that was run meanwhile.
     pub(super) run: Option<Run<'a>>,
+    /// Whether an event fails the gate.
+    pub(super) fails: &'a dyn Fn(&Event) -> bool,
+    /// Where a definition, or a value in it, is mended.
+    pub(super) place: &'a dyn Fn(&EventDefinition, &str) -> Option<Place>,
+    /// What is wrong with the input.
+    pub(super) complaints: &'a [Finding],
+    /// What has become worse since a baseline.
+    pub(super) worse: Option<&'a Suite>,
+}
+
+/// Where the answer and the reports go.
+pub(super) struct Outputs {
+    answer: Output,
+    reports: Reports,
 }
 
 impl AnswerArgs {
     /// Opens where it goes.
-    pub(super) fn open(&self) -> Result<Output, CliError> {
-        Output::open(self.output.as_deref())
+    pub(super) fn open(&self) -> Result<Outputs, CliError> {
+        let reports = self.reports.open(self.output.as_deref())?;
+        Ok(Outputs { answer: Output::open(self.output.as_deref())?, reports })
+    }
+
+    /// The files that are written.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.output.as_deref().into_iter().chain(self.reports.files())
     }
 
     /// Writes transitions that just happened, when that is the answer.
     pub(super) fn transitions(
         &self,
-        output: &mut Output,
+        outputs: &mut Outputs,
         engine: &Engine,
         transitions: &[Transition],
     ) -> Result<(), CliError> {
         if self.format != Format::Jsonl || transitions.is_empty() {
             return Ok(());
         }
-        output.write_with(|out| {
+        outputs.answer.write_with(|out| {
             transitions.iter().try_for_each(|transition| {
                 render::json::event(out, engine.definitions(), &transition.event)?;
                 out.write_all(b"\n")
@@ -130,12 +192,18 @@ impl AnswerArgs {
     }
 
     /// Writes the answer, as far as it is not written yet.
-    pub(super) fn write(&self, output: &mut Output, judged: &Judged<'_>, terminal: &Terminal) -> Result<(), CliError> {
-        let Judged { engine, report, clients, sources, damage, run } = judged;
+    pub(super) fn write(
+        &self,
+        outputs: &mut Outputs,
+        judged: &Judged<'_>,
+        terminal: &Terminal,
+    ) -> Result<(), CliError> {
+        let Judged { engine, report, clients, sources, damage, run, .. } = judged;
         let definitions = engine.definitions();
+        let replay = Replay { definitions, report, sources, damage, clients, detail: terminal.detail };
+        let output = &mut outputs.answer;
         match self.format {
             Format::Text => {
-                let replay = Replay { definitions, report, sources, damage, clients, detail: terminal.detail };
                 let style = terminal.answer_style(self.output.as_deref());
                 output.write_with(|out| match run {
                     Some(run) => render::text::run(out, &replay, run, style),
@@ -146,8 +214,20 @@ impl AnswerArgs {
                 Some(run) => render::json::run(out, definitions, report, run),
                 None => render::json::document(out, definitions, report),
             })?,
-            Format::Jsonl => {}
+            Format::Jsonl | Format::Github | Format::Gitlab | Format::Markdown => {}
         }
+        let shape = self.format.shape();
+        if shape.is_some() || outputs.reports.are_wanted() {
+            let Judged { fails, place, complaints, .. } = *judged;
+            let mut suites = vec![report::suite(&Verdicts { replay: &replay, fails, place, complaints })];
+            suites.extend(judged.worse.cloned());
+            let suites = from_root(suites);
+            if let Some(shape) = shape {
+                reports::answer(shape, &mut outputs.answer, &suites, terminal)?;
+            }
+            outputs.reports.write(&suites)?;
+        }
+        self.write_baseline(&mut outputs.answer, judged.worse, terminal)?;
         if self.format != Format::Text {
             damage.iter().for_each(|sentence| terminal.warn(sentence));
             if terminal.detail == Detail::Full || self.format == Format::Jsonl {
@@ -157,14 +237,9 @@ impl AnswerArgs {
         Ok(())
     }
 
-    /// Writes what has become worse since a baseline: with the text, or beside another answer.
-    pub(super) fn write_baseline(
-        &self,
-        output: &mut Output,
-        suite: Option<&Suite>,
-        terminal: &Terminal,
-    ) -> Result<(), CliError> {
-        let Some(suite) = suite else { return Ok(()) };
+    /// Writes what has become worse since a baseline: with the text, or beside an answer that does not tell it.
+    fn write_baseline(&self, output: &mut Output, suite: Option<&Suite>, terminal: &Terminal) -> Result<(), CliError> {
+        let Some(suite) = suite.filter(|_| self.format.shape().is_none()) else { return Ok(()) };
         let suites = std::slice::from_ref(suite);
         if self.format == Format::Text {
             let style = terminal.answer_style(self.output.as_deref());

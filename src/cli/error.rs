@@ -123,6 +123,12 @@ pub enum CliError {
         /// The file.
         path: String,
     },
+    /// Two outputs lead to one place.
+    #[error("{path}: two outputs would be written there; name a file for each")]
+    OutputTwice {
+        /// The file, or `-`.
+        path: String,
+    },
     /// The text of a sink cannot be read.
     #[error("{0}")]
     SinkSpec(#[from] SpecError),
@@ -170,6 +176,7 @@ impl CliError {
             | CliError::Limit { .. }
             | CliError::Receive(_)
             | CliError::SameFile { .. }
+            | CliError::OutputTwice { .. }
             | CliError::Rules { .. }
             | CliError::TooDeep { .. }
             | CliError::NoBuiltin { .. }

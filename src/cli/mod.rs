@@ -19,6 +19,7 @@ mod receiving;
 mod record;
 mod recordings;
 mod replay;
+mod reports;
 mod retention;
 mod rules;
 mod run;

@@ -91,6 +91,14 @@ impl Recordings {
         &self.names
     }
 
+    /// The recording, when there is one alone and it is a file.
+    pub(super) fn only_file(&self) -> Option<&str> {
+        match self.names.as_slice() {
+            [name] if Path::new(name).is_file() => Some(name),
+            _ => None,
+        }
+    }
+
     /// Form, compression and name of each recording, for whoever asks.
     pub(super) fn forms(&self) -> Vec<String> {
         let word = |compression| match compression {

@@ -9,9 +9,10 @@ use super::judging::JudgingArgs;
 use super::output::Terminal;
 use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
-use super::rules::RulesArgs;
+use super::rules::{Rules, RulesArgs};
 use super::sinks::{self, SinkArgs};
 use super::watching::Observed;
+use crate::check::Place;
 use crate::engine::{Engine, Options, drive};
 use crate::inspect::Clients;
 use crate::sink::WhenFull;
@@ -62,7 +63,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let recordings = Recordings::open(&args.recordings, terminal)?;
     let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
     let options = Options { retention, ..args.judging.resolve() };
-    for path in output.into_iter().chain(sinks::files(&specs)) {
+    for path in args.answer.files().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
     }
     let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
@@ -70,7 +71,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     head::compare(recordings.heads(), &rules.digest, &options, terminal);
     let before = args.baseline.judge(&rules.definitions, &options)?;
     let observed = Observed::new(recordings, before.is_some(), &rules.definitions, &options);
-    let mut engine = Engine::new(rules.definitions, options);
+    let Rules { definitions, places, .. } = rules;
+    let mut engine = Engine::new(definitions, options);
     let mut inputs = Watched { inputs: observed, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
         transitions.iter().for_each(|transition| sinks.send(transition));
@@ -82,22 +84,29 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let all_sent = sinks::close(sinks, None, terminal);
     driven?;
     let report = engine.report();
-    let judged = Judged {
-        engine: &engine,
-        report: &report,
-        clients: clients.finish(),
-        sources: recordings.names(),
-        damage: &recordings.damage(),
-        run: None,
-    };
-    args.answer.write(&mut output, &judged, terminal)?;
+    let damage = recordings.damage();
+    let complaints = args.gate.complaints(&report, &damage, recordings.is_damaged());
+    // Nobody can mend the built-in rules here: what they find, they find in the recording.
+    let recording = recordings.only_file().map(|file| Place { file: file.to_string(), position: None });
     let suite = before.map(|before| {
         let (definitions, name) = (engine.definitions().to_vec(), recordings.names().join(", "));
         // Its damage is told, and judged, without the baseline.
         let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         args.baseline.compare(&before, &now, terminal)
     });
-    args.answer.write_baseline(&mut output, suite.as_ref(), terminal)?;
+    let judged = Judged {
+        engine: &engine,
+        report: &report,
+        clients: clients.finish(),
+        sources: recordings.names(),
+        damage: &damage,
+        run: None,
+        fails: &|event| args.gate.fails(event, FailOn::Never),
+        place: &|definition, path| places.of(definition, path).or_else(|| recording.clone()),
+        complaints: &complaints,
+        worse: suite.as_ref(),
+    };
+    args.answer.write(&mut output, &judged, terminal)?;
     let judged = args.gate.status(&report, recordings.is_damaged(), FailOn::Never);
     let (status, why) = match baseline::status(suite.as_ref(), judged) {
         (status, _) if status != ExitStatus::Failed && !all_sent => {

@@ -5,7 +5,8 @@
 
 use super::error::CliError;
 use super::output::Terminal;
-use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load};
+use crate::check::Place;
+use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
 use crate::render;
 use crate::render::text::Detail;
 use std::collections::BTreeMap;
@@ -37,6 +38,29 @@ pub(super) struct Rules {
     pub(super) definitions: Vec<EventDefinition>,
     /// Differs when names, texts, parameters or changes do.
     pub(super) digest: String,
+    pub(super) places: Places,
+}
+
+/// Where the rules stand.
+pub(super) struct Places {
+    sources: Vec<Source>,
+    params: BTreeMap<String, String>,
+}
+
+impl Places {
+    /// The place of a definition, or of the value at a path in it, for whoever mends it; `None` for the built-in rules.
+    pub(super) fn of(&self, definition: &EventDefinition, path: &str) -> Option<Place> {
+        if definition.file.starts_with("builtin:") {
+            return None;
+        }
+        // A file that holds nothing else needs no position.
+        if path.is_empty() && definition.index.is_none() {
+            return Some(Place { file: definition.file.clone(), position: None });
+        }
+        let source = self.sources.iter().find(|source| source.path == definition.file);
+        let position = source.and_then(|source| position_of(source, &self.params, &definition.path_in_file(path)));
+        Some(Place { file: definition.file.clone(), position })
+    }
 }
 
 impl RulesArgs {
@@ -61,7 +85,8 @@ impl RulesArgs {
             return Err(CliError::NoDefinition { places: places.join(", ") });
         }
         let digest = self.digest(&loaded.definitions, &sources);
-        Ok(Rules { definitions: loaded.definitions, digest })
+        let definitions = loaded.definitions;
+        Ok(Rules { definitions, digest, places: Places { sources, params: settings.params } })
     }
 
     /// A digest of everything that makes the definitions what they are. Where they lie does not count.

@@ -1,19 +1,19 @@
 //! `foreshock run -- CMD`: runs a command, judges the metrics it sends meanwhile, and gives the verdict when it has ended.
 
-use super::answer::{AnswerArgs, FailOn, Gate, Judged, Watched};
+use super::answer::{AnswerArgs, FailOn, Gate, Judged, Outputs, Watched};
 use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::JudgingArgs;
-use super::output::{Output, Terminal};
+use super::output::Terminal;
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
-use super::rules::RulesArgs;
+use super::rules::{Places, RulesArgs};
 use super::too_short::{self, LEAST_INTERVALS, Memory};
 use super::watching::Observed;
 use crate::catalog;
-use crate::check::Aggregates;
+use crate::check::{Aggregates, Suite};
 use crate::engine::{Engine, EventState, Options, Report, drive};
 use crate::event::{Aggregation, EventDefinition, RuleKind, Selector};
 use crate::inspect::{Client, Clients};
@@ -157,12 +157,14 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         // What could not be received, or not be answered, says why it cannot be judged.
         silence: (report.counts.points == 0).then(|| silence(&variables)),
         judged: (&engine, &report, clients),
+        gate: (&gate, otherwise),
+        places: &rules.places,
+        worse: suite.as_ref(),
     };
     let answered = match (received, broken) {
         (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
         (Err(error), _) | (Ok(()), Some(error)) => Err(error),
     };
-    let answered = answered.and_then(|()| answer.write_baseline(&mut output, suite.as_ref(), terminal));
     let judged = baseline::status(suite.as_ref(), gate.status(&report, false, otherwise));
     finish(ran, answered, judged, &command, terminal)
 }
@@ -180,7 +182,7 @@ fn judge(
     arrivals: Arrivals,
     reception: &Reception,
     watched: &Watching<'_>,
-    (answer, output): (&AnswerArgs, &mut Output),
+    (answer, output): (&AnswerArgs, &mut Outputs),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
     let observed = Observed::new(arrivals, watched.is_wanted, &watched.definitions, watched.options);
@@ -212,6 +214,9 @@ struct Told<'a> {
     window_scale: f64,
     silence: Option<String>,
     judged: (&'a Engine, &'a Report, Vec<Client>),
+    gate: (&'a Gate, FailOn),
+    places: &'a Places,
+    worse: Option<&'a Suite>,
 }
 
 /// Writes the answer, with what shorter windows would have said.
@@ -219,7 +224,7 @@ fn tell(
     told: Told<'_>,
     (definitions, options): (&[EventDefinition], &Options),
     memory: &Memory,
-    (answer, output): (&AnswerArgs, &mut Output),
+    (answer, output): (&AnswerArgs, &mut Outputs),
     terminal: &Terminal,
 ) -> Result<(), CliError> {
     let (engine, report, clients) = told.judged;
@@ -267,7 +272,19 @@ fn tell(
         terminal.warn(silence);
     }
     let sources = [child::shown(told.command)];
-    let judged = Judged { engine, report, clients, sources: &sources, damage: &[], run: Some(run) };
+    let (gate, otherwise) = told.gate;
+    let judged = Judged {
+        engine,
+        report,
+        clients,
+        sources: &sources,
+        damage: &[],
+        run: Some(run),
+        fails: &|event| gate.fails(event, otherwise),
+        place: &|definition, path| told.places.of(definition, path),
+        complaints: &gate.complaints(report, &[], false),
+        worse: told.worse,
+    };
     answer.write(output, &judged, terminal)
 }
 

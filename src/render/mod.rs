@@ -1,5 +1,5 @@
 //! Every shape an answer can have: one event, the document and the lines of `replay`, the text a person reads, what is
-//! told of a run, the findings of `inspect`.
+//! told of a run, the findings of `inspect`, the outcome of a gate for other programs.
 //!
 //! Owns wording, units and layout. Its functions turn data into bytes on an `impl Write` and decide nothing: a verdict, an
 //! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
@@ -11,6 +11,7 @@ pub mod inspection;
 pub mod json;
 mod problems;
 mod quantity;
+pub mod report;
 mod run;
 mod style;
 pub mod text;

@@ -43,6 +43,8 @@ mod recording_cut;
 mod recording_damage;
 mod recording_json;
 mod render;
+mod report;
+mod report_cli;
 mod run;
 mod sink;
 mod sink_cli;

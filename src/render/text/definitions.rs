@@ -69,6 +69,14 @@ pub(super) fn table(
     Ok(remarks)
 }
 
+/// What became of a definition, as one sentence; empty when there is no such definition.
+pub(in crate::render) fn outcome(replay: &Replay<'_>, index: usize) -> String {
+    let clock = Clock::new(replay.report.coverage.from, replay.report.coverage.to);
+    let (definition, report) = (replay.definitions.get(index), replay.report.definitions.get(index));
+    let line = definition.zip(report).map(|(definition, report)| Line { replay, index, definition, report, clock });
+    line.map(|line| line.outcome()).unwrap_or_default()
+}
+
 fn write_remarks(out: &mut dyn Write, mut remarks: Vec<Remark>, style: Style) -> io::Result<()> {
     if remarks.is_empty() {
         return Ok(());

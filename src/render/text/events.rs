@@ -76,7 +76,7 @@ fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
     groups
 }
 
-pub(super) fn entity_name(entity: Option<&EntityLabel>) -> String {
+pub(in crate::render) fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
         Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
         Some(entity) => entity.label.clone(),
@@ -272,7 +272,7 @@ impl Story<'_> {
 }
 
 /// `CRITICAL`, `WARNING`, or the number for a severity that has no name.
-pub(super) fn severity(severity: i64) -> String {
+pub(in crate::render) fn severity(severity: i64) -> String {
     match severity {
         10 => "CRITICAL".to_string(),
         5 => "WARNING".to_string(),
@@ -302,7 +302,7 @@ pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail:
 }
 
 /// How bad an event became, and which series it was when several violated.
-pub(super) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
+pub(in crate::render) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
     let value = peak.observation.value;
     match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
         Some(RuleKind::Threshold(threshold)) => {

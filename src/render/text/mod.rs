@@ -15,11 +15,14 @@ mod transition;
 mod trends;
 
 pub use coverage::coverage;
+pub(super) use definitions::outcome;
+pub(super) use events::{entity_name, severity, worst};
 pub(super) use losses::explain;
 pub use mutation::mutation;
 pub use run::run;
 pub use suites::suites;
 pub use transition::transition;
+pub(super) use transition::{over, why};
 
 use super::Style;
 use super::quantity::count;

@@ -38,7 +38,7 @@ pub fn transition(
 }
 
 /// The worst of what violates at the opening.
-fn why(definition: &EventDefinition, event: &Event) -> String {
+pub(in crate::render) fn why(definition: &EventDefinition, event: &Event) -> String {
     let mut sentences = Vec::new();
     for violated in &event.rules {
         let Some(rule) = definition.rules.get(violated.index) else { continue };
@@ -59,7 +59,7 @@ fn why(definition: &EventDefinition, event: &Event) -> String {
 }
 
 /// How long it was, and how bad it became.
-fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
+pub(in crate::render) fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
     let held = duration(end - event.start);
     let how = match reason {
         CloseReason::Recovered => format!("recovered after {held}"),

@@ -1,0 +1,127 @@
+//! Reports of `replay` as a user gets them: files beside the answer, formats of the answer, the job summary.
+
+use super::cli_support::{Folder, gauge, hump, rule};
+use serde_json::Value as Json;
+use std::fs;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder
+        .write("alerts/cpu.jsonl", gauge("shop", "cpu", &hump()))
+        .write("alerts/rules/busy.json", rule("Busy shop", "metrics.gauges.app/cpu", 10, 0.8))
+        .write("alerts/rules/calm.json", rule("Calm shop", "metrics.gauges.app/cpu", 5, 2.0))
+        .write("alerts/rules/memory.json", rule("Memory", "metrics.gauges.app/memory", 5, 2.0))
+        .write(".git/HEAD", "");
+    folder
+}
+
+fn read(folder: &Folder, name: &str) -> String {
+    fs::read_to_string(folder.path(name)).expect("a report")
+}
+
+const REPLAY: &str = "replay alerts/cpu.jsonl --rules alerts/rules";
+
+#[test]
+fn reports_stand_beside_the_answer() {
+    let folder = folder();
+    let ended = folder.run(&format!("{REPLAY} --fail-on critical --junit junit.xml --sarif log.sarif --format json"));
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("{\n  \"schemaVersion\": 1"));
+    let junit = read(&folder, "junit.xml");
+    let document = roxmltree::Document::parse(&junit).expect("XML");
+    let of = |name: &str| {
+        let mut cases = document.descendants().filter(|node| node.tag_name().name() == "testcase");
+        cases.find(|case| case.attribute("name") == Some(name)).expect("the case")
+    };
+    assert_eq!(of("busy").attribute("classname"), Some("alerts.cpu_jsonl"));
+    assert!(!of("calm").has_children());
+    let tag = |name| of(name).first_element_child().map(|node| node.tag_name().name());
+    assert_eq!((tag("busy"), tag("memory")), (Some("failure"), Some("skipped")));
+    let log: Json = serde_json::from_str(&read(&folder, "log.sarif")).expect("JSON");
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    assert_eq!(results.len(), 2);
+    let location = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(location["artifactLocation"]["uri"], "alerts/rules/busy.json");
+    assert_eq!(results[0]["level"], "error");
+    assert_eq!(results[1]["ruleId"], "no-series");
+}
+
+#[test]
+fn an_event_below_the_gate_passes() {
+    let folder = folder();
+    let ended = folder.run(&format!("{REPLAY} --junit junit.xml"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let junit = read(&folder, "junit.xml");
+    assert!(junit.contains(r#"tests="3" failures="0""#) && junit.contains(r#"skipped="1""#), "{junit}");
+}
+
+#[test]
+fn files_are_named_from_the_root_of_the_project() {
+    let folder = folder();
+    let mut command = folder.command("replay cpu.jsonl --rules ./rules/../rules --fail-on critical --format github");
+    let output =
+        command.current_dir(folder.path("alerts")).env_remove("GITHUB_STEP_SUMMARY").output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("::error file=alerts/rules/busy.json,line="), "{text}");
+}
+
+#[test]
+fn the_job_summary_is_added_to_what_is_there() {
+    let folder = folder();
+    folder.write("summary.md", "before\n");
+    let mut command = folder.command(&format!("{REPLAY} --fail-on critical --format github"));
+    let output = command.env("GITHUB_STEP_SUMMARY", folder.path("summary.md")).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let summary = read(&folder, "summary.md");
+    assert!(summary.starts_with("before\n## foreshock: failed\n"), "{summary}");
+    let page = folder.run(&format!("{REPLAY} --fail-on critical --format markdown"));
+    assert_eq!(summary, format!("before\n{}", page.stdout));
+}
+
+#[test]
+fn a_full_job_summary_is_left_alone() {
+    let folder = folder();
+    folder.write("summary.md", "x".repeat(1 << 20));
+    let mut command = folder.command(&format!("{REPLAY} --fail-on critical --format github"));
+    let output = command.env("GITHUB_STEP_SUMMARY", folder.path("summary.md")).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the job summary is full"));
+    assert_eq!(read(&folder, "summary.md").len(), 1 << 20);
+}
+
+#[test]
+fn a_sender_cannot_give_commands_to_the_runner() {
+    let folder = folder();
+    folder.write("evil.jsonl", gauge("x\\n::stop-commands::now\\n##[error]", "cpu", &hump()));
+    let run = "replay evil.jsonl --rules alerts/rules --fail-on critical --format github";
+    let output = folder.command(run).env_remove("GITHUB_STEP_SUMMARY").output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].starts_with("::error ") && lines[1].starts_with("::warning "), "{text}");
+}
+
+#[test]
+fn two_outputs_never_share_a_file() {
+    let folder = folder();
+    for wrong in ["--junit a --sarif a", "--junit a -o a", "--sarif -"] {
+        let ended = folder.run(&format!("{REPLAY} {wrong}"));
+        assert_eq!(ended.code, 2, "{wrong}");
+        assert!(ended.stderr.contains("name a file for each"), "{}", ended.stderr);
+    }
+    let ended = folder.run(&format!("{REPLAY} --junit alerts/cpu.jsonl"));
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(read(&folder, "alerts/cpu.jsonl").starts_with('{'), "the recording is not overwritten");
+    let ended = folder.run(&format!("{REPLAY} --junit no/such/folder.xml"));
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+}
+
+#[test]
+fn an_empty_or_damaged_input_is_a_case_of_its_own() {
+    let folder = folder();
+    folder.write("empty.jsonl", "{}\n");
+    let ended = folder.run("replay empty.jsonl --rules alerts/rules --junit junit.xml");
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    let junit = read(&folder, "junit.xml");
+    assert!(junit.contains(r#"name="the input""#) && junit.contains("no point arrived"), "{junit}");
+}
