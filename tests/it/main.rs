@@ -28,6 +28,7 @@ mod live_admission;
 mod live_limits;
 mod live_sinks;
 mod live_support;
+mod minimize;
 mod oracle;
 mod oracle_corners;
 mod oracle_engine;
