@@ -84,7 +84,7 @@ pub fn minimize(trace: &Trace, wanted: Wanted<'_>) -> Result<Minimized, NotFound
     search.simpler_values(&mut draft);
     search.fewer_rows(&mut draft);
     search.later(&mut draft);
-    search.to_zero(&mut draft);
+    search.begin_at_zero(&mut draft);
     let kept = wanted.key.map(|key| search.hash(&mut draft, key)).unwrap_or_default();
     let text = search.finished(&mut draft)?;
     Ok(Minimized { text, series: draft.rows.len(), points: draft.points(), trials: search.trials, kept })
@@ -266,7 +266,7 @@ impl Search<'_> {
     }
 
     /// Takes the date away: the first point comes when the scenario begins, or at least within an hour of it.
-    fn to_zero(&mut self, draft: &mut Draft) {
+    fn begin_at_zero(&mut self, draft: &mut Draft) {
         let Some(first) = draft.rows.iter().map(|row| row.starts).min() else { return };
         let moved = |next: &mut Draft, by: Nanos| {
             next.start = DEFAULT_START;

@@ -12,7 +12,7 @@ use foreshock::recording::{self, Reader};
 use foreshock::tune::{Question, Spell, Tally, sweep};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::strategy::ValueTree as _;
 use std::fs::{self, File};
 use std::path::Path;
 
