@@ -13,12 +13,16 @@ use super::baseline::{self, BaselineArgs, Judged, percent};
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
+use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal};
+use super::reports::{self, ReportArgs, Shape, from_root};
 use super::rules::RulesArgs;
 use crate::check::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
-use crate::engine::Options;
+use crate::engine::{Options, Retention};
 use crate::model::Nanos;
 use crate::render;
+use clap::ValueEnum;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -59,9 +63,30 @@ pub(super) struct Args {
     /// Fails when the scenarios notice a smaller part of the changes
     #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["golden", "baseline"], help_heading = "Coverage")]
     min_mutation_score: Option<f64>,
+    #[command(flatten)]
+    minimize: MinimizeArgs,
+    /// Shape of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    format: Format,
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A text to read
+    Text,
+    /// One document: suites, cases, findings
+    Json,
+    /// Annotations of GitHub Actions, and the job summary
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// A page for a pull request
+    Markdown,
 }
 
 /// Comparing recordings with events that are stored.
@@ -84,6 +109,11 @@ struct GoldenArgs {
 
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    if let Some(recording) = &args.minimize.minimize {
+        let output = args.output.as_deref();
+        return minimize::run(recording, &args.minimize, (&args.rules, &args.judging), output, terminal);
+    }
+    let mut reports = args.reports.open(args.output.as_deref())?;
     let mut coverage = Coverage::default();
     let (mut suites, tested) = match &args.golden.golden {
         Some(golden) => (vec![stored(&args, golden, &mut coverage, terminal)?], None),
@@ -94,6 +124,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         suites.push(Suite { name: "rules".into(), cases: vec![coverage.case(least)] });
     }
     report(&suites, &coverage, tested.as_deref(), &args, terminal)?;
+    if reports.are_wanted() {
+        reports.write(&from_root(suites.clone()))?;
+    }
     let (status, why) = status(&suites);
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -107,7 +140,7 @@ fn written(
     coverage: &mut Coverage,
     terminal: &Terminal,
 ) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
-    if args.judging.resolve() != Options::default() {
+    if args.judging.resolve(Retention::default()) != Options::default() {
         let what = "how a scenario is judged stands in its `options`; these options are for recordings";
         return Err(CliError::Limit { what: what.into() });
     }
@@ -131,7 +164,7 @@ fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Termina
         return Err(CliError::Limit { what: format!("{option} is about recordings: name them") });
     }
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve();
+    let options = args.judging.resolve(Retention::default());
     let judged = baseline::judge(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
     coverage.add(&judged.definitions, judged.definitions.len(), &judged.report);
     Ok(judged)
@@ -140,7 +173,7 @@ fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Termina
 /// Compares recordings with others.
 fn compared(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
     let new = judged(args, "--baseline", coverage, terminal)?;
-    let old = args.baseline.judge(&new.definitions, &args.judging.resolve())?;
+    let old = args.baseline.judge(&new.definitions, &args.judging.resolve(Retention::default()))?;
     Ok(old.map(|old| args.baseline.compare(&old, &new, terminal)).unwrap_or_default())
 }
 
@@ -165,15 +198,42 @@ fn report(
 ) -> Result<(), CliError> {
     let style = terminal.answer_style(args.output.as_deref());
     let mut output = Output::open(args.output.as_deref())?;
+    let shape = match args.format {
+        Format::Text => None,
+        Format::Json => Some(Shape::Json),
+        Format::Github => Some(Shape::Github),
+        Format::Gitlab => Some(Shape::Gitlab),
+        Format::Markdown => Some(Shape::Markdown),
+    };
+    let mut told = Vec::new();
+    // Memory takes everything.
+    let _ = beside(&mut told, coverage, tested, args, terminal);
+    if let Some(shape) = shape {
+        reports::answer(shape, &mut output, &from_root(suites.to_vec()), terminal)?;
+        if !told.is_empty() {
+            terminal.note(String::from_utf8_lossy(&told).trim_end());
+        }
+        return Ok(());
+    }
     output.write_with(|out| {
-        if args.coverage || args.min_rule_coverage.is_some() {
-            render::text::coverage(out, coverage, style)?;
-        }
-        if let Some(tested) = tested {
-            render::text::mutation(out, tested, terminal.detail, style)?;
-        }
+        out.write_all(&told)?;
         render::text::suites(out, suites, terminal.detail, style)
     })
+}
+
+/// What the cases do not tell.
+fn beside(
+    out: &mut Vec<u8>,
+    coverage: &Coverage,
+    tested: Option<&[Tested]>,
+    args: &Args,
+    terminal: &Terminal,
+) -> io::Result<()> {
+    let style = terminal.answer_style(args.output.as_deref());
+    if args.coverage || args.min_rule_coverage.is_some() {
+        render::text::coverage(out, coverage, style)?;
+    }
+    tested.map_or(Ok(()), |tested| render::text::mutation(out, tested, terminal.detail, style))
 }
 
 fn tolerance(text: &str) -> Result<Nanos, String> {

@@ -14,6 +14,7 @@ mod exit;
 mod head;
 mod inspect;
 mod judging;
+mod minimize;
 mod output;
 mod receiving;
 mod record;

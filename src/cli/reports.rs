@@ -35,6 +35,7 @@ pub(super) enum Shape {
     Github,
     Gitlab,
     Markdown,
+    Json,
 }
 
 /// Files that reports will be written to.
@@ -93,6 +94,7 @@ pub(super) fn answer(shape: Shape, output: &mut Output, suites: &[Suite], termin
         }
         Shape::Gitlab => output.write_with(|out| report::gitlab(out, suites)),
         Shape::Markdown => output.write_with(|out| report::markdown(out, suites, usize::MAX)),
+        Shape::Json => output.write_with(|out| report::json(out, suites)),
     }
 }
 

@@ -29,6 +29,7 @@ mod live_limits;
 mod live_sinks;
 mod live_support;
 mod minimize;
+mod minimize_cli;
 mod oracle;
 mod oracle_corners;
 mod oracle_engine;

@@ -125,3 +125,67 @@ fn an_empty_or_damaged_input_is_a_case_of_its_own() {
     let junit = read(&folder, "junit.xml");
     assert!(junit.contains(r#"name="the input""#) && junit.contains("no point arrived"), "{junit}");
 }
+
+fn scenarios() -> Folder {
+    let folder = folder();
+    let scenario = |name: &str, opens: &str| {
+        format!(
+            "scenario: {name}\nrules: rules\nscope: app\nresource: {{service.name: shop, service.instance.id: i-1}}\n\
+             series: {{metric: cpu, kind: gauge, values: 0.2x9 1x30}}\n\
+             expect:\n  - {{definition: busy, opens: {opens}, severity: 10}}\nquiet: calm\n"
+        )
+    };
+    folder.write("alerts/busy.test.yaml", scenario("good", "2m20s") + "---\n" + &scenario("bad", "3m"));
+    folder
+}
+
+#[test]
+fn scenarios_are_reported_at_the_expectation_that_was_not_met() {
+    let folder = scenarios();
+    let ended = folder.run("check --junit junit.xml --sarif log.sarif --format gitlab -o quality.json");
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+    let junit = read(&folder, "junit.xml");
+    let document = roxmltree::Document::parse(&junit).expect("XML");
+    let cases: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "testcase").collect();
+    let names: Vec<_> = cases.iter().filter_map(|case| case.attribute("name")).collect();
+    assert_eq!(names, ["good", "bad"]);
+    assert!(cases.iter().all(|case| case.attribute("classname") == Some("alerts.busy_test_yaml")), "{junit}");
+    assert!(cases.iter().all(|case| case.attribute("time").is_some()), "{junit}");
+    let failure = cases[1].first_element_child().expect("a failure");
+    assert_eq!(failure.attribute("message"), Some("busy on shop (i-1): opens expected 3m, got 2m20s"));
+    assert_eq!(failure.attribute("type"), Some("different-event"));
+    let log: Json = serde_json::from_str(&read(&folder, "log.sarif")).expect("JSON");
+    let at = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(at["artifactLocation"]["uri"], "alerts/busy.test.yaml");
+    assert_eq!(at["region"]["startLine"], 16);
+    let quality: Json = serde_json::from_str(&read(&folder, "quality.json")).expect("JSON");
+    assert_eq!(quality[0]["location"]["lines"]["begin"], 16);
+    assert_eq!(quality.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn the_formats_of_check() {
+    let folder = scenarios();
+    let github = folder.command("check --format github").env_remove("GITHUB_STEP_SUMMARY").output().expect("it runs");
+    let expected = "::error file=alerts/busy.test.yaml,line=16,col=5,title=foreshock (different-event)::bad: busy on shop \
+        (i-1): opens expected 3m, got 2m20s\n2 cases: 1 failed, 0 inconclusive, 1 passed\n";
+    assert_eq!(String::from_utf8_lossy(&github.stdout), expected);
+    let json: Json = serde_json::from_str(&folder.run("check --format json").stdout).expect("JSON");
+    assert_eq!((&json["failed"], &json["passed"]), (&1.into(), &1.into()));
+    assert_eq!(json["suites"][0]["cases"][1]["findings"][0]["place"]["line"], 16);
+    let page = folder.run("check --format markdown --coverage");
+    assert!(page.stdout.starts_with("## foreshock: failed\n"), "{}", page.stdout);
+    assert!(page.stderr.contains("never fired"), "what the format does not hold is told beside it: {}", page.stderr);
+}
+
+#[test]
+fn what_is_worse_than_a_baseline_is_in_the_reports() {
+    let folder = folder();
+    folder.write("alerts/old.jsonl", gauge("shop", "cpu", &[0.2; 30]));
+    let ended = folder.run(&format!("{REPLAY} --baseline alerts/old.jsonl --junit junit.xml --format markdown"));
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stdout.contains("since alerts/old.jsonl"), "{}", ended.stdout);
+    let junit = read(&folder, "junit.xml");
+    assert!(junit.contains("<testsuite name=\"alerts/cpu.jsonl since alerts/old.jsonl\""), "{junit}");
+    assert!(junit.contains("type=\"new-event\""), "{junit}");
+}

@@ -18,9 +18,10 @@ const RESERVE: usize = 1024;
 pub fn markdown(out: &mut impl Write, suites: &[Suite], limit: usize) -> io::Result<()> {
     let tally = Tally::of(cases(suites));
     let mut page = Page { text: head(suites, tally), limit: limit.saturating_sub(RESERVE), left_out: 0 };
-    let name = |suite: &Suite, case: &Case| match suites {
-        [_] => escape(&case.name),
-        _ => format!("{} ({})", escape(&case.name), escape(&suite.name)),
+    let name = |suite: &Suite, case: &Case| {
+        // Nothing between signs of emphasis would be a line across the page.
+        let own = if case.name.trim().is_empty() { "a case without a name".into() } else { escape(&case.name) };
+        if let [_] = suites { own } else { format!("{own} ({})", escape(&suite.name)) }
     };
     let is = |wanted: fn(&CaseResult) -> bool| {
         let all = suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)));
@@ -148,10 +149,10 @@ fn escape(text: &str) -> String {
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '@' => out += "<span>@</span>",
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | ':' => out.extend(['\\', c]),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | ':' | '$' => out.extend(['\\', c]),
             // `www.` alone makes a link.
             '.' if begins || text[..at].to_ascii_lowercase().ends_with("www") => out += "\\.",
-            c if begins && c.is_ascii_punctuation() => out.extend(['\\', c]),
+            '-' | '+' | ')' | '#' | '=' if begins => out.extend(['\\', c]),
             c => out.push(c),
         }
     }

@@ -171,7 +171,7 @@ fn without_links(text: &str) -> String {
     text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
 }
 
-/// What a rule is about: `unexpected-event` as `Unexpected event`, unless there is more to say.
+/// What a rule is about; the code in other words when there is no more to say.
 fn meaning(code: &str) -> String {
     let known = match code {
         "event" => "An event at or above the severity that fails the gate",
@@ -186,6 +186,18 @@ fn meaning(code: &str) -> String {
         "disabled" => "A definition is switched off",
         "no-points" => "No point arrived",
         "damaged-recording" => "A recording is damaged",
+        "empty-recording" => "A recording holds no point",
+        "missing-event" => "An expected event did not open",
+        "unexpected-event" => "An event opened that nothing expects",
+        "different-event" => "An event is not as expected",
+        "different-verdict" => "The verdict over a definition is not as expected",
+        "different-drops" => "Points were dropped otherwise than expected",
+        "expects-nothing" => "A scenario expects nothing of nothing",
+        "new-event" => "An event that the baseline does not have",
+        "longer-violation" => "A definition was violated for longer than in the baseline",
+        "worse-aggregate" => "A value is worse than in the baseline",
+        "never-fired" => "A definition never fired in any scenario",
+        "unnoticed-change" => "A change of a definition that no scenario notices",
         _ => {
             let words = code.replace('-', " ");
             let mut letters = words.chars();

@@ -7,6 +7,7 @@
 mod coverage;
 mod definitions;
 mod events;
+mod ids;
 mod losses;
 mod mutation;
 mod run;
@@ -17,6 +18,7 @@ mod trends;
 pub use coverage::coverage;
 pub(super) use definitions::outcome;
 pub(super) use events::{entity_name, severity, worst};
+pub use ids::event_ids;
 pub(super) use losses::explain;
 pub use mutation::mutation;
 pub use run::run;

@@ -1,0 +1,207 @@
+//! `foreshock check --minimize`: a recording and one of its events in, the smallest scenario that still gives the event out.
+//!
+//! The recording is read twice: once for the event, once for the points that may have to do with it.
+
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::judging::JudgingArgs;
+use super::output::{Output, Terminal};
+use super::recordings::Recordings;
+use super::rules::{self, RulesArgs};
+use crate::check::{self, Minimized, Trace, Wanted};
+use crate::engine::{Engine, Event, Inputs, Options, Report, Retention};
+use crate::event::{self, EventDefinition, Problem, Settings};
+use crate::model::Attributes;
+use crate::render;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+/// The key that hashes values, when they shall have the same hash in several files.
+const KEY: &str = "FORESHOCK_ANONYMIZE_KEY";
+
+/// Options of `check --minimize`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "From an incident to a test")]
+pub(super) struct MinimizeArgs {
+    /// Writes the smallest scenario in which an event of this recording still fires
+    #[arg(long, value_name = "RECORDING", conflicts_with_all = ["paths", "golden", "baseline", "coverage"])]
+    pub(super) minimize: Option<PathBuf>,
+    /// The event, by its id or the beginning of it; without, the ids are listed
+    #[arg(long, value_name = "ID", requires = "minimize")]
+    event: Option<String>,
+    /// Hashes the values of attributes; their names stay
+    #[arg(long, requires = "minimize")]
+    anonymize: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(
+    recording: &Path,
+    args: &MinimizeArgs,
+    (rules, judging): (&RulesArgs, &JudgingArgs),
+    output: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<ExitStatus, CliError> {
+    if rules.has_overrides() {
+        let what = "a scenario is judged with the rules as they stand in their files: --set has no place in it";
+        return Err(CliError::Limit { what: what.into() });
+    }
+    if recording.as_os_str() == "-" {
+        return Err(CliError::Limit { what: "--minimize reads the recording twice: name a file".into() });
+    }
+    let options = judging.resolve(Retention::default());
+    let engine = judge(recording, rules.load(terminal)?.definitions, &options, terminal)?;
+    let report = engine.report();
+    let event = find(&report, engine.definitions(), args.event.as_deref(), recording)?;
+    let definition = &engine.definitions()[event.definition];
+    let trace = trace(recording, event)?;
+    let named = Named::of(definition, rules, output)?;
+    let key = args.anonymize.then(key).transpose()?;
+    let comment = if args.anonymize {
+        "From an incident; values of attributes are hashed.".into()
+    } else {
+        origin(recording, event)
+    };
+    let source = |_: &str| -> Result<Vec<EventDefinition>, Vec<Problem>> { Ok(named.definitions.clone()) };
+    let wanted = Wanted {
+        event,
+        definition: &named.definition,
+        step: report.definitions[event.definition].step,
+        rules: &named.rules,
+        source: &source,
+        options: &options,
+        key: key.as_deref(),
+        comment: &comment,
+    };
+    let found = check::minimize(&trace, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
+    let mut to = Output::open(output)?;
+    to.write_with(|out| out.write_all(found.text.as_bytes()))?;
+    tell(&found, &trace, terminal);
+    Ok(ExitStatus::Passed)
+}
+
+fn judge(
+    recording: &Path,
+    definitions: Vec<EventDefinition>,
+    options: &Options,
+    terminal: &Terminal,
+) -> Result<Engine, CliError> {
+    let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
+    let mut engine = Engine::new(definitions, options.clone());
+    while let Some(input) = recordings.next() {
+        engine.step(input, &mut |_| {});
+    }
+    engine.finish(&mut |_| {});
+    recordings.damage().iter().for_each(|sentence| terminal.warn(sentence));
+    Ok(engine)
+}
+
+/// The event that is meant. Whoever names none, or one that is not there, is told which there are.
+fn find<'a>(
+    report: &'a Report,
+    definitions: &[EventDefinition],
+    id: Option<&str>,
+    recording: &Path,
+) -> Result<&'a Event, CliError> {
+    let named: Vec<&Event> =
+        report.events.iter().filter(|event| id.is_some_and(|id| event.id.starts_with(id))).collect();
+    if let ([event], Some(_)) = (named.as_slice(), id.filter(|id| !id.is_empty())) {
+        return Ok(event);
+    }
+    let recording = recording.display();
+    let said = match id {
+        Some(id) if named.len() > 1 => format!("several events of {recording} begin with `{id}`"),
+        Some(id) => format!("{recording} has no event `{id}`"),
+        None => format!("name an event of {recording} with --event"),
+    };
+    if report.events.is_empty() {
+        return Err(CliError::Limit { what: format!("{recording} has no event, so there is nothing to minimize") });
+    }
+    let mut list = Vec::new();
+    // A vector takes everything.
+    let _ = render::text::event_ids(&mut list, definitions, &report.events);
+    Err(CliError::Limit { what: format!("{said}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
+}
+
+fn trace(recording: &Path, event: &Event) -> Result<Trace, CliError> {
+    let only = event.entity.as_ref().map_or_else(Attributes::default, |entity| entity.resource.clone());
+    let mut trace = Trace::new(only, event.start);
+    let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
+    while let Some(input) = recordings.next() {
+        if let Some(batch) = input.batch {
+            trace.add(input.at, batch).map_err(|error| CliError::Limit { what: error.to_string() })?;
+        }
+    }
+    Ok(trace)
+}
+
+/// The rules as the scenario names them, and the definition by the name it has there.
+struct Named {
+    rules: String,
+    definitions: Vec<EventDefinition>,
+    definition: EventDefinition,
+}
+
+impl Named {
+    /// A built-in definition is in its package; any other in its file, whose path counts from the folder of the scenario.
+    fn of(definition: &EventDefinition, args: &RulesArgs, output: Option<&Path>) -> Result<Self, CliError> {
+        let package = definition.file.starts_with("builtin:").then(|| definition.file.split('/').next()).flatten();
+        let path = PathBuf::from(package.unwrap_or(&definition.file));
+        let loaded = event::load(&rules::sources(&path)?, &Settings { params: args.params(), overrides: Vec::new() });
+        let same = |one: &&EventDefinition| one.file == definition.file && one.index == definition.index;
+        let alone = loaded.definitions.iter().find(same).cloned().unwrap_or_else(|| definition.clone());
+        let rules = match package {
+            Some(package) => package.to_string(),
+            None => from_folder(output, &path),
+        };
+        Ok(Named { rules, definitions: loaded.definitions, definition: alone })
+    }
+}
+
+/// The path of a file as a scenario at `output` names it.
+fn from_folder(output: Option<&Path>, path: &Path) -> String {
+    let folder = output.filter(|path| path.as_os_str() != "-").and_then(Path::parent).unwrap_or(Path::new(""));
+    let full = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_path_buf())
+    };
+    let (from, to) = (full(folder), full(path));
+    let same = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    if same == 0 {
+        return to.display().to_string();
+    }
+    let up = from.components().skip(same).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(same)).collect();
+    way.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+fn origin(recording: &Path, event: &Event) -> String {
+    let file = recording.file_name().unwrap_or_default().to_string_lossy();
+    format!("From {file}, event {}, with the values made simple.", event.id)
+}
+
+/// The key of the environment, or one that is thrown away.
+#[allow(clippy::disallowed_methods, reason = "a secret stands in the environment, not among the arguments")]
+fn key() -> Result<Vec<u8>, CliError> {
+    if let Some(key) = std::env::var_os(KEY).filter(|key| !key.is_empty()) {
+        return Ok(key.into_encoded_bytes());
+    }
+    let mut key = vec![0; 32];
+    let failed = |_| CliError::Limit { what: format!("the system has no random numbers to make a key of; set {KEY}") };
+    SystemRandom::new().fill(&mut key).map_err(failed)?;
+    Ok(key)
+}
+
+fn tell(found: &Minimized, trace: &Trace, terminal: &Terminal) {
+    let Minimized { text, series, points, trials, kept } = found;
+    terminal.note(&format!(
+        "{points} points of {series} series, {} bytes; the event had {} points of {} series before it; {trials} trials",
+        text.len(),
+        trace.points(),
+        trace.series()
+    ));
+    if !kept.is_empty() {
+        terminal.note(&format!("not hashed, because the rule asks for their values: {}", kept.join(", ")));
+    }
+}
