@@ -18,7 +18,7 @@ use super::output::{Output, Terminal};
 use super::reports::{self, ReportArgs, Shape, from_root};
 use super::rules::RulesArgs;
 use crate::check::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
-use crate::engine::{Options, Retention};
+use crate::engine::Options;
 use crate::model::Nanos;
 use crate::render;
 use clap::ValueEnum;
@@ -140,7 +140,7 @@ fn written(
     coverage: &mut Coverage,
     terminal: &Terminal,
 ) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
-    if args.judging.resolve(Retention::default()) != Options::default() {
+    if args.judging.resolve() != Options::default() {
         let what = "how a scenario is judged stands in its `options`; these options are for recordings";
         return Err(CliError::Limit { what: what.into() });
     }
@@ -164,7 +164,7 @@ fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Termina
         return Err(CliError::Limit { what: format!("{option} is about recordings: name them") });
     }
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve(Retention::default());
+    let options = args.judging.resolve();
     let judged = baseline::judge(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
     coverage.add(&judged.definitions, judged.definitions.len(), &judged.report);
     Ok(judged)
@@ -173,7 +173,7 @@ fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Termina
 /// Compares recordings with others.
 fn compared(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
     let new = judged(args, "--baseline", coverage, terminal)?;
-    let old = args.baseline.judge(&new.definitions, &args.judging.resolve(Retention::default()))?;
+    let old = args.baseline.judge(&new.definitions, &args.judging.resolve())?;
     Ok(old.map(|old| args.baseline.compare(&old, &new, terminal)).unwrap_or_default())
 }
 

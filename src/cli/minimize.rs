@@ -9,7 +9,7 @@ use super::output::{Output, Terminal};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::check::{self, Minimized, Trace, Wanted};
-use crate::engine::{Engine, Event, Inputs, Options, Report, Retention};
+use crate::engine::{Engine, Event, Inputs, Options, Report};
 use crate::event::{self, EventDefinition, Problem, Settings};
 use crate::model::Attributes;
 use crate::render;
@@ -50,7 +50,7 @@ pub(super) fn run(
     if recording.as_os_str() == "-" {
         return Err(CliError::Limit { what: "--minimize reads the recording twice: name a file".into() });
     }
-    let options = judging.resolve(Retention::default());
+    let options = judging.resolve();
     let engine = judge(recording, rules.load(terminal)?.definitions, &options, terminal)?;
     let report = engine.report();
     let event = find(&report, engine.definitions(), args.event.as_deref(), recording)?;
