@@ -115,7 +115,7 @@ pub fn compare(definitions: &[EventDefinition], old: Side<'_>, new: Side<'_>, mo
 
 fn case(definition: &EventDefinition, d: usize, old: Side<'_>, new: Side<'_>, most: f64) -> Option<Case> {
     let (then, now) = (old.report.definitions.get(d)?, new.report.definitions.get(d)?);
-    let place = Some(Place { file: definition.file.clone(), position: None });
+    let place = Place::of_rules(&definition.file, None);
     let finding = |code, message| Finding { code, message, details: String::new(), place: place.clone() };
     let mut name = definition.name.clone();
     let result = match (then.verdict, now.verdict) {
@@ -207,9 +207,14 @@ fn worse(definition: &EventDefinition, d: usize, old: &Aggregates, new: &Aggrega
         let base = then.abs().max(NOISE * threshold.condition.value.abs());
         if by > most * base && by > 0.0 {
             let (percentile, word) = if is_high { ("p95", "higher") } else { ("p5", "lower") };
-            let share = if base > 0.0 { format!("{:.1} % {word}", by / base * 100.0) } else { word.to_string() };
-            let of = if definition.rules.len() > 1 { format!(" of rules[{place}]") } else { String::new() };
             let (now, then) = (rounded(now), rounded(then));
+            let share = (now - then).abs() / then.abs() * 100.0;
+            let share = match share {
+                _ if then == 0.0 => word.to_string(),
+                ..1000.0 => format!("{share:.1} % {word}"),
+                _ => format!("{share:.0} % {word}"),
+            };
+            let of = if definition.rules.len() > 1 { format!(" of rules[{place}]") } else { String::new() };
             let limit = threshold.condition.value;
             let message = format!("{percentile}{of} is {now}, {share} than {then} (threshold {limit})");
             found.push(("worse-aggregate", message));
@@ -223,7 +228,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 fn span(span: Nanos) -> String {
-    let whole = Duration::from_millis(span.unsigned_abs() / 1_000_000);
+    let whole = Duration::from_secs(span.unsigned_abs() / 1_000_000_000);
     humantime::format_duration(whole).to_string().replace(' ', "")
 }
 

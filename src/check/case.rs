@@ -60,3 +60,10 @@ pub struct Place {
     /// The position in it, when there is a narrower one than the file.
     pub position: Option<Position>,
 }
+
+impl Place {
+    /// A place in a file with rules; none in those that are a part of the program, where nobody can mend anything.
+    pub fn of_rules(file: &str, position: Option<Position>) -> Option<Place> {
+        (!file.starts_with("builtin:")).then(|| Place { file: file.to_string(), position })
+    }
+}

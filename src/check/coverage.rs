@@ -129,7 +129,7 @@ impl Coverage {
                 code: "never-fired",
                 message: format!("{} {}: no scenario shows that it can fire", one.name, one.reached.as_str()),
                 details: String::new(),
-                place: Some(Place { file: one.file.to_string(), position: None }),
+                place: Place::of_rules(one.file, None),
             })
             .collect()
     }

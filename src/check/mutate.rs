@@ -286,7 +286,7 @@ pub fn score_case(tested: &[Tested], least: f64) -> Case {
         code: "unnoticed-change",
         message: one.sentence(),
         details: String::new(),
-        place: Some(Place { file: one.mutant.definition.file.clone(), position: one.position }),
+        place: Place::of_rules(&one.mutant.definition.file, one.position),
     };
     let result = match score(tested) {
         Some(score) if score >= least => CaseResult::Passed,

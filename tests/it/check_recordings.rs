@@ -176,6 +176,9 @@ fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
     );
     // The same event for longer.
     assert_eq!(fails("cpu.jsonl", hump_of(0.2, 1.0, 14))[0], "in violation for 1m50s, 1m10s before");
+    // Near zero the share is told as it is, and judged by the threshold.
+    folder.write("idle.jsonl", gauge("shop", "cpu", &hump_of(0.0001, 0.0001, 1)));
+    assert_eq!(fails("idle.jsonl", hump_of(0.2, 0.2, 1))[0], "p95 is 0.2, 199900 % higher than 0.0001 (threshold 0.8)");
     // No event at all, and still worse.
     let found = fails("calm.jsonl", hump_of(0.3, 0.3, 1));
     assert_eq!(
@@ -185,7 +188,6 @@ fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
     assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 60%").code, 0);
     assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 40%").code, 1);
     // Twice of next to nothing is next to nothing.
-    folder.write("idle.jsonl", gauge("shop", "cpu", &hump_of(0.0001, 0.0001, 1)));
     passes("idle.jsonl", hump_of(0.0002, 0.0002, 1));
     // A recording of twice the length may be in violation for twice the time, with as many events.
     folder.write("half.jsonl", gauge("shop", "cpu", &hump()[..25]));
@@ -238,4 +240,40 @@ fn replay_compares_too_and_reads_what_comes_only_once() {
     assert_eq!(ended.code, 1);
     serde_json::from_str::<serde_json::Value>(&ended.stdout).expect("one document");
     assert!(ended.stderr.contains("1 event on shop"), "{}", ended.stderr);
+}
+
+/// A scenario over a recording sees what `replay` sees.
+#[test]
+fn a_scenario_over_a_recording_has_the_events_of_its_replay() {
+    let folder = Folder::new();
+    for name in ["fast_leak.jsonl.gz", "cpu_burn.jsonl.gz", "leak_restart_sameid.jsonl.gz"] {
+        let path = format!("{}/fixtures/recordings/{name}", env!("CARGO_MANIFEST_DIR"));
+        let replay = folder.run(&format!("replay -q --format json {path}"));
+        let document: serde_json::Value = serde_json::from_str(&replay.stdout).expect("a document");
+        let mut text =
+            format!("scenario: {name}\nrules: [builtin:python, builtin:local]\nrecordings: {path}\nexpect:\n");
+        let events = document["events"].as_array().expect("events");
+        assert!(!events.is_empty(), "{name} raises nothing");
+        let instant = |ms: &serde_json::Value| {
+            let at = chrono::DateTime::from_timestamp_millis(ms.as_i64().expect("milliseconds")).expect("an instant");
+            at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        };
+        for event in events {
+            let own = &event["foreshock"];
+            let (definition, entity) = (own["definition"].as_str(), event["entityLabel"].as_str());
+            text +=
+                &format!("  - {{definition: {}, entity: '{}', ", definition.expect("a name"), entity.expect("a label"));
+            text += &format!("opens: '{}', severity: {}, ", instant(&event["start"]), event["severity"]);
+            text += &match own["closedAt"].is_null() {
+                true => "closes: never}\n".to_string(),
+                false => format!("closes: '{}', reason: {}}}\n", instant(&own["closedAt"]), own["reason"]),
+            };
+        }
+        let quiet = document["definitions"].as_array().expect("definitions").iter().filter(|d| d["verdict"] == "quiet");
+        let quiet: Vec<&str> = quiet.map(|d| d["definition"].as_str().expect("a name")).collect();
+        text += &format!("quiet: [{}]\n", quiet.join(", "));
+        folder.write("a.test.yaml", &text);
+        let ended = folder.run("check");
+        assert_eq!(ended.code, 0, "{text}{}{}", ended.stdout, ended.stderr);
+    }
 }
