@@ -155,7 +155,7 @@ impl SeriesStore {
     #[inline]
     pub fn begin_report(&mut self, resource: ResourceId) -> Report {
         let of = &mut self.resources[resource as usize];
-        of.reported_in = self.round;
+        of.reports_in(self.round);
         let layout = std::mem::take(&mut of.rest.layout);
         Report { resource, layout, at: 0, metric: NO_METRIC, block: of.block.unwrap_or(u32::MAX), row: None }
     }
@@ -247,7 +247,7 @@ impl SeriesStore {
         (at, latest): (Nanos, Nanos),
     ) -> Option<Nanos> {
         let of = &mut self.resources[resource as usize];
-        of.reported_in = self.round;
+        of.reports_in(self.round);
         let (lane, block) = (&self.lanes.get(of.lane?), &mut self.blocks[of.block? as usize]);
         let first = points.first()?.time;
         let mut odd = 0;

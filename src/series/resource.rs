@@ -19,6 +19,16 @@ pub(super) struct Resource {
     pub is_watched: bool,
 }
 
+impl Resource {
+    /// Notes the round of a report; as a rule it is that of the last one, and nothing is written.
+    #[inline]
+    pub fn reports_in(&mut self, round: u32) {
+        if self.reported_in != round {
+            self.reported_in = round;
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct ResourceRest {
     pub layout: Vec<LayoutEntry>,
