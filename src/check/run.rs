@@ -221,10 +221,14 @@ fn proves_nothing(scenario: &Scenario, report: &Report) -> Option<Failure> {
 fn definitions(scenario: &Scenario, rules: RuleSource<'_>) -> Result<(Vec<EventDefinition>, usize), Vec<Problem>> {
     let mut all = Vec::new();
     let mut problems = Vec::new();
-    for (name, _) in &scenario.rules {
+    for (name, at) in &scenario.rules {
         match rules(name) {
             Ok(found) => all.extend(found),
-            Err(found) => problems.extend(found),
+            // Rules that cannot be had are a mistake of the scenario; others have places of their own.
+            Err(found) => problems.extend(found.into_iter().map(|problem| match problem.file == scenario.file {
+                true => Problem { position: Some(*at), ..problem },
+                false => problem,
+            })),
         }
     }
     let from_rules = all.len();

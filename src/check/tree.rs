@@ -78,10 +78,27 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
     };
     serde_saphyr::from_multiple_with_options::<Spanned<Content>>(text, options)
         .map(|nodes| nodes.into_iter().map(Node::from).collect())
-        .map_err(|error| Unreadable {
-            at: error.location().and_then(position),
-            message: error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter),
+        .map_err(|error| {
+            let at = error.location().and_then(position);
+            let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            // What the scanner finds has no place of its own but the one in its sentence.
+            match told(&message, text) {
+                Some((sentence, told)) => Unreadable { at: Some(told), message: sentence.to_string() },
+                None => Unreadable { at, message },
+            }
         })
+}
+
+/// The sentence before ` at line 3, column 14`, and that place.
+fn told<'m>(message: &'m str, text: &str) -> Option<(&'m str, Position)> {
+    let (sentence, place) = message.rsplit_once(" at line ")?;
+    let (line, column) = place.split_once(", column ")?;
+    let (line, column) = (line.parse::<u32>().ok()?, column.parse::<u32>().ok()?);
+    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)? as usize).map(str::len).sum();
+    let inside = text.get(before..)?.lines().next().unwrap_or_default();
+    let offset = inside.char_indices().nth(column.checked_sub(1)? as usize).map_or(inside.len(), |(at, _)| at);
+    let bytes = (before + offset, before + offset);
+    Some((sentence, Position { line, column, bytes }))
 }
 
 impl From<Spanned<Content>> for Node {

@@ -54,6 +54,7 @@ fn mistakes_have_places() {
     complains("kind: sum,", "kind: gauge, monotonic: true,", "true", "unfit-key", "series[0].monotonic");
     complains("values: 0+10x60 _x2 7", "values: (1 2 3)", "{metric: m", "bad-value", "series[0].values");
     complains("resource: {", "resource: [", "[service", "not-yaml", "");
+    complains("values: 0+10x60 _x2 7", "values: -, x: 1", "-, x", "not-yaml", "");
     complains("scenario: memory grows", "scenario: a\nscenario: b", "scenario: b", "not-yaml", "");
     complains("\nexpect", "\nstart: 2026-01-01\nexpect", "2026", "bad-instant", "start");
     complains("\nexpect", "\noptions: {step: 0s}\nexpect", "0s}", "bad-step", "options.step");

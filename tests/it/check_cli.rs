@@ -174,7 +174,7 @@ fn rules_come_from_beside_the_file_from_the_program_or_from_the_command_line() {
         assert!(ended.stderr.contains(word), "{word} is not in\n{}", ended.stderr);
     };
     says("scenario: a\nrules: builtin:snake\nquiet: a\n", "no built-in rules `snake`");
-    says("scenario: a\nrules: ../nowhere\nquiet: a\n", "wrong/a.test.yaml:1:1");
+    says("scenario: a\nrules: ../nowhere\nquiet: a\n", "wrong/a.test.yaml:2:8");
     says("scenario: a\nrules: builtin:python\nquiet: a\n", "no definition is called `a`");
     says("scenario: a\nrules: ../rules\nrecordings: ../none.jsonl\nquiet: calm\n", "wrong/a.test.yaml:3:13");
     says("scenario: a\nrules: ../rules\nrecordings: a.test.yaml\nquiet: calm\n", "not a recording");

@@ -39,8 +39,8 @@ impl Packages {
         Ok(Packages { params: args.params(), given, read: RefCell::default(), sources: RefCell::default() })
     }
 
-    /// The rules a scenario names; `at` is where the scenario stands in `file`.
-    pub(super) fn rules(&self, file: &Path, name: &str, at: Position) -> Result<Vec<EventDefinition>, Vec<Problem>> {
+    /// The rules that a scenario in `file` names.
+    pub(super) fn rules(&self, file: &Path, name: &str) -> Result<Vec<EventDefinition>, Vec<Problem>> {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
@@ -53,7 +53,7 @@ impl Packages {
                 severity: Severity::Error,
                 code: "unreadable-rules",
                 file: file.display().to_string(),
-                position: Some(at),
+                position: None,
                 path: "rules".into(),
                 message,
                 help: Some("builtin:python, builtin:local, or a path from the folder of this file".into()),

@@ -51,7 +51,7 @@ pub(super) fn read(
             let scenario = if args.are_named() { scenario.judged_with("") } else { scenario };
             let recordings = recordings(&file.path, scenario.recordings(), &mut problems);
             let at = scenario.position;
-            match check::prepare(scenario, &|name| packages.rules(&file.path, name, at)) {
+            match check::prepare(scenario, &|name| packages.rules(&file.path, name)) {
                 Ok(prepared) => of_file.push((at, Item::Ready(Box::new(Ready { prepared, recordings })))),
                 Err(found) => problems.extend(found),
             }
