@@ -469,3 +469,82 @@ pub(super) const GRIDS: [Grid; 6] = [
     Grid { unit: 100 * MS, even: false, keeps_lateness: true },
     Grid { unit: MS, even: false, keeps_lateness: true },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{Content, documents};
+    use super::super::values::{RunKind, parse};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read_back(text: &str) -> Option<String> {
+        let documents = documents(&format!("a: {{b: {text}}}\n")).ok()?;
+        let Content::Map(outer) = &documents.first()?.content else { return None };
+        let Content::Map(inner) = &outer.first()?.1.content else { return None };
+        match &inner.first()?.1.content {
+            Content::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// The slots as the words say them: `None` is a gap.
+    fn said(words: &str) -> Vec<(bool, Option<u64>)> {
+        let mut slots = Vec::new();
+        let mut fresh = false;
+        for run in parse(words).expect("words") {
+            for n in 0..run.slots {
+                let value = match &run.kind {
+                    RunKind::Numbers { first, step, terms } if terms.is_empty() => {
+                        Some((first + step * n as f64).to_bits())
+                    }
+                    RunKind::Gap => None,
+                    other => panic!("{other:?}"),
+                };
+                slots.push((fresh, value));
+                fresh = false;
+            }
+            fresh |= run.kind == RunKind::Restart;
+        }
+        slots
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_read_back_as_it_was(text in any::<String>()) {
+            prop_assert_eq!(read_back(&quoted(&text)), Some(text));
+        }
+
+        #[test]
+        fn a_word_that_means_something_to_yaml_stays_a_text(
+            text in "(true|no|Null|~|1e5|0x1f|.inf|- a|a: b|# a|&a|\\*a|!a|2026-01-01|a |  a|<<|[|]|[{]|,|\"|'|%|@|`)"
+        ) {
+            prop_assert_eq!(read_back(&quoted(&text)), Some(text));
+        }
+
+        #[test]
+        fn values_are_read_back_to_the_last_bit(
+            parts in proptest::collection::vec((any::<f64>(), -1e9..1e9f64, 0..9usize, any::<bool>(), any::<bool>()), 1..8)
+        ) {
+            let mut slots = Vec::new();
+            for (first, step, more, is_gap, fresh) in parts {
+                for n in 0..=more {
+                    let value = first + step * n as f64;
+                    let what = if is_gap || !value.is_finite() { What::Gap } else { What::Number(value) };
+                    slots.push(Slot { fresh: fresh && n == 0, what });
+                }
+            }
+            let expected: Vec<(bool, Option<u64>)> = slots
+                .iter()
+                .map(|slot| match slot.what {
+                    What::Number(value) => (slot.fresh, Some((value + 0.0).to_bits())),
+                    _ => (slot.fresh, None),
+                })
+                .collect();
+            let got = said(&words(&slots).join(" "));
+            let same = |(a, b): (&(bool, Option<u64>), &(bool, Option<u64>))| {
+                a.0 == b.0 && a.1.map(f64::from_bits) == b.1.map(f64::from_bits)
+            };
+            prop_assert!(got.len() == expected.len() && got.iter().zip(&expected).all(same), "{}", words(&slots).join(" "));
+        }
+    }
+}

@@ -137,6 +137,9 @@ others: allowed
 ";
     assert_eq!(found.text, expected);
     assert_eq!((found.series, found.points), (1, 108));
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ci.md")).expect("docs/ci.md");
+    let (_, scenario) = expected.split_once('\n').expect("a comment");
+    assert!(docs.contains(scenario), "docs/ci.md shows something else");
 }
 
 #[test]
