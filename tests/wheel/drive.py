@@ -61,6 +61,18 @@ def check_replay(command, folder):
     print(f"junitparser read {report.tests} cases, {report.failures} failures, {skipped} skipped")
 
 
+def check_scenarios(command, folder):
+    """The scenarios of the shipped rules pass, each with the time it took."""
+    junit = folder / "scenarios.xml"
+    ended = run(command, "check", "rules", "--junit", junit)
+    expect(f"the exit code of check ({ended.stdout})", ended.returncode, 0)
+    report = junitparser.JUnitXml.fromfile(str(junit))
+    cases = [case for suite in report for case in suite]
+    expect("cases", (len(cases) > 20, report.failures, len(cases)), (True, 0, report.tests))
+    expect("cases without a time", [case.name for case in cases if case.time is None], [])
+    print(f"junitparser read {len(cases)} scenarios that passed")
+
+
 def run_action(inputs, folder):
     """Runs the steps of action.yml; gives back the exit code, what was printed, and the outputs."""
     action = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -112,6 +124,7 @@ def main(command, wheel):
     check_version(ROOT / command)
     with tempfile.TemporaryDirectory() as folder:
         check_replay(ROOT / command, Path(folder))
+        check_scenarios(ROOT / command, Path(folder))
         check_action(ROOT / wheel, Path(folder))
     size = (ROOT / wheel).stat().st_size / 1e6
     print(f"{Path(wheel).name}, {size:.1f} MB, installed and run")
