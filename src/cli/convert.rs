@@ -67,7 +67,7 @@ impl Form {
 
 /// An instant as it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+pub(super) enum Moment {
     /// An instant.
     At(Nanos),
     /// A span after the start of the recording.
@@ -77,7 +77,7 @@ enum Moment {
 }
 
 impl Moment {
-    fn resolve(self, start: Nanos) -> Nanos {
+    pub(super) fn resolve(self, start: Nanos) -> Nanos {
         match self {
             Moment::At(at) => at,
             Moment::After(span) => start.saturating_add(span),
@@ -88,7 +88,7 @@ impl Moment {
 
 const DAY: Nanos = 24 * 60 * MINUTE;
 
-fn moment(text: &str) -> Result<Moment, String> {
+pub(super) fn moment(text: &str) -> Result<Moment, String> {
     let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).map_err(|_| "too far away".to_string());
     if let Some(span) = text.strip_prefix('+') {
         let span = humantime::parse_duration(span).map_err(|error| format!("{error}; write +5m or +90s"))?;

@@ -3,6 +3,7 @@
 use super::exit::ExitStatus;
 use crate::recording::{OpenError, WriteError};
 use crate::sink::{SinkError, SpecError};
+use crate::tune::EditError;
 
 use std::io;
 
@@ -155,6 +156,25 @@ pub enum CliError {
         /// The file.
         path: String,
     },
+    /// Rules of a git revision that cannot be read.
+    #[error("cannot read the rules {rules}: {problem}")]
+    Git {
+        /// The revision and the path.
+        rules: String,
+        /// What git says, or why it cannot be asked.
+        problem: String,
+    },
+    /// A package that cannot be edited; nothing was written.
+    #[error("{0}; nothing was written")]
+    Package(Box<EditError>),
+    /// Labels that cannot be used.
+    #[error("{label}: {problem}")]
+    Label {
+        /// The label as it was given.
+        label: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
     /// Standard input was named more than once.
     #[error("`-` (standard input) can be read only once")]
     StdinTwice,
@@ -174,6 +194,9 @@ impl CliError {
             | CliError::Bind { .. }
             | CliError::Token { .. }
             | CliError::Limit { .. }
+            | CliError::Label { .. }
+            | CliError::Package(_)
+            | CliError::Git { .. }
             | CliError::Receive(_)
             | CliError::SameFile { .. }
             | CliError::OutputTwice { .. }

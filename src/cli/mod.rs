@@ -9,13 +9,18 @@ mod check;
 mod child;
 mod completions;
 mod convert;
+mod diff;
 mod error;
 mod exit;
+mod git;
 mod head;
 mod inspect;
 mod judging;
+mod labels;
 mod minimize;
+mod observing;
 mod output;
+mod package;
 mod receiving;
 mod record;
 mod recordings;
@@ -27,6 +32,7 @@ mod run;
 mod serve;
 mod sinks;
 mod too_short;
+mod tune;
 mod watching;
 
 pub use error::CliError;
@@ -72,6 +78,10 @@ enum Command {
     Run(run::Args),
     /// Runs scenarios: what goes in, and what must come out
     Check(check::Args),
+    /// Shows what every threshold would have done on recordings, and proposes values
+    Tune(tune::Args),
+    /// Shows what a change of the rules changes on recordings
+    Diff(diff::Args),
     /// Prints a completion script for a shell
     Completions(completions::Args),
     /// Prints the manual page
@@ -98,6 +108,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Command::Record(args) => record::run(args, &terminal),
         Command::Run(args) => run::run(args, &typed, &terminal),
         Command::Check(args) => check::run(args, &terminal),
+        Command::Tune(args) => tune::run(args, &terminal),
+        Command::Diff(args) => diff::run(args, &terminal),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man => completions::man(Cli::command()),
     };

@@ -342,7 +342,7 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
 }
 
 /// `64MiB`, `500kB`, `1024`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 8] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),

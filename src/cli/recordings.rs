@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The recordings of a command.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct RecordingsArgs {
     /// Recordings in any known form, merged by time; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -22,6 +22,16 @@ pub(super) struct RecordingsArgs {
 }
 
 impl RecordingsArgs {
+    /// The recordings with these names.
+    pub(super) fn of(files: Vec<PathBuf>) -> Self {
+        RecordingsArgs { files }
+    }
+
+    /// Whether one of them is standard input, which can be read only once.
+    pub(super) fn has_stdin(&self) -> bool {
+        self.files.iter().any(|file| is_stdin(file))
+    }
+
     /// Refuses an output that is one of the recordings, before it is emptied.
     pub(super) fn keep_apart(&self, output: &Path) -> Result<(), CliError> {
         let Ok(target) = output.canonicalize() else { return Ok(()) };

@@ -4,6 +4,7 @@
 //! when a rule has an error.
 
 use super::error::CliError;
+use super::git;
 use super::output::Terminal;
 use crate::check::Place;
 use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
@@ -22,7 +23,8 @@ const DEEPEST: usize = 16;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Rules")]
 pub(super) struct RulesArgs {
-    /// A package folder, a folder of events, one event, a JSON array as exported, builtin:python or builtin:local; repeatable
+    /// A package folder, a folder of events, one event, a JSON array as exported, builtin:python, builtin:local, or any of
+    /// the first of a git revision (main:rules/python); repeatable
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Value of a {{name}} placeholder in the rules; repeatable
@@ -69,6 +71,16 @@ impl RulesArgs {
         !self.rules.is_empty()
     }
 
+    /// The rules of one path, with values of placeholders.
+    pub(super) fn of(path: PathBuf, param: Vec<(String, String)>) -> Self {
+        RulesArgs { rules: vec![path], param, set: Vec::new() }
+    }
+
+    /// Where they are, as typed.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.rules
+    }
+
     /// Loads the rules and prints what is wrong with them.
     pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules, CliError> {
         let sources = self.sources()?;
@@ -102,7 +114,8 @@ impl RulesArgs {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes).to_string()
     }
 
-    fn sources(&self) -> Result<Vec<Source>, CliError> {
+    /// The texts.
+    pub(super) fn sources(&self) -> Result<Vec<Source>, CliError> {
         if self.rules.is_empty() {
             return Ok(builtin());
         }
@@ -145,12 +158,15 @@ impl RulesArgs {
     }
 }
 
-/// The files that a path, or the name of a built-in package, means.
+/// The files that a path, a path in a git revision, or the name of a built-in package means.
 pub(super) fn sources(path: &Path) -> Result<Vec<Source>, CliError> {
     let mut sources = Vec::new();
     match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
         Some(name) => sources.extend(package(name)?),
-        None => collect(path, 0, &mut sources)?,
+        None => match path.to_str().and_then(git::revision).filter(|_| !path.exists()) {
+            Some((revision, inside)) => sources.extend(git::sources(revision, inside)?),
+            None => collect(path, 0, &mut sources)?,
+        },
     }
     Ok(sources)
 }
@@ -195,7 +211,7 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), C
     Ok(())
 }
 
-fn param(text: &str) -> Result<(String, String), String> {
+pub(super) fn param(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_string(), value.to_string())),
         _ => Err("write NAME=VALUE".into()),

@@ -25,7 +25,7 @@ pub(super) struct Judge {
     grid: Vec<(Nanos, Nanos)>,
     started: bool,
     /// The step of all definitions that are judged by windows, when they have the same.
-    only_step: Option<Nanos>,
+    pub(super) only_step: Option<Nanos>,
     /// The newest judged instant.
     last: Nanos,
     due: Vec<bool>,
@@ -318,7 +318,7 @@ impl Engine {
     fn evaluate(&mut self, entity: usize, at: Nanos) {
         let Engine { selection, store, intake, judge, options, .. } = self;
         let of = &intake.entities[entity];
-        let Judge { clocks, answers, frames, .. } = judge;
+        let Judge { clocks, answers, frames, watch, .. } = judge;
         let rules = selection.rules.len();
         let answers = &mut answers[entity * rules..][..rules];
         answers.fill(RuleAnswer::EMPTY);
@@ -344,6 +344,9 @@ impl Engine {
             answer.violating = answer.evaluations > 0 && condition.holds(answer.value);
         }
         clocks[entity].valid_until = valid_until;
+        if let Some(watch) = watch {
+            watch.evaluated(entity);
+        }
     }
 
     /// Applies the answers of an entity of which nothing new is to be told: no event is open, nothing violates, and nothing

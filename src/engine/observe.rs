@@ -8,7 +8,7 @@
 //!
 //! Memory is bounded: when there is too much, the entities that came last are given up, for another pass to begin with.
 
-use super::judge::{RuleAnswer, multiple_from};
+use super::judge::{Judge, RuleAnswer, multiple_from};
 use super::report::{EntityLabel, SeriesLabel};
 use super::selection::What;
 use super::{Engine, Options, Retention, SeriesMode};
@@ -49,8 +49,21 @@ pub(super) struct Watch {
     /// Changes in all chunks but the last.
     full: usize,
     paces: Vec<Pace>,
+    /// Of each entity what is to be done about it.
+    news: Vec<News>,
     /// What violates each rule, as it is written.
     conditions: Vec<Condition>,
+}
+
+/// What has become of an entity since it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// It was evaluated again.
+    Evaluated,
+    /// Nothing; its windows hold points.
+    Busy,
+    /// Nothing.
+    Idle,
 }
 
 /// A rule says something else of an entity.
@@ -62,6 +75,12 @@ struct Change {
     entity: u32,
     rule: u32,
     series: u32,
+}
+
+/// What an answer says; not a number when the rule is unknown.
+#[inline]
+fn value_of(answer: &RuleAnswer) -> f64 {
+    if answer.evaluations == 0 { f64::NAN } else { answer.value }
 }
 
 /// How often an entity reports.
@@ -112,11 +131,21 @@ impl Watch {
             chunks: Vec::new(),
             full: 0,
             paces: Vec::new(),
+            news: Vec::new(),
         }
     }
 
     fn is_watched(&self, entity: usize) -> bool {
         (self.first..self.end).contains(&entity)
+    }
+
+    /// The rules have said something of an entity, be it the same as before.
+    #[inline]
+    pub fn evaluated(&mut self, entity: usize) {
+        if entity >= self.news.len() {
+            self.news.resize(entity + 1, News::Evaluated);
+        }
+        self.news[entity] = News::Evaluated;
     }
 
     /// A report of an entity came; its newest point has this time.
@@ -133,7 +162,7 @@ impl Watch {
 
     #[inline]
     fn note(&mut self, entity: usize, rule: usize, at: Nanos, answer: &RuleAnswer) {
-        let value = if answer.evaluations == 0 { f64::NAN } else { answer.value };
+        let value = value_of(answer);
         let place = (entity - self.first) * self.rules + rule;
         if place >= self.last.len() {
             self.last.resize((entity - self.first + 1) * self.rules, f64::NAN.to_bits());
@@ -206,8 +235,17 @@ pub struct Observations {
     times: Vec<Nanos>,
     values: Vec<f64>,
     /// By entity and rule the series of the most violating value.
-    peaks: Vec<Option<(f64, u32, Nanos)>>,
+    peaks: Vec<Option<Extreme>>,
     series: Vec<SeriesLabel>,
+}
+
+/// The most violating value while it is looked for.
+#[derive(Clone, Copy, Debug)]
+struct Extreme {
+    margin: f64,
+    value: f64,
+    series: u32,
+    at: Nanos,
 }
 
 /// One entity of a pass.
@@ -249,7 +287,7 @@ impl Observations {
 
     /// The most violating value that a rule of a definition had on an entity.
     pub fn peak(&self, entity: usize, definition: usize, rule: usize) -> Option<Peak<'_>> {
-        let (value, series, at) = self.peaks[self.place(entity, definition, rule)?]?;
+        let Extreme { value, series, at, .. } = self.peaks[self.place(entity, definition, rule)?]?;
         Some(Peak { value, at, series: self.series.get(series as usize) })
     }
 
@@ -266,11 +304,11 @@ impl Observations {
 }
 
 impl Engine {
-    /// An engine that keeps what decides each rule, to be read with [`Engine::observations`].
+    /// An engine that keeps what decides each rule, to be read with [`Engine::observations`]. It forgets nothing: an entity
+    /// keeps its number from the first pass to the last.
     pub fn watching(definitions: Vec<EventDefinition>, options: Options, watching: Watching) -> Self {
-        // What is noted of an entity by its number must stay its own to the end.
-        let options = Options { retention: Retention::default(), ..options };
-        let mut engine = Engine::new(definitions, options);
+        let retention = Retention { forget_after: None, ..options.retention.clone() };
+        let mut engine = Engine::new(definitions, Options { retention, ..options });
         let written = engine.selection.conditions.clone();
         for (rule, condition) in engine.selection.rules.iter().zip(&mut engine.selection.conditions) {
             let is_ordered = !matches!(condition.operator, CompareOp::Equal | CompareOp::NotEqual);
@@ -286,6 +324,10 @@ impl Engine {
 
     /// Notes what the due definitions say of an entity at an instant; true when the next instant may say something else.
     pub(super) fn observe(&mut self, entity: usize, at: Nanos, due: &[bool]) -> bool {
+        let all_due = self.judge.only_step.is_some_and(|step| at % step == 0);
+        if all_due && !self.selection.any_presence && self.judge.global.is_empty() {
+            return self.observe_all(entity, at);
+        }
         let mut busy = false;
         for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
             let d = self.intake.entities[entity].definitions(&self.selection)[i];
@@ -295,20 +337,55 @@ impl Engine {
             if self.selection.has_presence[d] {
                 busy |= self.apply_presence(entity, d, at);
             }
-            if !due[d] {
-                continue;
-            }
-            for rule in self.selection.rules_of[d].clone() {
-                let answer = self.answers(entity)[rule];
-                self.judge.totals[rule].add(&answer);
-                if let Some(watch) = &mut self.judge.watch
-                    && watch.is_watched(entity)
-                {
-                    watch.note(entity, rule, at, &answer);
-                }
+            if due[d] {
+                busy |= self.note_rules(entity, self.selection.rules_of[d].clone(), at);
             }
         }
         busy || self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0)
+            || self.is_pending(entity)
+    }
+
+    /// Whether a rule says something that was not noted yet, because its definition is due only later.
+    fn is_pending(&self, entity: usize) -> bool {
+        let Some(watch) = self.judge.watch.as_ref().filter(|watch| watch.is_watched(entity)) else { return false };
+        let first = (entity - watch.first) * watch.rules;
+        let noted = watch.last.get(first..first + watch.rules).unwrap_or_default();
+        self.answers(entity).iter().zip(noted).any(|(answer, noted)| value_of(answer).to_bits() != *noted)
+    }
+
+    /// The same when every rule is due and speaks of windows alone: there is nothing to note before an entity is evaluated
+    /// again.
+    #[inline]
+    fn observe_all(&mut self, entity: usize, at: Nanos) -> bool {
+        match self.judge.watch.as_ref().and_then(|watch| watch.news.get(entity)) {
+            Some(News::Busy) => return true,
+            Some(News::Idle) => return false,
+            Some(News::Evaluated) | None => {}
+        }
+        let busy = self.note_rules(entity, 0..self.selection.rules.len(), at);
+        if let Some(news) = self.judge.watch.as_mut().and_then(|watch| watch.news.get_mut(entity)) {
+            *news = if busy { News::Busy } else { News::Idle };
+        }
+        busy
+    }
+
+    /// Notes what rules say; true when a window holds points. How often a rule was judged counts once for each evaluation.
+    #[inline]
+    fn note_rules(&mut self, entity: usize, rules: Range<usize>, at: Nanos) -> bool {
+        let Judge { answers, totals, watch, .. } = &mut self.judge;
+        let Some(watch) = watch else { return false };
+        let first = entity * self.selection.rules.len();
+        let mut busy = 0;
+        for rule in rules {
+            let answer = &answers[first + rule];
+            totals[rule].add(answer);
+            busy |= answer.evaluations | answer.warming_up;
+            // Asked each time: a note may be the one too many, and the entity be given up.
+            if watch.is_watched(entity) {
+                watch.note(entity, rule, at, answer);
+            }
+        }
+        busy > 0
     }
 
     /// What was observed. Of an engine that does not watch: nothing.
@@ -363,12 +440,8 @@ impl Observations {
                 (self.times[at], self.values[at]) = (change.at, change.value);
                 let margin = engine.selection.conditions[change.rule as usize].margin(change.value);
                 let peak = &mut self.peaks[place];
-                if !margin.is_nan()
-                    && peak.is_none_or(|(best, ..)| {
-                        margin < engine.selection.conditions[change.rule as usize].margin(best)
-                    })
-                {
-                    *peak = Some((change.value, change.series, change.at));
+                if peak.map_or(!margin.is_nan(), |peak| margin < peak.margin) {
+                    *peak = Some(Extreme { margin, value: change.value, series: change.series, at: change.at });
                 }
             }
         }
@@ -379,7 +452,7 @@ impl Observations {
     fn name_series(&mut self, engine: &Engine) {
         let known = engine.store.series_ids().count() as u32;
         for place in 0..self.peaks.len() {
-            let Some((_, series, _)) = &mut self.peaks[place] else { continue };
+            let Some(Extreme { series, .. }) = &mut self.peaks[place] else { continue };
             if *series >= known {
                 *series = u32::MAX;
                 continue;

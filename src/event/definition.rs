@@ -170,6 +170,11 @@ impl CompareOp {
 }
 
 impl Condition {
+    /// Whether larger values violate, where there is such an order.
+    pub fn is_upper(&self) -> bool {
+        !matches!(self.operator, CompareOp::Less | CompareOp::LessOrEqual)
+    }
+
     /// True when `value` violates.
     #[inline]
     pub fn holds(&self, value: f64) -> bool {

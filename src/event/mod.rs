@@ -28,7 +28,7 @@ mod trend;
 mod wildcard;
 
 pub use crate::model::Aggregation;
-pub use builtin::builtin;
+pub use builtin::{builtin, builtin_package};
 pub use definition::{
     CompareOp, Condition, EntityMatch, EventDefinition, LogicalOperator, MatchOperator, Presence, Rule, RuleKind,
     Selector, Threshold, Written,

@@ -5,6 +5,7 @@
 //! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
 //! colour, and times are the recording's own).
 
+pub mod diff;
 mod evidence;
 mod hint;
 pub mod inspection;
@@ -16,6 +17,7 @@ mod run;
 mod style;
 pub mod text;
 mod trend;
+pub mod tune;
 mod words;
 
 pub use problems::problems;

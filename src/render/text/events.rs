@@ -323,13 +323,13 @@ pub(in crate::render) fn worst(definition: &EventDefinition, event: &Event, peak
 }
 
 /// The measure of a rule's values on a metric.
-pub(super) fn measure(threshold: &Threshold, metric: Option<&MetricIdentity>) -> Measure {
+pub(in crate::render) fn measure(threshold: &Threshold, metric: Option<&MetricIdentity>) -> Measure {
     let known = metric.and_then(|metric| catalog::python().metric(&metric.name));
     Measure::of_rule(known.map(|known| known.quantity).unwrap_or_default(), threshold.aggregation, threshold.condition)
 }
 
 /// Name and attributes of a series without its scope, which the rule names already.
-pub(super) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> String {
+pub(in crate::render) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> String {
     if attributes.is_empty() { metric.name.clone() } else { format!("{}{}", metric.name, attributes.to_suffix()) }
 }
 

@@ -17,7 +17,7 @@ mod trends;
 
 pub use coverage::coverage;
 pub(super) use definitions::outcome;
-pub(super) use events::{entity_name, severity, worst};
+pub(super) use events::{entity_name, measure as measure_of, severity, short_series, worst};
 pub use ids::event_ids;
 pub(super) use losses::explain;
 pub use mutation::mutation;

@@ -1,0 +1,151 @@
+//! `foreshock diff`: two sets of rules on the same recordings, and what differs.
+
+use super::answer::Watched;
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::head;
+use super::judging::JudgingArgs;
+use super::output::{Output, Terminal};
+use super::recordings::{Recordings, RecordingsArgs};
+use super::retention::RetentionArgs;
+use super::rules::RulesArgs;
+use super::tune::Format;
+use crate::engine::{Engine, Options, Report, Verdict, drive};
+use crate::event::EventDefinition;
+use crate::inspect::Clients;
+use crate::render;
+use crate::render::diff::Diff;
+use crate::tune::{Side, compare};
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Rules are what --rules takes elsewhere, or a folder or file of a git revision: main:rules/python.
+
+Exit codes: 0 done, whatever differs; 2 could not run; 4 inconclusive: no point arrived, neither
+side could be judged, or a recording is damaged.
+
+Examples:
+  foreshock diff --old main:rules/python --new rules/python recording.jsonl.gz
+  foreshock diff --old v1.0:rules --new HEAD:rules *.jsonl.gz --format markdown";
+
+/// Arguments of `diff`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The rules as they were: a folder, a file, builtin:python, or REVISION:PATH
+    #[arg(long, value_name = "RULES")]
+    old: PathBuf,
+    /// The rules as they are
+    #[arg(long, value_name = "RULES")]
+    new: PathBuf,
+    #[command(flatten)]
+    recordings: RecordingsArgs,
+    /// Value of a {{name}} placeholder in the rules; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::rules::param, help_heading = "Rules")]
+    param: Vec<(String, String)>,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    /// Shape of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    format: Format,
+    /// Writes the answer to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    output: Option<PathBuf>,
+    /// Exit code 0 although no point arrived or no definition could be judged
+    #[arg(long, help_heading = "Exit code")]
+    allow_no_data: bool,
+}
+
+/// One side, judged.
+struct Judged {
+    definitions: Vec<EventDefinition>,
+    report: Report,
+    names: Vec<String>,
+    damage: Vec<String>,
+    is_damaged: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    if args.recordings.has_stdin() {
+        let what =
+            "diff reads the recordings once for each side, and standard input can be read only once; name a file";
+        return Err(CliError::Limit { what: what.to_string() });
+    }
+    if let Some(path) = &args.output {
+        args.recordings.keep_apart(path)?;
+    }
+    let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
+    let (old, new) = (rules(&args.old)?, rules(&args.new)?);
+    let old = judge(old.definitions, &args, terminal)?;
+    let new = judge(new.definitions, &args, terminal)?;
+    let comparison = compare(old.side(), new.side());
+    let (old_name, new_name) = (args.old.display().to_string(), args.new.display().to_string());
+    let diff = Diff {
+        comparison: &comparison,
+        old: &old_name,
+        new: &new_name,
+        sources: &new.names,
+        damage: &new.damage,
+        coverage: (new.report.coverage.from, new.report.coverage.to),
+    };
+    let mut output = Output::open(args.output.as_deref())?;
+    let style = terminal.answer_style(args.output.as_deref());
+    output.write_with(|out| match args.format {
+        Format::Text => render::diff::text(out, &diff, style),
+        Format::Json => render::diff::json(out, &diff),
+        Format::Markdown => render::diff::markdown(out, &diff),
+    })?;
+    if args.format != Format::Text {
+        new.damage.iter().for_each(|sentence| terminal.warn(sentence));
+    }
+    let (status, why) = status(&args, &old, &new);
+    if status != ExitStatus::Passed {
+        terminal.note(&format!("exit code {}: {why}", status.code()));
+    }
+    Ok(status)
+}
+
+fn judge(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) -> Result<Judged, CliError> {
+    let recordings = Recordings::open(&args.recordings, terminal)?;
+    let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
+    let options = Options { retention, ..args.judging.resolve() };
+    let mut engine = Engine::new(definitions, options);
+    let mut inputs = Watched { inputs: recordings, clients: Clients::default() };
+    let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
+    let recordings = inputs.inputs;
+    Ok(Judged {
+        report: engine.report(),
+        definitions: engine.definitions().to_vec(),
+        names: recordings.names().to_vec(),
+        damage: recordings.damage(),
+        is_damaged: recordings.is_damaged(),
+    })
+}
+
+impl Judged {
+    fn side(&self) -> Side<'_> {
+        Side { definitions: &self.definitions, report: &self.report }
+    }
+
+    fn is_judged(&self) -> bool {
+        self.report.definitions.iter().any(|of| matches!(of.verdict, Verdict::Fired | Verdict::Quiet))
+    }
+}
+
+fn status(args: &Args, old: &Judged, new: &Judged) -> (ExitStatus, &'static str) {
+    if new.is_damaged {
+        (ExitStatus::Inconclusive, "a recording is damaged")
+    } else if args.allow_no_data {
+        (ExitStatus::Passed, "")
+    } else if new.report.counts.points == 0 {
+        (ExitStatus::Inconclusive, "no point arrived (--allow-no-data makes this a pass)")
+    } else if !old.is_judged() && !new.is_judged() {
+        (ExitStatus::Inconclusive, "no definition could be judged (--allow-no-data makes this a pass)")
+    } else {
+        (ExitStatus::Passed, "")
+    }
+}

@@ -1,0 +1,238 @@
+//! `foreshock tune`: recordings in, what every threshold would have done out, and which values to take.
+
+use super::error::CliError;
+use super::exit::ExitStatus;
+use super::judging::JudgingArgs;
+use super::labels::{self, LabelArgs, Labels};
+use super::observing::{Source, Told};
+use super::output::{Output, Terminal};
+use super::package::{WriteArgs, Written};
+use super::receiving::size;
+use super::recordings::RecordingsArgs;
+use super::rules::RulesArgs;
+use crate::engine::Options;
+use crate::event::{EventDefinition, RuleKind};
+use crate::model::Nanos;
+use crate::render;
+use crate::render::text::Replay;
+use crate::render::tune::{Pass, Tune};
+use crate::tune::{Tuned, Tuning};
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+The recordings are taken as healthy: where a rule fires on them it is wrong, unless an incident
+says otherwise. Proposals that rest on less than 24 hours or 3 instances are provisional.
+
+Exit codes: 0 done; 2 could not run; 4 inconclusive: no point arrived, no threshold could be
+judged, or a recording is damaged.
+
+Examples:
+  foreshock tune monday.jsonl.gz tuesday.jsonl.gz --rules my-package
+  foreshock tune healthy.jsonl.gz --bad outage.jsonl.gz --format markdown
+  foreshock tune week.otlp --incident 2026-11-20T14:00:00Z..2026-11-20T14:40:00Z@checkout
+  foreshock tune week.otlp --rules my-package --window 1m,5m,15m";
+
+/// Arguments of `tune`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    #[command(flatten)]
+    recordings: RecordingsArgs,
+    #[command(flatten)]
+    labels: LabelArgs,
+    /// False events a week that a proposed value may give on the healthy recordings
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = budget, help_heading = "Choice")]
+    max_events_per_week: f64,
+    /// Judges with these windows instead of the rules' own (`1m,5m,15m`), one pass for each
+    #[arg(long, value_name = "DURATIONS", value_delimiter = ',', value_parser = window, help_heading = "Choice")]
+    window: Vec<i64>,
+    /// Memory for what is observed; where it is too little the recordings are read several times
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size, help_heading = "Choice")]
+    max_memory: u64,
+    #[command(flatten)]
+    writing: WriteArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    /// Shape of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    format: Format,
+    /// Writes the answer to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    output: Option<PathBuf>,
+    /// Exit code 0 although no point arrived or no threshold could be judged
+    #[arg(long, help_heading = "Exit code")]
+    allow_no_data: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A text to read
+    Text,
+    /// One document: every value that was tried
+    Json,
+    /// For a pull request
+    Markdown,
+}
+
+/// The answers with one set of windows.
+pub(super) struct Swept {
+    pub(super) definitions: Vec<EventDefinition>,
+    pub(super) tuned: Tuned,
+    spans: Vec<Option<(Nanos, Nanos)>>,
+    told: Told,
+    bad: Vec<Told>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let labels = args.labels.read()?;
+    args.writing.check(&args.rules, args.window.len())?;
+    let rules = args.rules.load(terminal)?;
+    let options = args.judging.resolve();
+    if args.window.len() > 1 && args.recordings.has_stdin() {
+        let what =
+            "--window reads the recordings once for each window, and standard input can be read only once; name a file";
+        return Err(CliError::Limit { what: what.to_string() });
+    }
+    if let Some(path) = &args.output {
+        args.recordings.keep_apart(path)?;
+        RecordingsArgs::of(labels.bad.clone()).keep_apart(path)?;
+    }
+    let sets = match &args.window[..] {
+        [] => vec![rules.definitions],
+        windows => windows.iter().map(|&window| with_window(&rules.definitions, window)).collect(),
+    };
+    let mut all = Vec::new();
+    for definitions in sets {
+        all.push(sweep(&args, &labels, definitions, &options, terminal)?);
+    }
+    let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
+    answer(&args, &all, first, terminal)?;
+    let (mut status, mut why) = status(&args, &all);
+    if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
+        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written");
+    }
+    if status != ExitStatus::Passed {
+        terminal.note(&format!("exit code {}: {why}", status.code()));
+    }
+    Ok(status)
+}
+
+/// Learns, chooses, sweeps.
+fn sweep(
+    args: &Args,
+    labels: &Labels,
+    definitions: Vec<EventDefinition>,
+    options: &Options,
+    terminal: &Terminal,
+) -> Result<Swept, CliError> {
+    let files = std::iter::once(args.recordings.clone())
+        .chain(labels.bad.iter().map(|path| RecordingsArgs::of(vec![path.clone()])))
+        .collect::<Vec<_>>();
+    let most_bytes = args.max_memory / files.len() as u64;
+    let mut sources: Vec<Source> = files.into_iter().map(|files| Source::new(files, most_bytes)).collect();
+    let mut begins = vec![None; sources.len()];
+    let mut tuning = Tuning::new(&definitions, sources.len(), labels.resolve(&begins), args.max_events_per_week);
+    let mut told = Vec::new();
+    for (number, source) in sources.iter_mut().enumerate() {
+        told.push(source.first(&definitions, options, terminal, |report, observed| {
+            // Times may be counted from the beginning of a recording, which is known only now.
+            begins[number] = report.coverage.from;
+            tuning.relabel(labels.resolve(&begins));
+            tuning.learn(number, observed);
+        })?);
+    }
+    let mut told = told.into_iter();
+    let Some(baseline) = told.next() else {
+        return Err(CliError::Limit { what: "no recording was named".into() });
+    };
+    if baseline.report.counts.points > 0 {
+        labels::check(&tuning)?;
+    }
+    tuning.choose();
+    for (number, source) in sources.iter_mut().enumerate() {
+        source.again(&definitions, options, terminal, |observed| tuning.sweep(number, observed))?;
+    }
+    let spans = (0..sources.len()).map(|source| tuning.span(source)).collect();
+    Ok(Swept { definitions, tuned: tuning.finish(), spans, told: baseline, bad: told.collect() })
+}
+
+/// The definitions with another window in every threshold rule.
+fn with_window(definitions: &[EventDefinition], window_ms: i64) -> Vec<EventDefinition> {
+    let mut definitions = definitions.to_vec();
+    for rule in definitions.iter_mut().flat_map(|definition| &mut definition.rules) {
+        if let RuleKind::Threshold(threshold) = &mut rule.kind {
+            threshold.window_ms = window_ms;
+            threshold.rollup_ms = threshold.rollup_ms.min(window_ms);
+        }
+    }
+    definitions
+}
+
+fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Result<(), CliError> {
+    let passes: Vec<Pass<'_>> = all
+        .iter()
+        .map(|swept| Pass { definitions: &swept.definitions, tuned: &swept.tuned, spans: &swept.spans })
+        .collect();
+    let damage: Vec<String> = first.bad.iter().fold(first.told.damage.clone(), |mut all, told| {
+        all.extend(told.damage.iter().cloned());
+        all
+    });
+    let bad: Vec<String> = first.bad.iter().flat_map(|told| told.names.iter().cloned()).collect();
+    let baseline = Replay {
+        definitions: &first.definitions,
+        report: &first.told.report,
+        sources: &first.told.names,
+        damage: &damage,
+        clients: &first.told.clients,
+        detail: terminal.detail,
+    };
+    let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
+    let mut output = Output::open(args.output.as_deref())?;
+    let style = terminal.answer_style(args.output.as_deref());
+    output.write_with(|out| match args.format {
+        Format::Text => render::tune::text(out, &tune, style),
+        Format::Json => render::tune::json(out, &tune),
+        Format::Markdown => render::tune::markdown(out, &tune),
+    })?;
+    if args.format != Format::Text {
+        damage.iter().for_each(|sentence| terminal.warn(sentence));
+    }
+    Ok(())
+}
+
+/// The status that the answer deserves, and why when it is no pass.
+fn status(args: &Args, all: &[Swept]) -> (ExitStatus, &'static str) {
+    let is_damaged = |swept: &Swept| swept.told.is_damaged || swept.bad.iter().any(|told| told.is_damaged);
+    let has_points = all.iter().any(|swept| swept.told.report.counts.points > 0);
+    let is_judged = all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0));
+    if all.iter().any(is_damaged) {
+        (ExitStatus::Inconclusive, "a recording is damaged")
+    } else if args.allow_no_data {
+        (ExitStatus::Passed, "")
+    } else if !has_points {
+        (ExitStatus::Inconclusive, "no point arrived (--allow-no-data makes this a pass)")
+    } else if !is_judged {
+        (ExitStatus::Inconclusive, "no threshold could be judged (--allow-no-data makes this a pass)")
+    } else {
+        (ExitStatus::Passed, "")
+    }
+}
+
+fn budget(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n >= 0.0 && n.is_finite() => Ok(n),
+        _ => Err("a number of events, 0 or more".into()),
+    }
+}
+
+fn window(text: &str) -> Result<i64, String> {
+    let window = humantime::parse_duration(text.trim()).map_err(|error| format!("{error}; write 1m,5m,15m"))?;
+    match i64::try_from(window.as_millis()) {
+        Ok(ms) if (1_000..=7 * 86_400_000).contains(&ms) => Ok(ms),
+        _ => Err("a window lies between 1s and 7days".into()),
+    }
+}

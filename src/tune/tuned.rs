@@ -1,0 +1,227 @@
+//! The answer about one threshold: today's value, the proposal, and everything it rests on.
+
+use super::choose::{self, Choice};
+use super::incident::Incident;
+use super::sweep::Question;
+use super::tuning::{Asked, EntityFigures, NotSwept, Outcome, Tuning, questions};
+use crate::catalog;
+use crate::event::{Aggregation, Condition, EventDefinition, RuleKind, Selector, Threshold};
+use crate::model::{Kind, MINUTE, Nanos, Temporality};
+
+/// A proposal that rests on less time than this is provisional.
+const LEAST_TIME: Nanos = 24 * 60 * MINUTE;
+/// And one that rests on fewer instances.
+const LEAST_INSTANCES: usize = 3;
+/// Instances differ when the most violating one is this many times as far as the middle one.
+const DIFFERS: f64 = 1.5;
+/// Intervals differ when one is this many times the other.
+const OTHER_INTERVAL: f64 = 1.25;
+/// The quantiles that are shown.
+const SHOWN: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+
+/// Everything about all thresholds.
+#[derive(Debug)]
+pub struct Tuned {
+    /// One per threshold that was swept, by definition and rule.
+    pub answers: Vec<Answer>,
+    /// The rules that were not.
+    pub left: Vec<(Question, NotSwept)>,
+    /// The labels.
+    pub incidents: Vec<Incident>,
+    /// Events a week that are accepted on the baseline.
+    pub budget: f64,
+}
+
+/// Everything about one threshold.
+#[derive(Debug)]
+pub struct Answer {
+    /// Which one.
+    pub question: Question,
+    /// Operator and value of today.
+    pub condition: Condition,
+    /// The window of the rule.
+    pub window: Nanos,
+    /// What is proposed, and why.
+    pub choice: Choice,
+    /// What it rests on.
+    pub basis: Basis,
+    /// Values of the baseline that could have decided: part of the time, and the value that is not exceeded (for `<` and
+    /// `<=`: not fallen below) in it. The last one is the most violating value.
+    pub quantiles: Vec<(f64, f64)>,
+    /// The entities of the baseline, the most violating one first.
+    pub entities: Vec<EntityFigures>,
+    /// Every threshold that was swept, beginning with the one that is violated most easily.
+    pub outcomes: Vec<Outcome>,
+    /// By incident the most violating value in it.
+    pub levels: Vec<Option<f64>>,
+    /// The incidents that concern the definition.
+    pub concerned: Vec<usize>,
+    /// Those of them that it must see: they name it, or it sees them today, or no other rule would see them.
+    pub needed: Vec<usize>,
+    /// How much the instances differ, when one value cannot fit them all.
+    pub fleet: Option<Fleet>,
+    /// Whether the value is another one at another export interval.
+    pub depends_on_interval: bool,
+}
+
+/// What a proposal rests on.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// How long the baseline was judged, on any entity.
+    pub covered: Nanos,
+    /// How long, all entities together.
+    pub judged: Nanos,
+    /// Entities that were judged.
+    pub instances: usize,
+    /// Their export interval: that of most of them.
+    pub interval: Option<Nanos>,
+    /// Entities with another one, and theirs.
+    pub other_intervals: Vec<(String, Nanos)>,
+}
+
+/// Instances that one value cannot fit.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The most violating value of the most violating instance.
+    pub highest: f64,
+    /// That of the instance in the middle.
+    pub middle: f64,
+    /// How many times as far it is.
+    pub times: f64,
+}
+
+impl Basis {
+    /// Whether there is too little to rely on.
+    pub fn is_provisional(&self) -> bool {
+        self.covered < LEAST_TIME || self.instances < LEAST_INSTANCES
+    }
+}
+
+impl Answer {
+    /// What a threshold would have done, if it was swept.
+    pub fn outcome(&self, threshold: f64) -> Option<&Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.threshold == threshold)
+    }
+
+    /// What today's value did.
+    pub fn today(&self) -> Option<&Outcome> {
+        self.outcome(self.condition.value)
+    }
+
+    /// The value to write, when it is another one than today's.
+    pub fn change(&self) -> Option<f64> {
+        self.choice.value.filter(|value| *value != self.condition.value)
+    }
+
+    /// How far a threshold lies beyond the most violating value of the baseline: 0.2 is 20 %.
+    pub fn headroom(&self, threshold: f64) -> Option<f64> {
+        let (_, end) = self.quantiles.last()?;
+        let distance = if self.condition.is_upper() { threshold - end } else { end - threshold };
+        Some(if distance == 0.0 { 0.0 } else { distance / end.abs() })
+    }
+
+    /// How many of the incidents that concern it a threshold sees, and how many there are.
+    pub fn seen(&self, outcome: &Outcome) -> (usize, usize) {
+        (self.concerned.iter().filter(|&&i| outcome.seen[i].is_some()).count(), self.concerned.len())
+    }
+}
+
+impl Tuning {
+    /// The answers; after the last step.
+    pub fn finish(self) -> Tuned {
+        let left = questions(self.definitions()).1;
+        let definitions = self.definitions().to_vec();
+        let Tuning { incidents, budget, asked, .. } = self;
+        let chosen = choose::choose_all(&asked, &incidents, &definitions, budget);
+        let both = asked.into_iter().zip(chosen);
+        let answers = both.map(|(asked, chosen)| answer(asked, chosen, &definitions, &incidents)).collect();
+        Tuned { answers, left, incidents, budget }
+    }
+}
+
+fn answer(
+    mut asked: Asked,
+    (needed, choice): (Vec<usize>, Choice),
+    definitions: &[EventDefinition],
+    incidents: &[Incident],
+) -> Answer {
+    let definition = &definitions[asked.question.definition];
+    let mut entities = std::mem::take(&mut asked.entities);
+    let key = |of: &EntityFigures| of.peak.as_ref().map_or(f64::NEG_INFINITY, |peak| asked.key(peak.value));
+    entities.sort_by(|a, b| key(b).total_cmp(&key(a)).then_with(|| a.label.label.cmp(&b.label.label)));
+    let concerned = (0..incidents.len()).filter(|&i| incidents[i].concerns(&definition.name)).collect();
+    let quantile = |part: f64| {
+        let part_of = if asked.condition.is_upper() { part } else { 1.0 - part };
+        let end = choose::bound(&asked).map(|key| asked.key(key));
+        let value = if part == 1.0 { end } else { asked.sketch.quantile(part_of) };
+        value.map(|value| (part, value))
+    };
+    Answer {
+        question: asked.question,
+        condition: asked.condition,
+        window: asked.window,
+        choice,
+        basis: basis(&asked, &entities),
+        quantiles: SHOWN.into_iter().filter_map(quantile).collect(),
+        fleet: fleet(&entities),
+        depends_on_interval: depends_on_interval(definition, asked.question.rule, &entities),
+        entities,
+        levels: asked.levels,
+        outcomes: asked.outcomes,
+        concerned,
+        needed,
+    }
+}
+
+fn basis(asked: &Asked, entities: &[EntityFigures]) -> Basis {
+    let mut intervals: Vec<Nanos> = entities.iter().filter_map(|of| of.interval).collect();
+    intervals.sort_unstable();
+    let near = |a: Nanos, b: Nanos| (a.max(b) as f64) < a.min(b) as f64 * OTHER_INTERVAL;
+    let like = |interval: Nanos| intervals.iter().filter(|other| near(interval, **other)).count();
+    let most = intervals.iter().map(|&interval| like(interval)).max();
+    let interval = intervals.iter().copied().find(|&interval| Some(like(interval)) == most);
+    let others = entities.iter().filter_map(|of| Some((of.label.label.clone(), of.interval?)));
+    Basis {
+        covered: choose::covered(asked),
+        judged: asked.judged,
+        instances: entities.len(),
+        interval,
+        other_intervals: others.filter(|(_, own)| interval.is_some_and(|interval| !near(*own, interval))).collect(),
+    }
+}
+
+/// Whether the most violating instance, the first one, is far from the one in the middle.
+fn fleet(entities: &[EntityFigures]) -> Option<Fleet> {
+    let peaks: Vec<f64> = entities.iter().filter_map(|of| of.peak.as_ref()).map(|peak| peak.value).collect();
+    let (highest, middle) = (*peaks.first()?, *peaks.get(peaks.len() / 2)?);
+    let (far, near) = (highest.abs().max(middle.abs()), highest.abs().min(middle.abs()));
+    let times = far / near;
+    (peaks.len() > 1 && highest.signum() == middle.signum() && times.is_finite() && times >= DIFFERS).then_some(Fleet {
+        highest,
+        middle,
+        times,
+    })
+}
+
+/// Whether the aggregate counts exports, or the metric says something of how often it is looked at.
+fn depends_on_interval(definition: &EventDefinition, rule: usize, entities: &[EntityFigures]) -> bool {
+    let RuleKind::Threshold(Threshold { selector, aggregation, .. }) = &definition.rules[rule].kind else {
+        return false;
+    };
+    let known = match selector {
+        Selector::Id(id) => {
+            catalog::python().metric_of_path(id.path()).is_some_and(|metric| metric.depends_on_interval)
+        }
+        Selector::Pattern(_) => false,
+    };
+    let metric = entities.iter().find_map(|of| Some(&of.peak.as_ref()?.series.as_ref()?.metric));
+    let counts_exports = metric.is_some_and(|metric| {
+        let stored = metric.kind == Kind::Gauge || metric.temporality == Temporality::Cumulative;
+        match aggregation {
+            Aggregation::Sum => stored && matches!(metric.kind, Kind::Gauge | Kind::Sum),
+            Aggregation::Count => matches!(metric.kind, Kind::Gauge | Kind::Sum),
+            _ => false,
+        }
+    });
+    known || counts_exports
+}
