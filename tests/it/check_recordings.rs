@@ -277,3 +277,32 @@ fn a_scenario_over_a_recording_has_the_events_of_its_replay() {
         assert_eq!(ended.code, 0, "{text}{}{}", ended.stdout, ended.stderr);
     }
 }
+
+/// The compared value against one that is worked out here, from the points: every window holds one, so its maximum is the point.
+#[test]
+fn the_compared_value_is_the_percentile_of_the_points() {
+    let folder = Folder::new();
+    let one = rule("High", "metrics.gauges.app/cpu", 10, 1e6).replace("\"avg\"", "\"max\"").replace("60000", "10000");
+    let low = one.replace("\">\"", "\"<\"").replace("1000000", "-1000000").replace("High", "Low");
+    folder.write("rules/high.json", one).write("rules/low.json", low);
+    folder.write("old.jsonl", gauge("shop", "cpu", &[0.0; 50]));
+    let mut random = fastrand::Rng::with_seed(7);
+    for case in 0..6 {
+        let count = 100 + random.usize(0..300);
+        let values: Vec<f64> = (0..count).map(|_| (random.f64() - 0.5) * 10f64.powi(4 + case)).collect();
+        folder.write("new.jsonl", gauge("shop", "cpu", &values));
+        let found = differences(&folder, "check --rules rules --baseline old.jsonl new.jsonl");
+        // The first window is not covered: one point has no interval. Which of two neighbours is meant is not the point.
+        let mut sorted = values[1..].to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let near = |q: f64, said: &str| {
+            let got: f64 = said.split([' ', ',']).nth(2).and_then(|word| word.parse().ok()).expect("a value");
+            let rank = q * (sorted.len() - 1) as f64;
+            let (lower, upper) = (sorted[rank as usize], sorted[(rank as usize + 1).min(sorted.len() - 1)]);
+            let slack = 1e-3 * got.abs();
+            assert!(got >= lower - slack && got <= upper + slack, "{q}: {got} is not from {lower} to {upper}");
+        };
+        near(0.95, found.iter().find(|one| one.starts_with("p95 is ")).expect("a percentile"));
+        near(0.05, found.iter().find(|one| one.starts_with("p5 is ")).expect("a percentile"));
+    }
+}
