@@ -1,6 +1,6 @@
 //! Mutants: which changes of a definition there are, who notices them, and that the shipped rules have scenarios that notice all.
 
-use super::cli_support::{Folder, rule};
+use super::cli_support::{Folder, gauge, hump, rule};
 use foreshock::check::mutants;
 use foreshock::event::{self, Settings, Source};
 use std::process::Command;
@@ -109,6 +109,26 @@ fn a_change_that_nobody_notices_is_told_with_its_place() {
     assert_eq!(ended.code, 1);
     assert!(
         ended.stdout.contains("rules/busy.json:13:19: busy: no scenario notices rules[0].severity 10 to 5"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_recording_is_a_witness_and_so_are_rules_of_the_command_line() {
+    let folder = Folder::new();
+    folder
+        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
+        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
+        .write("a.test.yaml", "scenario: a\nrules: rules\nrecordings: cpu.jsonl\nexpect: {definition: busy, opens: 2m20s, closes: 4m20s}\n");
+    let ended = folder.run("check --mutate");
+    let of_file = "MUTATION\n  8 of 12 changes noticed (66.7 %)\n";
+    assert!(ended.stdout.starts_with(of_file), "{}{}", ended.stdout, ended.stderr);
+    let ended = folder.run("check --mutate --min-mutation-score 100% --rules rules");
+    assert_eq!(ended.code, 1);
+    assert!(ended.stdout.starts_with(of_file), "{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stdout.contains("rules/busy.json:13:19: busy: no scenario notices rules[0].severity"),
         "{}",
         ended.stdout
     );

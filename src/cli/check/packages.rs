@@ -5,7 +5,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
-use crate::cli::rules::{self, RulesArgs};
+use crate::cli::rules::{self, Rules, RulesArgs};
 use crate::event::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 pub(super) struct Packages {
     params: BTreeMap<String, String>,
     /// The rules of the command line.
-    given: Option<Vec<EventDefinition>>,
+    given: Option<Rules>,
     read: RefCell<HashMap<PathBuf, Result<Vec<EventDefinition>, Refused>>>,
     /// What was read, for messages that show a line.
     sources: RefCell<HashMap<String, Source>>,
@@ -35,14 +35,14 @@ impl Packages {
             let what = "--set changes the rules that --rules names: name them";
             return Err(CliError::Limit { what: what.into() });
         }
-        let given = if args.are_named() { Some(args.load(terminal)?.definitions) } else { None };
+        let given = if args.are_named() { Some(args.load(terminal)?) } else { None };
         Ok(Packages { params: args.params(), given, read: RefCell::default(), sources: RefCell::default() })
     }
 
     /// The rules that a scenario in `file` names.
     pub(super) fn rules(&self, file: &Path, name: &str) -> Result<Vec<EventDefinition>, Vec<Problem>> {
         if let Some(given) = &self.given {
-            return Ok(given.clone());
+            return Ok(given.definitions.clone());
         }
         let path = if name.starts_with("builtin:") { PathBuf::from(name) } else { beside(file, name) };
         let mut read = self.read.borrow_mut();
@@ -82,6 +82,10 @@ impl Packages {
 
     /// Where a field of a definition stands, or else what it is a part of.
     pub(super) fn position(&self, definition: &EventDefinition, path: &str) -> Option<Position> {
+        if let Some(given) = &self.given {
+            let place = given.places.of(definition, path);
+            return place.and_then(|place| place.position);
+        }
         let sources = self.sources.borrow();
         let source = sources.get(&definition.file)?;
         let whole = path.split_once('.').map_or("", |(whole, _)| whole);
