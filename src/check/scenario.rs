@@ -241,13 +241,7 @@ fn common_of<'n>(reader: &mut Reader<'_>, document: &'n Node) -> Option<&'n [(Ke
 fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)], whose_rules: Rules) -> Option<Scenario> {
     let fields = reader.fields(document, "", &SCENARIO_KEYS, common)?;
     let name = reader.need(&fields, "scenario").and_then(|node| reader.text(node, "scenario")).unwrap_or_default();
-    let rules = match fields.get("rules") {
-        Some(node) => {
-            let list = reader.list(node);
-            list.iter().filter_map(|n| Some((reader.text(n, "rules")?.to_string(), n.at))).collect()
-        }
-        None => Vec::new(),
-    };
+    let rules = names(reader, &fields, "rules");
     let definitions = match fields.get("definitions").map(|node| (node, &node.content)) {
         Some((_, Content::Map(map))) => map.clone(),
         Some((node, _)) => {
@@ -262,26 +256,15 @@ fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)], wh
     }
     let options = fields.get("options").map(|node| options(reader, node)).unwrap_or_default();
     let start = fields.get("start").and_then(|node| reader.instant(node, "start"));
-    let recordings = fields.get("recordings").map(|node| reader.list(node)).unwrap_or_default();
-    let recordings: Vec<(String, Position)> =
-        recordings.iter().filter_map(|n| Some((reader.text(n, "recordings")?.to_string(), n.at))).collect();
+    let recordings = names(reader, &fields, "recordings");
     let until = fields.get("until").and_then(|node| reader.duration(node, "until"));
     let series = all_series(reader, &fields);
     let events: Vec<ExpectedEvent> = list_of(reader, &fields, "expect", expected_event);
-    let mut verdicts = Vec::new();
-    for (key, verdict) in [("quiet", WantedVerdict::Quiet), ("disabled", WantedVerdict::Disabled)] {
-        for node in fields.get(key).map(|node| reader.list(node)).unwrap_or_default() {
-            let Some(definition) = reader.text(node, key) else { continue };
-            verdicts.push(ExpectedVerdict { position: node.at, definition: definition.to_string(), verdict });
-        }
-    }
-    verdicts.extend(inconclusive(reader, &fields));
+    let verdicts = verdicts(reader, &fields);
     let others = [("allowed", true), ("forbidden", false)];
     let others_allowed = fields.get("others").and_then(|n| reader.word(n, "others", &others)).unwrap_or(false);
     let dropped = fields.get("dropped").map(|node| (node.at, dropped(reader, node)));
-    let said =
-        |key: &&str| fields.get(key).is_some_and(|node| !matches!(&node.content, Content::List(l) if l.is_empty()));
-    if !["expect", "quiet", "inconclusive", "disabled", "dropped"].iter().any(said) {
+    if !expects_something(&fields) {
         let help = Some("say what opens (`expect`), or what stays `quiet` or `inconclusive`".to_string());
         reader.problem("expects-nothing", fields.at, "expect", "the scenario expects nothing".to_string(), help);
     }
@@ -302,6 +285,35 @@ fn scenario(reader: &mut Reader<'_>, document: &Node, common: &[(Key, Node)], wh
         others_allowed,
         dropped,
     })
+}
+
+/// Nothing dropped is something to expect; nothing opened, or nothing quiet, is not.
+fn expects_something(fields: &Fields<'_>) -> bool {
+    let said = |key: &&str| {
+        fields.get(key).is_some_and(|node| match &node.content {
+            Content::List(list) => !list.is_empty(),
+            Content::Map(map) => !map.is_empty() || *key == "dropped",
+            _ => true,
+        })
+    };
+    ["expect", "quiet", "inconclusive", "disabled", "dropped"].iter().any(said)
+}
+
+/// Names, each with its place.
+fn names(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Vec<(String, Position)> {
+    let nodes = fields.get(key).map(|node| reader.list(node)).unwrap_or_default();
+    nodes.iter().filter_map(|node| Some((reader.text(node, key)?.to_string(), node.at))).collect()
+}
+
+fn verdicts(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<ExpectedVerdict> {
+    let mut verdicts = Vec::new();
+    for (key, verdict) in [("quiet", WantedVerdict::Quiet), ("disabled", WantedVerdict::Disabled)] {
+        for (definition, position) in names(reader, fields, key) {
+            verdicts.push(ExpectedVerdict { position, definition, verdict });
+        }
+    }
+    verdicts.extend(inconclusive(reader, fields));
+    verdicts
 }
 
 fn list_of<T>(

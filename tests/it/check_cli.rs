@@ -77,6 +77,7 @@ fn nothing_is_never_a_pass() {
     inconclusive("", "there is no scenario here");
     inconclusive("scenario: a\nrules: ../rules\n", "the scenario expects nothing");
     inconclusive("scenario: a\nrules: ../rules\nexpect: []\n", "the scenario expects nothing");
+    inconclusive("scenario: a\nrules: ../rules\ninconclusive: {}\nquiet: []\n", "the scenario expects nothing");
     inconclusive("scenario: a\nrules: ../rules\nexpect: []\ndropped: {}\n", "no point went in");
     inconclusive(
         &RECORDED.replace("cpu.jsonl", "../empty.jsonl").replace(": rules", ": ../rules"),
