@@ -50,6 +50,11 @@ pub(super) fn run(
     if recording.as_os_str() == "-" {
         return Err(CliError::Limit { what: "--minimize reads the recording twice: name a file".into() });
     }
+    if output
+        .is_some_and(|output| output.canonicalize().ok().is_some_and(|it| recording.canonicalize().ok() == Some(it)))
+    {
+        return Err(CliError::SameFile { path: recording.display().to_string() });
+    }
     let options = judging.resolve();
     let engine = judge(recording, rules.load(terminal)?.definitions, &options, terminal)?;
     let report = engine.report();

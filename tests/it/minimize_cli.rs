@@ -144,6 +144,8 @@ fn who_names_no_event_is_told_which_there_are() {
     incident.0.write("quiet.jsonl", gauge("shop", "cpu", &[0.1; 30]));
     let ended = incident.0.run("check --minimize quiet.jsonl --rules rules");
     assert!(ended.code == 2 && ended.stderr.contains("has no event"), "{}", ended.stderr);
+    let ended = incident.0.run(&format!("check --minimize day.jsonl --rules rules --event {id} -o ./day.jsonl"));
+    assert!(ended.code == 2 && ended.stderr.contains("is an input as well"), "{}", ended.stderr);
     let ended = incident.0.run("check --minimize - --rules rules");
     assert!(ended.code == 2 && ended.stderr.contains("name a file"), "{}", ended.stderr);
 }
