@@ -48,9 +48,9 @@ impl Aggregates {
             for (rule, values) in of_definition.iter_mut().enumerate() {
                 for entity in 0..observed.entities.len() {
                     let track = observed.track(entity, d, rule);
-                    for (i, (from, value)) in track.times.iter().zip(track.values).enumerate() {
-                        let until = track.times.get(i + 1).copied().unwrap_or(last + step);
-                        values.add(*value, ((until - from) / step).max(0) as u64);
+                    for (i, said) in track.iter().enumerate() {
+                        let until = track.get(i + 1).map_or(last + step, |next| next.at);
+                        values.add(said.value, ((until - said.at) / step).max(0) as u64);
                     }
                 }
             }

@@ -27,7 +27,7 @@ pub mod trend;
 pub use admission::refused;
 pub use drive::{Inputs, drive};
 pub use life::{Life, State, combine};
-pub use observe::{Observations, ObservedEntity, Peak as ObservedPeak, Track, Watching};
+pub use observe::{Observations, ObservedEntity, Said, Watching};
 pub use report::{
     CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
     Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,

@@ -22,7 +22,7 @@ const CHUNK: usize = 1 << 14;
 /// Gaps between reports that the interval of an entity is the median of.
 const GAPS: usize = 15;
 /// Bytes that a change takes while the observations are put in order.
-const BYTES_A_CHANGE: u64 = (size_of::<Change>() + size_of::<Nanos>() + size_of::<f64>()) as u64;
+const BYTES_A_CHANGE: u64 = (size_of::<Change>() + size_of::<Said>()) as u64;
 
 /// What to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub(super) struct Watch {
     most_changes: usize,
     /// Changes in one chunk.
     chunk: usize,
-    /// By entity and rule the bits of the last value.
-    last: Vec<u64>,
+    /// By entity and rule what was noted last.
+    last: Vec<Last>,
     chunks: Vec<Vec<Change>>,
     /// Changes in all chunks but the last.
     full: usize,
@@ -66,14 +66,26 @@ enum News {
     Idle,
 }
 
+/// What was noted last of a rule on an entity.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// The bits of the value.
+    bits: u64,
+    /// How many changes there were.
+    changes: u32,
+}
+
+impl Last {
+    const NOTHING: Last = Last { bits: f64::NAN.to_bits(), changes: 0 };
+}
+
 /// A rule says something else of an entity.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     at: Nanos,
-    /// Not a number where the rule is unknown.
     value: f64,
-    entity: u32,
-    rule: u32,
+    /// By entity and rule.
+    place: u32,
     series: u32,
 }
 
@@ -165,13 +177,14 @@ impl Watch {
         let value = value_of(answer);
         let place = (entity - self.first) * self.rules + rule;
         if place >= self.last.len() {
-            self.last.resize((entity - self.first + 1) * self.rules, f64::NAN.to_bits());
+            self.last.resize((entity - self.first + 1) * self.rules, Last::NOTHING);
         }
-        if self.last[place] == value.to_bits() {
+        let last = &mut self.last[place];
+        if last.bits == value.to_bits() {
             return;
         }
-        self.last[place] = value.to_bits();
-        let change = Change { at, value, entity: entity as u32, rule: rule as u32, series: answer.series };
+        *last = Last { bits: value.to_bits(), changes: last.changes + 1 };
+        let change = Change { at, value, place: place as u32, series: answer.series };
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < self.chunk => chunk.push(change),
             last => {
@@ -189,11 +202,8 @@ impl Watch {
     /// Gives up the entities that came last, so many that half of the changes are left; the first one only when it is too
     /// much by itself.
     fn give_up(&mut self) {
-        let entities = self.last.len() / self.rules.max(1);
-        let mut changes = vec![0usize; entities];
-        for change in self.chunks.iter().flatten() {
-            changes[change.entity as usize - self.first] += 1;
-        }
+        let of_entity = self.last.chunks(self.rules.max(1));
+        let changes: Vec<usize> = of_entity.map(|rules| rules.iter().map(|last| last.changes as usize).sum()).collect();
         let mut kept = 0;
         let stay = changes.iter().take_while(|n| {
             kept += **n;
@@ -202,7 +212,7 @@ impl Watch {
         let alone = changes.first().is_some_and(|&n| n <= self.most_changes);
         self.end = self.first + stay.count().max(usize::from(alone));
         for chunk in &mut self.chunks {
-            chunk.retain(|change| (change.entity as usize) < self.end);
+            chunk.retain(|change| (change.place as usize) < (self.end - self.first) * self.rules);
         }
         // Small chunks would make the count of full ones say little.
         let mut together: Vec<Vec<Change>> = Vec::new();
@@ -232,20 +242,19 @@ pub struct Observations {
     conditions: Vec<Condition>,
     /// By entity and rule where its changes begin, and at the end where they all end.
     starts: Vec<usize>,
-    times: Vec<Nanos>,
-    values: Vec<f64>,
-    /// By entity and rule the series of the most violating value.
-    peaks: Vec<Option<Extreme>>,
+    changes: Vec<Said>,
     series: Vec<SeriesLabel>,
 }
 
-/// The most violating value while it is looked for.
+/// From an instant on a rule says this of an entity.
 #[derive(Clone, Copy, Debug)]
-struct Extreme {
-    margin: f64,
-    value: f64,
-    series: u32,
-    at: Nanos,
+pub struct Said {
+    /// From here.
+    pub at: Nanos,
+    /// The most violating value over the series; not a number where the rule is unknown.
+    pub value: f64,
+    /// The number of its series, see [`Observations::series`].
+    pub series: u32,
 }
 
 /// One entity of a pass.
@@ -257,38 +266,17 @@ pub struct ObservedEntity {
     pub interval: Option<Nanos>,
 }
 
-/// What a rule said of an entity: from each instant on a value, not a number where the rule was unknown.
-#[derive(Clone, Copy, Debug)]
-pub struct Track<'a> {
-    /// The instants of the changes.
-    pub times: &'a [Nanos],
-    /// What holds from there on.
-    pub values: &'a [f64],
-}
-
-/// The most violating value of a rule on an entity.
-#[derive(Clone, Copy, Debug)]
-pub struct Peak<'a> {
-    /// The value.
-    pub value: f64,
-    /// When it was first there.
-    pub at: Nanos,
-    /// Its series.
-    pub series: Option<&'a SeriesLabel>,
-}
-
 impl Observations {
-    /// What a rule of a definition said of an entity, by its place among the entities of this pass.
-    pub fn track(&self, entity: usize, definition: usize, rule: usize) -> Track<'_> {
+    /// What a rule of a definition said of an entity, by its place among the entities of this pass: every change, in order.
+    pub fn track(&self, entity: usize, definition: usize, rule: usize) -> &[Said] {
         let range =
             self.place(entity, definition, rule).map_or(0..0, |place| self.starts[place]..self.starts[place + 1]);
-        Track { times: &self.times[range.clone()], values: &self.values[range] }
+        &self.changes[range]
     }
 
-    /// The most violating value that a rule of a definition had on an entity.
-    pub fn peak(&self, entity: usize, definition: usize, rule: usize) -> Option<Peak<'_>> {
-        let Extreme { value, series, at, .. } = self.peaks[self.place(entity, definition, rule)?]?;
-        Some(Peak { value, at, series: self.series.get(series as usize) })
+    /// The series with a number.
+    pub fn series(&self, number: u32) -> Option<&SeriesLabel> {
+        self.series.get(number as usize)
     }
 
     /// What violates a rule, as it is written; `None` when the definition is not judged.
@@ -350,7 +338,7 @@ impl Engine {
         let Some(watch) = self.judge.watch.as_ref().filter(|watch| watch.is_watched(entity)) else { return false };
         let first = (entity - watch.first) * watch.rules;
         let noted = watch.last.get(first..first + watch.rules).unwrap_or_default();
-        self.answers(entity).iter().zip(noted).any(|(answer, noted)| value_of(answer).to_bits() != *noted)
+        self.answers(entity).iter().zip(noted).any(|(answer, noted)| value_of(answer).to_bits() != noted.bits)
     }
 
     /// The same when every rule is due and speaks of windows alone: there is nothing to note before an entity is evaluated
@@ -419,54 +407,30 @@ impl Engine {
 impl Observations {
     /// Puts the changes in order of entity, rule and instant.
     fn sort(&mut self, watch: Watch, engine: &Engine) {
-        let place =
-            |change: &Change| (change.entity as usize - watch.first) * self.conditions.len() + change.rule as usize;
-        self.starts = vec![0; self.entities.len() * self.conditions.len() + 1];
-        for change in watch.chunks.iter().flatten() {
-            self.starts[place(change) + 1] += 1;
+        let places = self.entities.len() * self.conditions.len();
+        let mut next = Vec::with_capacity(places + 1);
+        let mut begin = 0;
+        for place in 0..places {
+            next.push(begin);
+            begin += watch.last.get(place).map_or(0, |last| last.changes as usize);
         }
-        for i in 1..self.starts.len() {
-            self.starts[i] += self.starts[i - 1];
-        }
-        let all = self.starts.last().copied().unwrap_or(0);
-        (self.times, self.values) = (vec![0; all], vec![0.0; all]);
-        self.peaks = vec![None; self.starts.len() - 1];
-        let mut next = self.starts.clone();
+        next.push(begin);
+        self.starts = next.clone();
+        self.changes = vec![Said { at: 0, value: 0.0, series: 0 }; begin];
         for chunk in watch.chunks {
-            for change in &chunk {
-                let place = place(change);
-                let at = next[place];
-                next[place] += 1;
-                (self.times[at], self.values[at]) = (change.at, change.value);
-                let margin = engine.selection.conditions[change.rule as usize].margin(change.value);
-                let peak = &mut self.peaks[place];
-                if peak.map_or(!margin.is_nan(), |peak| margin < peak.margin) {
-                    *peak = Some(Extreme { margin, value: change.value, series: change.series, at: change.at });
-                }
+            for Change { at, value, place, series } in chunk {
+                let to = &mut next[place as usize];
+                self.changes[*to] = Said { at, value, series };
+                *to += 1;
             }
         }
-        self.name_series(engine);
+        self.series = engine.store.series_ids().map(|series| name(engine, series)).collect();
     }
+}
 
-    /// Names the series of the peaks, so that the engine can go.
-    fn name_series(&mut self, engine: &Engine) {
-        let known = engine.store.series_ids().count() as u32;
-        for place in 0..self.peaks.len() {
-            let Some(Extreme { series, .. }) = &mut self.peaks[place] else { continue };
-            if *series >= known {
-                *series = u32::MAX;
-                continue;
-            }
-            let label = SeriesLabel {
-                entity: self.entities[place / self.conditions.len()].label.clone(),
-                metric: engine.store.metric_of(*series).clone(),
-                attributes: match engine.options.series {
-                    SeriesMode::Each => engine.store.attributes_of(*series).clone(),
-                    SeriesMode::Merge => Arc::new(Attributes::default()),
-                },
-            };
-            *series = self.series.len() as u32;
-            self.series.push(label);
-        }
+fn name(engine: &Engine, series: u32) -> SeriesLabel {
+    match engine.options.series {
+        SeriesMode::Each => engine.label_of(series),
+        SeriesMode::Merge => SeriesLabel { attributes: Arc::new(Attributes::default()), ..engine.label_of(series) },
     }
 }

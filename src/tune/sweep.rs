@@ -5,8 +5,8 @@
 //! value splits them in two, and only those that lie between a value and the one before it change their state. An event
 //! lives by the engine's own [`Life`]; nothing here knows when one is over.
 
-use crate::engine::{EventState, Life, Observations, State, Track, combine};
-use crate::event::{Condition, EventDefinition, LogicalOperator};
+use crate::engine::{EventState, Life, Observations, Said, State, combine};
+use crate::event::{CompareOp, Condition, EventDefinition, LogicalOperator};
 use crate::model::{MS, Nanos};
 
 /// The rule whose threshold is swept.
@@ -50,6 +50,8 @@ pub(super) struct Stretch {
     pub to: Nanos,
     /// What the swept rule says; not a number when it is unknown.
     pub value: f64,
+    /// Its series.
+    pub series: u32,
     pub effects: Effects,
 }
 
@@ -68,9 +70,9 @@ pub(super) fn stretches(
         return Several::new(observed, definition, question, entity).walk(last, step, each);
     }
     let effects = alone(definition);
-    for (i, (&from, &value)) in own.times.iter().zip(own.values).enumerate() {
-        let to = own.times.get(i + 1).map_or(last, |next| next - step);
-        each(Stretch { from, to, value, effects });
+    for (i, &Said { at: from, value, series }) in own.iter().enumerate() {
+        let to = own.get(i + 1).map_or(last, |next| next.at - step);
+        each(Stretch { from, to, value, series, effects });
     }
 }
 
@@ -86,7 +88,7 @@ fn alone(definition: &EventDefinition) -> Effects {
 struct Several<'a> {
     definition: &'a EventDefinition,
     swept: usize,
-    tracks: Vec<Track<'a>>,
+    tracks: Vec<&'a [Said]>,
     conditions: Vec<Option<Condition>>,
 }
 
@@ -106,17 +108,22 @@ impl<'a> Several<'a> {
     fn walk(&self, last: Nanos, step: Nanos, mut each: impl FnMut(Stretch)) {
         let mut next = vec![0usize; self.tracks.len()];
         let mut values = vec![f64::NAN; self.tracks.len()];
-        let coming =
-            |next: &[usize]| self.tracks.iter().zip(next).filter_map(|(track, &i)| track.times.get(i)).min().copied();
+        let mut series = u32::MAX;
+        let coming = |next: &[usize]| {
+            let coming = self.tracks.iter().zip(next).filter_map(|(track, &i)| track.get(i));
+            coming.map(|said| said.at).min()
+        };
         while let Some(from) = coming(&next) {
             for (rule, track) in self.tracks.iter().enumerate() {
-                if track.times.get(next[rule]) == Some(&from) {
-                    values[rule] = track.values[next[rule]];
-                    next[rule] += 1;
+                let Some(said) = track.get(next[rule]).filter(|said| said.at == from) else { continue };
+                values[rule] = said.value;
+                next[rule] += 1;
+                if rule == self.swept {
+                    series = said.series;
                 }
             }
             let to = coming(&next).map_or(last, |next| next - step);
-            each(Stretch { from, to, value: values[self.swept], effects: self.effects(&values) });
+            each(Stretch { from, to, value: values[self.swept], series, effects: self.effects(&values) });
         }
     }
 
@@ -165,13 +172,16 @@ pub fn sweep(
 ) {
     let Some((_, last, step)) = observed.grids.get(question.definition).copied().flatten() else { return };
     let Some(condition) = observed.condition(question.definition, question.rule) else { return };
-    let holds = |threshold: usize, value: f64| Condition { value: thresholds[threshold], ..condition }.holds(value);
+    let sign = if condition.is_upper() { 1.0 } else { -1.0 };
+    let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
+    let strict = matches!(condition.operator, CompareOp::Greater | CompareOp::Less);
+    let holds = |threshold: usize, key: f64| if strict { key > keys[threshold] } else { key >= keys[threshold] };
     let expiration = definition.expiration_ms.saturating_mul(MS);
     let mut running = vec![Running { effect: None, since: 0, life: None }; thresholds.len()];
     let (mut rank, mut before) = (0, None);
     stretches(observed, definition, question, entity, |stretch| {
         let Stretch { from, value, effects, .. } = stretch;
-        let known = !value.is_nan();
+        let (known, value) = (!value.is_nan(), sign * value);
         let in_band = (rank == 0 || holds(rank - 1, value)) && (rank == thresholds.len() || !holds(rank, value));
         if before == Some(effects) && known && in_band {
             return;

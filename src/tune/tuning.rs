@@ -287,12 +287,14 @@ impl Asked {
             (from, to.saturating_add(window))
         });
         let sick: Vec<(Nanos, Nanos)> = times.collect();
-        let (mut judged, mut sum, mut peak): (Nanos, f64, Option<(f64, Nanos)>) = (0, 0.0, None);
+        let sign = self.key(1.0);
+        let (mut judged, mut sum, mut best) = (0, 0.0, f64::NEG_INFINITY);
+        let mut peak: Option<(f64, Nanos, u32)> = None;
         let mut known: Option<(Nanos, Nanos)> = None;
         let mut spans = std::mem::take(&mut self.spans);
         let mut sketch = std::mem::take(&mut self.sketch);
         stretches(observed, definition, self.question, entity, |stretch| {
-            let Stretch { from, to, value, effects } = stretch;
+            let Stretch { from, to, value, series, effects } = stretch;
             if value.is_nan() {
                 spans.extend(known.take());
                 return;
@@ -305,8 +307,9 @@ impl Asked {
                 sum += value * time as f64;
                 if decides {
                     sketch.add(value, time as u64);
-                    if peak.is_none_or(|(best, _)| self.key(value) > self.key(best)) {
-                        peak = Some((value, from));
+                    if sign * value > best {
+                        best = sign * value;
+                        peak = Some((value, from, series));
                     }
                 }
             });
@@ -317,11 +320,10 @@ impl Asked {
         if judged == 0 {
             return;
         }
-        let of_all = observed.peak(entity, self.question.definition, self.question.rule);
-        let named = |(value, at): (f64, Nanos)| PeakFigures {
+        let named = |(value, at, series): (f64, Nanos, u32)| PeakFigures {
             value,
             at,
-            series: of_all.filter(|of_all| of_all.value == value).and_then(|of_all| of_all.series.cloned()),
+            series: observed.series(series).cloned(),
         };
         let of = &observed.entities[entity];
         self.entities.push(EntityFigures {
@@ -344,7 +346,7 @@ impl Asked {
             return;
         }
         let mut levels = std::mem::take(&mut self.levels);
-        stretches(observed, definition, self.question, entity, |Stretch { from, to, value, effects }| {
+        stretches(observed, definition, self.question, entity, |Stretch { from, to, value, effects, .. }| {
             let decides = effects.violating.state == State::Violating && effects.clear.state != State::Violating;
             if value.is_nan() || !decides {
                 return;

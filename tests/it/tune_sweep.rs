@@ -181,7 +181,8 @@ fn thresholds(passes: &[Observations], of: &EventDefinition, question: Question,
     let mut values = vec![rule.condition.value];
     for observed in passes {
         for entity in 0..observed.entities.len() {
-            values.extend(observed.track(entity, question.definition, question.rule).values);
+            let track = observed.track(entity, question.definition, question.rule);
+            values.extend(track.iter().map(|said| said.value));
         }
     }
     values.retain(|value| value.is_finite());
