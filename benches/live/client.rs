@@ -1,17 +1,17 @@
 //! The client: bodies that are ready, sent by several unary calls at a time on one connection.
 
 use crate::corpus::{Corpus, Form};
-use bytes::{BufMut, Bytes};
+use crate::outside::Raw;
+use bytes::Bytes;
 use foreshock::model::Batch;
 use foreshock::otlp::{Decoder as OtlpDecoder, Encoding};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
@@ -40,11 +40,11 @@ impl Body {
     }
 }
 
-/// The next steps of a corpus as bodies; `now` makes them carry the current time whenever they are sent.
-pub fn bodies(corpus: &mut Corpus, steps: u64, now: bool) -> Vec<Body> {
-    let mut bodies = Vec::new();
+/// The bodies of each of the next steps of a corpus; `now` makes them carry the current time whenever they are sent.
+pub fn bodies(corpus: &mut Corpus, steps: u64, now: bool) -> Vec<Vec<Body>> {
     let (mut decoder, mut batch) = (OtlpDecoder::default(), Batch::default());
-    for _ in 0..steps {
+    let step = |_| {
+        let mut bodies = Vec::new();
         corpus.step(Form::Protobuf, |request| {
             let bytes = Bytes::copy_from_slice(request.body);
             let mut times = Vec::new();
@@ -61,8 +61,9 @@ pub fn bodies(corpus: &mut Corpus, steps: u64, now: bool) -> Vec<Body> {
             }
             bodies.push(Body { bytes, points: request.points as u64, times });
         });
-    }
-    bodies
+        bodies
+    };
+    (0..steps).map(step).collect()
 }
 
 /// One connection.
@@ -137,7 +138,8 @@ async fn send(
             grpc.ready().await.expect("the connection stays");
             let request = Request::new(body.message());
             match grpc.unary(request, PathAndQuery::from_static(EXPORT), Raw).await {
-                Ok(_) => {
+                Ok(answer) => {
+                    assert!(answer.into_inner().is_empty(), "a full success has no field");
                     sums[0].fetch_add(1, Ordering::Relaxed);
                     sums[1].fetch_add(body.points, Ordering::Relaxed);
                     break;
@@ -152,45 +154,5 @@ async fn send(
                 Err(status) => panic!("{status}"),
             }
         }
-    }
-}
-
-/// Messages as bytes.
-#[derive(Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = ();
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = ();
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        let length = bytes::Buf::remaining(message);
-        assert_eq!(length, 0, "a full success has no field");
-        Ok(Some(()))
     }
 }

@@ -20,6 +20,7 @@ mod table;
 mod client;
 mod ingest;
 mod latency;
+mod outside;
 mod overload;
 mod peers;
 mod process;

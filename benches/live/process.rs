@@ -1,5 +1,6 @@
 //! Servers as processes of their own: started on free ports, their CPU time and memory read from `/proc`, ended when dropped.
 
+use crate::outside::addresses;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -41,20 +42,10 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut said = String::new();
-        let (grpc, http) = loop {
-            let before = said.len();
-            let n = stderr.read_line(&mut said).expect("UTF-8");
-            assert!(n > 0, "it ended instead of listening: {said}");
-            if let Some(rest) = said[before..].strip_prefix("OTLP/gRPC on ") {
-                let (grpc, rest) = rest.split_once(", OTLP/HTTP on ").expect("two addresses");
-                break (grpc.to_string(), rest.split_once(". ").expect("an end").0.to_string());
-            }
-        };
+        let (grpc, http) = addresses(&mut stderr, &mut String::new());
         // What else it says is read, so that it never waits for a reader.
         thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        let http = Some(http.parse().expect("an address"));
-        Server { child, grpc: grpc.parse().expect("an address"), http }
+        Server { child, grpc, http: Some(http) }
     }
 
     /// CPU time it has used so far, in nanoseconds.

@@ -200,7 +200,8 @@ impl AnswerArgs {
     ) -> Result<(), CliError> {
         let Judged { engine, report, clients, sources, damage, run, .. } = judged;
         let definitions = engine.definitions();
-        let replay = Replay { definitions, report, sources, damage, clients, detail: terminal.detail };
+        let what = if run.is_some() { "run" } else { "recording" };
+        let replay = Replay { definitions, report, what, sources, damage, clients, detail: terminal.detail };
         let output = &mut outputs.answer;
         match self.format {
             Format::Text => {

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus as Ended;
 use std::time::Duration;
 use tokio::process::Command;
@@ -80,6 +81,20 @@ fn there(name: &str) -> Option<String> {
     // An empty variable counts as unset, as OpenTelemetry has it.
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
     (!value.is_empty()).then_some(value)
+}
+
+/// Whether there is such a program, as far as that can be told without starting it.
+pub(super) fn find(command: &[OsString]) -> Result<(), CliError> {
+    let Some(name) = command.first().map(Path::new) else { return Ok(()) };
+    #[allow(clippy::disallowed_methods, reason = "a program is looked for where the system will look")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = if name.components().count() > 1 {
+        name.exists()
+    } else {
+        std::env::split_paths(&path).any(|folder| folder.join(name).exists() || cfg!(windows))
+    };
+    let absent = || CliError::Command { command: shown(command), source: io::ErrorKind::NotFound.into() };
+    if is_there { Ok(()) } else { Err(absent()) }
 }
 
 /// Runs the command to its end. `ended` is told then, or when it could not be run.

@@ -7,7 +7,7 @@ use super::output::Terminal;
 use crate::engine::Timestamps;
 use crate::model::Nanos;
 use crate::receive::{
-    self, Arrivals, Clock, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Settings, Tokens,
+    self, Arrivals, Clock, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Service, Settings, Tokens,
 };
 use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
 use clap::ValueEnum;
@@ -128,7 +128,7 @@ impl Recording<'_> {
     fn open(self) -> Result<Keep, CliError> {
         let keeping = Keeping {
             head: self.head,
-            sync_each: self.args.record_sync == Sync::Each,
+            is_synced: self.args.record_sync == Sync::Each,
             most_bytes: self.args.record_max_size,
             longest: self.args.record_max_age.map(nanos),
         };
@@ -138,6 +138,7 @@ impl Recording<'_> {
         Ok(Box::new(move |kept| {
             let result = match kept {
                 Kept::Body { at, body } => keeper.body(at, body),
+                Kept::Sync(sync) => keeper.sync().map(|job| sync.set(Some(Box::new(job)))),
                 Kept::Flush { now } => keeper.flush(now),
                 Kept::End { at } => keeper.end(at),
             };
@@ -161,6 +162,7 @@ impl Receiving<'_> {
                 ClockArg::Data => Clock::Data,
             },
             timestamps: self.timestamps,
+            sync_each: self.recording.as_ref().is_some_and(|recording| recording.args.record_sync == Sync::Each),
             keep: both(self.recording.map(Recording::open).transpose()?, self.memory),
         };
         let (reception, arrivals) = receive::open(settings, self.step);
@@ -210,7 +212,8 @@ impl Open {
             let (reception, terminal) = (Arc::clone(&reception), *terminal);
             thread::Builder::new().name("receive".into()).spawn(move || {
                 let hearer = Hearer { ready: &|| ready(&terminal), say: &|line| terminal.warn(line) };
-                let ending = receive::serve(listeners, &reception, ends, timeout, hearer)?;
+                let service = Service { listeners, ends, shutdown_timeout: timeout, hearer };
+                let ending = receive::serve(service, &reception)?;
                 end_at_once(ending, &terminal);
                 Ok::<(), io::Error>(())
             })

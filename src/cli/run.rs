@@ -10,6 +10,7 @@ use super::judging::JudgingArgs;
 use super::output::Terminal;
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::{Places, RulesArgs};
+use super::sinks::{self, SinkArgs};
 use super::too_short::{self, LEAST_INTERVALS, Memory};
 use super::watching::Observed;
 use crate::catalog;
@@ -20,6 +21,7 @@ use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
 use crate::receive::{Arrivals, Ends, Reception};
 use crate::render::{Run, WouldHaveBeen};
+use crate::sink::{Sinks, WhenFull};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,14 +31,17 @@ use tokio::sync::oneshot;
 
 /// How long requests and the engine may take when everything has been sent.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+/// How long an event is tried again: whoever waits for the verdict does not wait long for a dead receiver.
+const RETRY_FOR: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
 The command finds OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_METRICS_EXPORTER and
 OTEL_METRIC_EXPORT_INTERVAL set to send its metrics here; what is set already stays as it is.
 
 Exit codes: that of the command when it fails (128 and the signal's number when one ends it); else
-0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run; 4 inconclusive: no point arrived, or no
-definition could be judged, or --strict and any definition is inconclusive.
+0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run, or a sink did
+not get every event; 4 inconclusive: no point arrived, or no definition could be judged, or --strict
+and any definition is inconclusive.
 
 Examples:
   foreshock run -- opentelemetry-instrument python app.py
@@ -69,6 +74,8 @@ pub(super) struct Args {
     gate: Gate,
     #[command(flatten)]
     answer: AnswerArgs,
+    #[command(flatten)]
+    sinks: SinkArgs,
     /// Keeps everything that arrives, as evidence and for replays
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     record: Option<PathBuf>,
@@ -93,11 +100,19 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         baseline,
         gate,
         answer,
+        sinks,
         record,
         keeping,
         limits,
         command,
     } = args;
+    let specs = sinks.parse()?;
+    sinks.keep_apart(&specs, answer.output.as_deref())?;
+    if let Some(record) = &record {
+        sinks::keep_apart_from(&specs, record)?;
+    }
+    // Before anything is opened, and a recording that is there put aside.
+    child::find(&command)?;
     let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
     let rules = rules.load(terminal)?;
     let options = Options { scaled_windows: window_scale < 1.0, ..judging.resolve() };
@@ -122,6 +137,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     let definitions = scaled(&rules.definitions, window_scale, interval);
     let before = baseline.judge(&definitions, &options)?;
     let watched = Watching { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
+    let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
     let mut engine = Engine::new(definitions, options.clone());
 
     let (ended, told) = oneshot::channel();
@@ -134,13 +150,14 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
             terminal,
             |_| (),
             |reception, arrivals| {
-                let judged = judge(&mut engine, arrivals, reception, &watched, (&answer, &mut output), &mut broken);
-                (clients, aggregates) = judged;
+                let to = (&answer, &mut output, &mut sinks);
+                (clients, aggregates) = judge(&mut engine, arrivals, reception, &watched, to, &mut broken);
                 Ok(())
             },
         );
         (child.join(), received)
     });
+    let all_sent = sinks::close(sinks, None, terminal);
     let ran = ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let report = engine.report();
     let suite = before.map(|before| {
@@ -165,7 +182,12 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
         (Err(error), _) | (Ok(()), Some(error)) => Err(error),
     };
-    let judged = baseline::status(suite.as_ref(), gate.status(&report, false, otherwise));
+    let judged = match baseline::status(suite.as_ref(), gate.status(&report, false, otherwise)) {
+        (status, _) if status != ExitStatus::Failed && !all_sent => {
+            (ExitStatus::CouldNotRun, "a sink did not get every event")
+        }
+        judged => judged,
+    };
     finish(ran, answered, judged, &command, terminal)
 }
 
@@ -182,7 +204,7 @@ fn judge(
     arrivals: Arrivals,
     reception: &Reception,
     watched: &Watching<'_>,
-    (answer, output): (&AnswerArgs, &mut Outputs),
+    (answer, output, sinks): (&AnswerArgs, &mut Outputs, &mut Sinks),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
     let observed = Observed::new(arrivals, watched.is_wanted, &watched.definitions, watched.options);
@@ -190,6 +212,7 @@ fn judge(
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
         reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
+        transitions.iter().for_each(|transition| sinks.send(transition));
         if broken.is_none() {
             *broken = answer.transitions(output, engine, transitions).err();
         }

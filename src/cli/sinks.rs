@@ -6,7 +6,7 @@
 use super::error::CliError;
 use super::output::Terminal;
 use crate::event::EventDefinition;
-use crate::receive::{Labels, Metric};
+use crate::receive::{self, Labels, Metric};
 use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
 use std::borrow::Cow;
 use std::path::Path;
@@ -62,6 +62,7 @@ impl SinkArgs {
             when_full,
             retry_for,
             style: terminal.answer_style(None),
+            clock: receive::monotonic,
         };
         let terminal = *terminal;
         Ok(Sinks::open(specs, definitions.to_vec(), settings, &variable, move |text| terminal.warn(text))?)

@@ -42,7 +42,7 @@ impl Memory {
             match kept {
                 Kept::Body { at, body } => open.append(at, body).map_err(io::Error::other)?,
                 Kept::End { at: Some(at) } => open.tick(at).map_err(io::Error::other)?,
-                Kept::End { at: None } | Kept::Flush { .. } => {}
+                Kept::End { at: None } | Kept::Flush { .. } | Kept::Sync(_) => {}
             }
             if open.get_ref().len() > MOST_KEPT {
                 *writer = None;
@@ -110,32 +110,39 @@ pub(super) fn rules(
 ) -> Result<Vec<TooShort>, CliError> {
     let mut found = Vec::new();
     for (index, (definition, of_definition)) in definitions.iter().zip(&report.definitions).enumerate() {
-        if of_definition.verdict != Verdict::Inconclusive(InconclusiveReason::WarmingUp) {
+        use InconclusiveReason::{Scaled, WarmingUp};
+        if !matches!(of_definition.verdict, Verdict::Inconclusive(WarmingUp | Scaled)) {
             continue;
         }
         for (rule, (written, judged)) in definition.rules.iter().zip(&of_definition.rules).enumerate() {
-            if judged.evaluations > 0 || judged.matched_series == 0 {
+            if judged.matched_series == 0 {
                 continue;
             }
-            // Only windows are filled by points.
-            let RuleKind::Threshold(threshold) = &written.kind else { continue };
-            let window = threshold.window_ms.saturating_mul(MS);
-            let needed = needed(window, options.min_coverage, of_definition.step);
-            let short = TooShort {
-                definition: definition.name.clone(),
-                rule,
-                window,
-                step: of_definition.step,
-                needed,
-                covered: judged.best_covered,
+            let (window, needed, covered) = match &written.kind {
+                RuleKind::Threshold(_) if judged.evaluations > 0 => continue,
+                RuleKind::Threshold(threshold) => {
+                    let window = threshold.window_ms.saturating_mul(MS);
+                    (Some(window), needed(window, options.min_coverage, of_definition.step), judged.best_covered)
+                }
+                RuleKind::Trend(trend) => {
+                    let lives = of_definition.lives.iter().filter(|life| life.rule == rule);
+                    (None, trend.parameters.shortest_ms() * MS, lives.map(|life| life.seen).max().unwrap_or(0))
+                }
+                // Absence takes no points.
+                RuleKind::Presence(_) => continue,
             };
-            found.push((index, short));
+            if window.is_none() && covered >= needed {
+                // It is inconclusive for another reason than its length.
+                continue;
+            }
+            let definition = definition.name.clone();
+            found.push((index, TooShort { definition, rule, window, step: of_definition.step, needed, covered }));
         }
     }
-    if let (Some(kept), false) = (kept, found.is_empty()) {
+    if let (Some(kept), true) = (kept, found.iter().any(|(_, short)| short.window.is_some())) {
         // A run may end between two instants of a coarse grid; every second tells what came.
         let fine = judge(kept, definitions.to_vec(), Options { step: Some(SECOND), ..options.clone() })?;
-        for (index, short) in &mut found {
+        for (index, short) in found.iter_mut().filter(|(_, short)| short.window.is_some()) {
             let judged = fine.definitions.get(*index).and_then(|definition| definition.rules.get(short.rule));
             short.covered = short.covered.max(judged.map_or(0, |judged| judged.best_covered));
         }
@@ -157,8 +164,8 @@ pub(super) struct Shrunk {
 }
 
 /// The largest scale at which all of the rules are judged, and would be in another run of this length, or else as many as can
-/// be. The definitions are given as they are written, with the scale at which they were too long. `interval` is that of the
-/// exports.
+/// be; trends are left out of it. The definitions are given as they are written, with the scale at which they were too long.
+/// `interval` is that of the exports.
 pub(super) fn shrink(
     (definitions, scale): (&[EventDefinition], f64),
     too_short: &[TooShort],
@@ -166,6 +173,10 @@ pub(super) fn shrink(
     kept: &Bytes,
     interval: Nanos,
 ) -> Result<Option<Shrunk>, CliError> {
+    let too_short: Vec<&TooShort> = too_short.iter().filter(|short| short.window.is_some()).collect();
+    if too_short.is_empty() {
+        return Ok(None);
+    }
     let largest = too_short.iter().map(|short| (short.covered + interval) as f64 / short.needed.max(1) as f64);
     let mut scale = rounded_down(scale * largest.fold(1.0, f64::min));
     let floor_ms = to_ms(interval * LEAST_INTERVALS);
@@ -176,7 +187,7 @@ pub(super) fn shrink(
         }
         let shrunk: Vec<EventDefinition> = definitions.iter().map(|d| d.shrunk(scale, floor_ms)).collect();
         let report = judge(kept, shrunk.clone(), Options { scaled_windows: true, ..options.clone() })?;
-        let fits = |short: &&TooShort| fits(&shrunk, &report, short, (options.min_coverage, interval));
+        let fits = |short: &&&TooShort| fits(&shrunk, &report, short, (options.min_coverage, interval));
         let fitting = too_short.iter().filter(fits).count();
         let is_least = too_short.iter().all(|short| window_ms(&shrunk, short).is_none_or(|ms| ms <= floor_ms));
         if fitting > best.as_ref().map_or(0, |(fitting, _)| *fitting) {

@@ -183,6 +183,7 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
     });
     let bad: Vec<String> = first.bad.iter().flat_map(|told| told.names.iter().cloned()).collect();
     let baseline = Replay {
+        what: "recording",
         definitions: &first.definitions,
         report: &first.told.report,
         sources: &first.told.names,

@@ -1,7 +1,7 @@
-//! The one place of the crate that reads the clock.
+//! The one place of the crate that reads the clocks.
 
 use crate::model::Nanos;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What gives an arrival its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,4 +17,10 @@ pub fn now() -> Nanos {
     #[allow(clippy::disallowed_methods, reason = "this is the one `now()` of the crate")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Nanos::try_from(since.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+/// The clock that is never set: for time-outs and for how old something is.
+pub fn monotonic() -> Instant {
+    #[allow(clippy::disallowed_methods, reason = "how long something takes here is no part of what is judged")]
+    Instant::now()
 }

@@ -1,35 +1,35 @@
 //! Connections: how many, for how long, and how they end.
 //!
 //! Invariant: a connection that holds no request for too long is closed, whether it never sent anything, sends a head without
-//! end, or was left behind.
+//! end, be it the first one or a later one, or was left behind.
 
+use super::clock::monotonic;
 use super::counters::{Hangup, Transport, count};
+use super::grpc::{self, Outgoing};
 use super::reception::{Limits, Reception};
+use super::windows::{Window, Windows};
 use axum::Router;
 use axum::body::Body;
+use axum::routing::future::RouteFuture;
+use http::{Request, Response, Version};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::Instant;
+use tokio_util::io::InspectReader;
 use tower_service::Service;
 
-/// Windows of HTTP/2, large enough for a body of a few thousand points to come without a pause.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
-const MAX_FRAME: u32 = 1 << 20;
 /// The longest head of a request.
 const HEAD: usize = 64 << 10;
-/// A peer that is gone is noticed by this.
-const PING_EVERY: Duration = Duration::from_secs(60);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// At the end a connection without a request may say good-bye for so long.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// When the system has no more sockets, time heals.
@@ -43,6 +43,8 @@ pub(super) struct Port {
     pub(super) reception: Arc<Reception>,
     /// Both ports share them.
     pub(super) permits: Arc<Semaphore>,
+    /// Both ports share them, too.
+    pub(super) windows: Arc<Windows>,
     /// True once no more is accepted.
     pub(super) stop: watch::Receiver<bool>,
     /// Held by every connection.
@@ -52,7 +54,6 @@ pub(super) struct Port {
 impl Port {
     /// Accepts connections until it is told to stop.
     pub(super) async fn accept(mut self) {
-        let builder = Arc::new(builder(self.transport, &self.reception.limits));
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -70,30 +71,32 @@ impl Port {
                 continue;
             };
             let connection = Connection {
+                transport: self.transport,
                 router: self.router.clone(),
                 reception: Arc::clone(&self.reception),
                 stop: self.stop.clone(),
                 peer,
+                window: self.windows.take(),
                 _permit: permit,
                 _alive: self.alive.clone(),
             };
-            tokio::spawn(connection.serve(stream, Arc::clone(&builder)));
+            tokio::spawn(connection.serve(stream));
         }
     }
 }
 
-fn builder(transport: Transport, limits: &Limits) -> Builder<TokioExecutor> {
+fn builder(transport: Transport, limits: &Limits, window: &Window) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(MAX_FRAME)
+        .initial_stream_window_size(window.of_stream())
+        .initial_connection_window_size(window.bytes())
+        .max_frame_size(window.frame())
         .max_header_list_size(HEAD as u32)
         .max_concurrent_streams(limits.requests.min(u32::MAX as usize) as u32)
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_TIMEOUT);
+        // Nobody asks when an answer was written.
+        .auto_date_header(false);
     // How long a head may take is watched below, for both versions alike.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
     match transport {
@@ -103,48 +106,54 @@ fn builder(transport: Transport, limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 struct Connection {
+    transport: Transport,
     router: Router,
     reception: Arc<Reception>,
     stop: watch::Receiver<bool>,
     peer: SocketAddr,
+    window: Window,
     _permit: OwnedSemaphorePermit,
     _alive: mpsc::Sender<()>,
 }
 
 impl Connection {
-    async fn serve(mut self, stream: TcpStream, builder: Arc<Builder<TokioExecutor>>) {
+    async fn serve(mut self, stream: TcpStream) {
         // Small answers must not wait for more to send. A socket that refuses this is merely slower.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::new());
-        let (router, busy) = (self.router.clone(), Arc::clone(&activity));
-        let service = service_fn(move |request: http::Request<Incoming>| {
-            let held = busy.begin();
-            let answer = router.clone().call(request.map(Body::new));
-            async move {
-                let answer = answer.await;
-                drop(held);
-                answer
-            }
+        let way = Arc::new(Way {
+            transport: self.transport,
+            router: self.router.clone(),
+            reception: Arc::clone(&self.reception),
+            activity: Arc::clone(&activity),
         });
+        let service = service_fn(move |request| way.answer(request));
+        let heard = Arc::clone(&activity);
+        let stream = InspectReader::new(stream, move |_| heard.note_bytes());
+        let builder = builder(self.transport, &self.reception.limits, &self.window);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut ends_from = None;
+        let header_timeout = self.reception.limits.header_timeout;
         loop {
-            let silent_at = activity.silent_at(&self.reception.limits, ends_from);
+            let (silent_at, _) = activity.silent_at(&self.reception.limits, ends_from);
+            // A head may begin meanwhile, and nobody would be woken by that.
+            let look_at = silent_at.min(monotonic() + header_timeout);
             tokio::select! {
                 // How a connection ends is its client's affair.
                 _ = connection.as_mut() => return,
                 _ = self.stop.wait_for(|&stop| stop), if ends_from.is_none() => {
-                    ends_from = Some(Instant::now());
+                    ends_from = Some(monotonic());
                     connection.as_mut().graceful_shutdown();
                 }
-                () = tokio::time::sleep_until(silent_at) => {
-                    if activity.silent_at(&self.reception.limits, ends_from) > Instant::now() {
+                () = tokio::time::sleep_until(look_at.into()) => {
+                    let (silent_at, waits_for_head) = activity.silent_at(&self.reception.limits, ends_from);
+                    if silent_at > monotonic() {
                         continue;
                     }
-                    if activity.never_asked() && ends_from.is_none() {
-                        let timeout = self.reception.limits.header_timeout;
+                    if waits_for_head {
                         let peer = self.peer;
-                        self.reception.hung_up(Hangup::Silent, || format!("no request from {peer} within {timeout:?}"));
+                        let example = || format!("no whole head of a request from {peer} within {header_timeout:?}");
+                        self.reception.hung_up(Hangup::Silent, example);
                     }
                     return;
                 }
@@ -153,12 +162,57 @@ impl Connection {
     }
 }
 
+/// What a request goes through.
+struct Way {
+    transport: Transport,
+    router: Router,
+    reception: Arc<Reception>,
+    activity: Arc<Activity>,
+}
+
+impl Way {
+    /// Answers a request. Its head is looked at before the future is made, which is moved about and should be small.
+    fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Outgoing, Infallible>> + use<> {
+        let held = self.activity.begin(request.version());
+        let begun = match self.transport == Transport::Grpc && grpc::is_export(&request) {
+            true => Begun::Export(grpc::admit(&self.reception, request)),
+            false => Begun::Other(Box::pin(self.router.clone().call(request.map(Body::new)))),
+        };
+        let reception = Arc::clone(&self.reception);
+        async move {
+            let _held = held;
+            match begun {
+                Begun::Export(Ok(call)) => Ok(grpc::answer(&reception, call).await),
+                Begun::Export(Err(refused)) => Ok(refused.map(Either::Right)),
+                Begun::Other(answer) => Ok(answer.await?.map(Either::Right)),
+            }
+        }
+    }
+}
+
+/// A request whose head was looked at.
+enum Begun {
+    Export(Result<grpc::Call<Incoming>, Box<Response<Body>>>),
+    Other(Pin<Box<RouteFuture<Infallible>>>),
+}
+
 /// What a connection is doing.
 struct Activity {
     requests: AtomicU64,
     in_flight: AtomicUsize,
+    /// Whether bytes between two requests can only be those of the next head. With HTTP/2 a client may also say that it lives.
+    is_http1: AtomicBool,
+    since: Mutex<Since>,
+}
+
+struct Since {
     /// When it was opened, or its last request ended.
-    quiet_since: Mutex<Instant>,
+    quiet: Instant,
+    /// When the first bytes of a head came, while its end did not.
+    head: Option<Instant>,
 }
 
 /// A request that is being answered.
@@ -169,36 +223,50 @@ impl Activity {
         Activity {
             requests: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
-            quiet_since: Mutex::new(Instant::now()),
+            is_http1: AtomicBool::new(false),
+            since: Mutex::new(Since { quiet: monotonic(), head: None }),
         }
     }
 
-    fn begin(self: &Arc<Self>) -> Held {
+    fn since(&self) -> MutexGuard<'_, Since> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes came.
+    fn note_bytes(&self) {
+        if self.is_http1.load(Ordering::Relaxed) && self.in_flight.load(Ordering::Relaxed) == 0 {
+            self.since().head.get_or_insert_with(monotonic);
+        }
+    }
+
+    fn begin(self: &Arc<Self>, version: Version) -> Held {
+        self.is_http1.store(version < Version::HTTP_2, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         Held(Arc::clone(self))
     }
 
-    fn never_asked(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) == 0
-    }
-
-    /// When it will have been silent for too long, as far as can be said now. From `ends_from` on everything ends.
-    fn silent_at(&self, limits: &Limits, ends_from: Option<Instant>) -> Instant {
+    /// When it will have been silent for too long, as far as can be said now, and whether it is a head that is waited for. From
+    /// `ends_from` on everything ends.
+    fn silent_at(&self, limits: &Limits, ends_from: Option<Instant>) -> (Instant, bool) {
         if self.in_flight.load(Ordering::Relaxed) > 0 {
-            return Instant::now() + if ends_from.is_some() { FAREWELL } else { limits.idle_timeout };
+            return (monotonic() + if ends_from.is_some() { FAREWELL } else { limits.idle_timeout }, false);
         }
-        let since = *self.quiet_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let Since { quiet, head } = *self.since();
         if let Some(ends_from) = ends_from {
-            return since.max(ends_from) + FAREWELL;
+            return (quiet.max(ends_from) + FAREWELL, false);
         }
-        since + if self.never_asked() { limits.header_timeout } else { limits.idle_timeout }
+        let never_asked = self.requests.load(Ordering::Relaxed) == 0;
+        match head.or(never_asked.then_some(quiet)) {
+            Some(head) => (head + limits.header_timeout, true),
+            None => (quiet + limits.idle_timeout, false),
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        *self.0.quiet_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.0.since() = Since { quiet: monotonic(), head: None };
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

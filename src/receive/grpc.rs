@@ -1,223 +1,149 @@
 //! OTLP over gRPC: `MetricsService/Export` and health; everything else is unimplemented.
 //!
-//! A pass-through codec hands over the bytes of the message, so that one decoder serves both transports and replay. Tonic
-//! does framing and decompression, and stops at the limit.
+//! The bytes of a message are handed over as they are, so that one decoder serves both transports and replay. A call is answered
+//! here and not by a general server, because a small export costs as much as what is done around it.
 
 use super::answer::ExportResponse;
 use super::budget::Charge;
 use super::counters::Transport;
+use super::inbox::Accepted;
+use super::message::{self, Compression};
 use super::reception::Reception;
-use super::refusal::{Reason, Refusal};
+use super::refusal::Reason;
+use super::within::within;
 use crate::otlp::Encoding;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use bytes::{Buf, Bytes};
-use http::StatusCode;
+use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body, Frame};
+use http_body_util::Either;
 use prost::Message;
-use std::future::{Ready, ready};
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::Grpc;
-use tonic::{Code, Status};
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::Status;
+use tonic::metadata::MetadataValue;
 use tonic_health::server::HealthReporter;
-use tower_service::Service;
 
 /// The service, as health knows it.
 pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// Smaller messages are copied, one behind the other: what they came in is larger than they are.
-const COPIED: usize = 32 << 10;
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const OK: HeaderValue = HeaderValue::from_static("0");
 
-/// What answers on the gRPC port, and who is told how it goes.
-pub(super) fn router(reception: Arc<Reception>) -> (Router, HealthReporter) {
+/// What answers everything but exports on the gRPC port, and who is told how it goes.
+pub(super) fn router() -> (Router, HealthReporter) {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let router = Router::new()
-        .route(EXPORT, post(export))
-        .with_state(reception)
-        .route_service("/grpc.health.v1.Health/{*method}", health)
-        .fallback(unimplemented);
+    let router = Router::new().route_service("/grpc.health.v1.Health/{*method}", health).fallback(unimplemented);
     (router, reporter)
 }
 
 async fn unimplemented(request: Request) -> Response {
     let path = request.uri().path();
-    grpc_response(Status::unimplemented(format!("{path}: foreshock takes metrics only, by {EXPORT}")))
+    Status::unimplemented(format!("{path}: foreshock takes metrics only, by {EXPORT}")).into_http()
 }
 
-async fn export(State(reception): State<Arc<Reception>>, request: Request) -> Response {
-    let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(b"application/grpc");
-    if !request.headers().get(CONTENT_TYPE).is_some_and(is_grpc) {
+/// Whether a request is an export.
+pub(super) fn is_export<B>(request: &http::Request<B>) -> bool {
+    request.uri().path() == EXPORT && request.method() == Method::POST
+}
+
+/// An export whose head is in order.
+pub(super) struct Call<B> {
+    body: B,
+    compression: Compression,
+    charge: Arc<Charge>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Lets an export in, or says why not. The head is not kept while the body is waited for.
+pub(super) fn admit<B>(reception: &Reception, request: http::Request<B>) -> Result<Call<B>, Box<Response>> {
+    let is_grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
+    let (head, body) = request.into_parts();
+    if !head.headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
         let refusal = reception.refuse(Transport::Grpc, Reason::ContentType, "this port speaks gRPC");
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, refusal.message).into_response();
+        return Err(Box::new((StatusCode::UNSUPPORTED_MEDIA_TYPE, refusal.message).into_response()));
     }
-    let (_permit, charge) = match reception.admit(Transport::Grpc, request.headers()) {
-        Ok(admitted) => admitted,
-        Err(refusal) => return grpc_response(refusal.status()),
+    let admitted = reception.admit(Transport::Grpc, &head.headers);
+    let (permit, charge) = admitted.map_err(|refusal| Box::new(refusal.status().into_http()))?;
+    let compression = Compression::of(&head.headers).map_err(|message| {
+        let mut status = reception.refuse(Transport::Grpc, Reason::ContentEncoding, message).status();
+        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static(Compression::ALL));
+        Box::new(status.into_http())
+    })?;
+    Ok(Call { body, compression, charge, _permit: permit })
+}
+
+/// Answers an export.
+pub(super) async fn answer<B>(reception: &Reception, call: Call<B>) -> Outgoing
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
+    let Call { body, compression, charge, _permit } = call;
+    let message = message::read(reception, body, compression, &charge);
+    let message = match within(reception.limits.request_timeout, message).await {
+        Some(message) => message,
+        None => Err(reception.refuse(Transport::Grpc, Reason::TimedOut, "the request took too long to arrive")),
     };
-    let codec = RawCodec { reception: Arc::clone(&reception), charge: Arc::clone(&charge) };
-    let mut grpc = Grpc::new(codec)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .max_decoding_message_size(reception.limits.message_bytes);
-    let request =
-        request.map(|inner| ChargedBody { inner, reception: Arc::clone(&reception), charge: Arc::clone(&charge) });
-    let take = Take { reception: Arc::clone(&reception), charge };
-    match tokio::time::timeout(reception.limits.request_timeout, grpc.unary(take, request)).await {
-        Ok(response) => mend(&reception, response).map(axum::body::Body::new),
-        Err(_) => {
-            let refusal = reception.refuse(Transport::Grpc, Reason::TimedOut, "the request took too long to arrive");
-            grpc_response(refusal.status())
-        }
-    }
-}
-
-fn grpc_response(status: Status) -> Response {
-    status.into_http()
-}
-
-/// Gives the codes OTLP asks for to what tonic refuses by itself: OUT_OF_RANGE for a message that is too large would be sent
-/// again for ever, and INTERNAL stands for bytes that are wrong.
-fn mend(reception: &Reception, response: http::Response<tonic::body::Body>) -> http::Response<tonic::body::Body> {
-    let Some(status) = Status::from_header_map(response.headers()) else { return response };
-    let refusal = match status.code() {
-        _ if response.headers().contains_key(OURS) => {
-            let mut response = response;
-            response.headers_mut().remove(OURS);
-            return response;
-        }
-        Code::OutOfRange | Code::ResourceExhausted => reception.too_large(Transport::Grpc),
-        Code::Internal => reception.refuse(Transport::Grpc, Reason::Malformed, status.message()),
-        Code::Unimplemented => {
-            // It says which compressions there are; the answer stays as it is.
-            reception.refuse(Transport::Grpc, Reason::ContentEncoding, status.message());
-            return response;
-        }
-        _ => return response,
+    let taken = match message {
+        Ok(message) => reception.take(Transport::Grpc, Encoding::Protobuf, message, &charge).await,
+        Err(refusal) => Err(refusal),
     };
-    refusal.status().into_http()
-}
-
-/// Marks a status as one of ours on its way through tonic.
-const OURS: &str = "x-foreshock-refusal";
-
-fn marked(refusal: &Refusal) -> Status {
-    let mut status = refusal.status();
-    status.metadata_mut().insert(OURS, tonic::metadata::MetadataValue::from_static("1"));
-    status
-}
-
-/// Takes in the message of one request.
-struct Take {
-    reception: Arc<Reception>,
-    charge: Arc<Charge>,
-}
-
-impl Service<tonic::Request<Bytes>> for Take {
-    type Response = tonic::Response<ExportResponse>;
-    type Error = Status;
-    type Future = Ready<Result<Self::Response, Status>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let taken = self.reception.take(Transport::Grpc, Encoding::Protobuf, request.into_inner(), &self.charge);
-        ready(taken.map(|accepted| tonic::Response::new(accepted.into())).map_err(|refusal| marked(&refusal)))
+    match taken {
+        Ok(accepted) => Answer::to(accepted).map(Either::Left),
+        Err(refusal) => refusal.status().into_http().map(Either::Right),
     }
 }
 
-/// Hands over the bytes of a message.
-struct RawCodec {
-    reception: Arc<Reception>,
-    charge: Arc<Charge>,
+/// What leaves the ports: answers to exports over gRPC, and everything else.
+pub(super) type Outgoing = http::Response<Either<Answer, axum::body::Body>>;
+
+/// The answer to an accepted export: a message, and the status behind it.
+pub(super) struct Answer {
+    message: Option<Bytes>,
+    is_ended: bool,
 }
 
-impl Codec for RawCodec {
-    type Encode = ExportResponse;
-    type Decode = Bytes;
-    type Encoder = AnswerEncoder;
-    type Decoder = RawDecoder;
-
-    fn encoder(&mut self) -> AnswerEncoder {
-        AnswerEncoder
-    }
-
-    fn decoder(&mut self) -> RawDecoder {
-        RawDecoder { reception: Arc::clone(&self.reception), charge: Arc::clone(&self.charge) }
-    }
-}
-
-struct AnswerEncoder;
-
-impl Encoder for AnswerEncoder {
-    type Item = ExportResponse;
-    type Error = Status;
-
-    fn encode(&mut self, item: ExportResponse, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(out).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-struct RawDecoder {
-    reception: Arc<Reception>,
-    charge: Arc<Charge>,
-}
-
-impl Decoder for RawDecoder {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = message.remaining();
-        // What came compressed takes more from here on, also while the end of the request is waited for.
-        if !self.charge.resize(length) {
-            return Err(inbox_full(&self.reception));
-        }
-        let bytes = match length {
-            ..=COPIED => self.reception.copies.copy(message, length),
-            _ => message.copy_to_bytes(length),
+impl Answer {
+    fn to(accepted: Accepted) -> http::Response<Answer> {
+        let answer = ExportResponse::from(accepted);
+        let length = answer.encoded_len();
+        let message = if length == 0 {
+            Bytes::from_static(&[0; 5])
+        } else {
+            let mut message = BytesMut::with_capacity(5 + length);
+            message.put_u8(0);
+            message.put_u32(length as u32);
+            // There is room for what it said it needs.
+            let _ = answer.encode(&mut message);
+            message.freeze()
         };
-        Ok(Some(bytes))
+        let mut response = http::Response::new(Answer { message: Some(message), is_ended: false });
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        response
     }
 }
 
-fn inbox_full(reception: &Reception) -> Status {
-    marked(&reception.refuse(Transport::Grpc, Reason::InboxFull, "the inbox is full"))
-}
-
-/// The body of a request, charged as it arrives.
-struct ChargedBody {
-    inner: axum::body::Body,
-    reception: Arc<Reception>,
-    charge: Arc<Charge>,
-}
-
-impl Body for ChargedBody {
+impl Body for Answer {
     type Data = Bytes;
-    type Error = tonic::codegen::StdError;
+    type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = match Pin::new(&mut self.inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => return Poll::Pending,
-        };
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        if !self.charge.grow(bytes) {
-            return Poll::Ready(Some(Err(Box::new(inbox_full(&self.reception)))));
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
         }
-        Poll::Ready(Some(Ok(frame)))
+        if std::mem::replace(&mut self.is_ended, true) {
+            return Poll::Ready(None);
+        }
+        let mut trailers = HeaderMap::with_capacity(1);
+        trailers.insert(GRPC_STATUS, OK);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }

@@ -166,7 +166,7 @@ async fn answer(
     // It was collected above, in one piece.
     let body = collected.into_body().collect().await.map(|body| body.to_bytes());
     let body = body.map_err(|error| reception.refuse(Transport::Http, Reason::Malformed, error.to_string()))?;
-    reception.take(Transport::Http, encoding, body, &charge).map(ExportResponse::from)
+    reception.take(Transport::Http, encoding, body, &charge).await.map(ExportResponse::from)
 }
 
 /// Reads a body that was decompressed. Reading stops at the limit, whatever may come.

@@ -11,6 +11,7 @@ use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps, refused};
 use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,13 +21,17 @@ use std::time::Duration;
 const WAKE: usize = 1 << 20;
 /// With the data's clock the engine is woken by the first body, and lets this much time pass for more to come.
 const GATHER: Duration = Duration::from_millis(1);
-/// Lists that were used once are used again, so that a body allocates little; but no more of them than these bytes.
-pub(super) const SPARE_BYTES: usize = 16 << 20;
+/// Lists that were used once are used again, so that a body allocates little. On either side of the inbox this part of what there
+/// is room for may be kept in them.
+pub(super) const SPARE: usize = 32;
 /// What a queued body takes beside its bytes and lists.
 const OVERHEAD: usize = 256;
 
+/// Brings what was kept so far to the disk.
+pub type Sync = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
 /// What a recording is told, in the order of the instants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Kept<'a> {
     /// A body was accepted.
     Body {
@@ -40,6 +45,8 @@ pub enum Kept<'a> {
         /// The wall clock.
         now: Nanos,
     },
+    /// What is held back is to be written, and then brought to the disk by whoever calls what is put here.
+    Sync(&'a Cell<Option<Sync>>),
     /// Nothing more will come.
     End {
         /// The last instant.
@@ -55,6 +62,8 @@ pub type Keep = Box<dyn FnMut(Kept<'_>) -> io::Result<()> + Send>;
 pub(super) struct Accepted {
     /// Points that will be dropped, by reason.
     pub(super) refused: [u64; DropReason::ALL.len()],
+    /// How many bodies were kept until then, this one included.
+    pub(super) number: u64,
 }
 
 /// See the file's head.
@@ -78,10 +87,13 @@ pub(super) struct State {
     /// The engine waits for anything to come.
     waits: bool,
     keep: Option<Keep>,
+    /// Bodies that were kept.
+    kept: u64,
     /// Why nothing can be kept any more.
     broken: Option<String>,
     spares: Vec<Batch>,
     spare_bytes: usize,
+    most_spare: usize,
     scratch: Vec<Nanos>,
 }
 
@@ -107,9 +119,11 @@ impl Inbox {
             closed: false,
             waits: false,
             keep,
+            kept: 0,
             broken: None,
             spares: Vec::new(),
             spare_bytes: 0,
+            most_spare: limit_bytes / SPARE,
             scratch: Vec::new(),
         };
         Inbox { clock, timestamps, wake_at: WAKE.min(limit_bytes / 4), state: Mutex::new(state), ready: Condvar::new() }
@@ -148,6 +162,7 @@ impl Inbox {
         };
         let at = arrived.map(|at| state.last.map_or(at, |last| last.max(at)));
         state.keep(Kept::Body { at, body })?;
+        state.kept += 1;
         state.last = at.or(state.last);
         let none = [0; DropReason::ALL.len()];
         let refused = self.timestamps.map_or(none, |timestamps| refused(&batch, state.last, timestamps));
@@ -161,7 +176,7 @@ impl Inbox {
             state.waits = false;
             self.ready.notify_one();
         }
-        Ok(Accepted { refused })
+        Ok(Accepted { refused, number: state.kept })
     }
 
     /// Takes no more, and lets the engine see what is left. Gives the last instant to the recording and to the engine.
@@ -195,6 +210,31 @@ impl Inbox {
         if !state.closed {
             // What went wrong is remembered, and said to everybody who asks.
             let _ = state.keep(Kept::Flush { now: now() });
+        }
+    }
+
+    /// Writes what the recording holds back. Gives the number of the last body in it, and what brings it to the disk; that is not
+    /// to be called under the lock. `None` when the recording is broken.
+    pub(super) fn begin_sync(&self) -> Option<(u64, Option<Sync>)> {
+        let mut state = self.lock();
+        let sync = Cell::new(None);
+        // The end brings everything to the disk.
+        if !state.closed {
+            state.keep(Kept::Sync(&sync)).ok()?;
+        }
+        state.broken.is_none().then_some((state.kept, sync.take()))
+    }
+
+    /// Nothing can be kept any more, for this reason.
+    pub(super) fn break_off(&self, error: &io::Error) {
+        self.lock().break_off(error);
+    }
+
+    /// Whether everything that was to be kept is.
+    pub(super) fn check_kept(&self) -> Result<(), Refusal> {
+        match self.broken() {
+            None => Ok(()),
+            Some(message) => Err(Refusal { reason: Reason::NotRecorded, message }),
         }
     }
 
@@ -256,15 +296,19 @@ impl State {
             Some(message) => message.clone(),
             None => match keep(kept) {
                 Ok(()) => return Ok(()),
-                Err(error) => self.broken.insert(format!("the recording cannot be written: {error}")).clone(),
+                Err(error) => self.break_off(&error),
             },
         };
         Err(Refusal { reason: Reason::NotRecorded, message })
     }
 
+    fn break_off(&mut self, error: &io::Error) -> String {
+        self.broken.insert(format!("the recording cannot be written: {error}")).clone()
+    }
+
     /// Takes back lists that were emptied; those there is no room for stay.
     pub(super) fn give_back(&mut self, used: &mut Vec<Batch>) {
-        while let Some(batch) = used.pop_if(|batch| self.spare_bytes + lists(batch) <= SPARE_BYTES) {
+        while let Some(batch) = used.pop_if(|batch| self.spare_bytes + lists(batch) <= self.most_spare) {
             self.spare_bytes += lists(&batch);
             self.spares.push(batch);
         }

@@ -21,17 +21,21 @@ mod grpc;
 mod http;
 mod inbox;
 mod lent;
+mod message;
 mod reception;
+mod recorder;
 mod refusal;
 mod serve;
+mod windows;
+mod within;
 
 pub use arrivals::Arrivals;
 pub use auth::Tokens;
-pub use clock::{Clock, now};
+pub use clock::{Clock, monotonic, now};
 pub use exposition::{Labels, Metric, MoreMetrics};
-pub use inbox::{Keep, Kept};
+pub use inbox::{Keep, Kept, Sync};
 pub use reception::{Limits, Reception, Settings};
-pub use serve::{Ending, Ends, Hearer, Listeners, serve};
+pub use serve::{Ending, Ends, Hearer, Listeners, Service, serve};
 
 use crate::model::Nanos;
 use std::sync::Arc;

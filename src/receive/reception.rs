@@ -2,12 +2,13 @@
 
 use super::auth::Tokens;
 use super::budget::{Budget, Charge};
-use super::clock::{Clock, now};
+use super::clock::{Clock, monotonic, now};
 use super::complaints::{Complaints, Kind};
 use super::copies::Copies;
 use super::counters::{Counters, Hangup, Transport, count};
 use super::exposition::{Metric, MoreMetrics};
 use super::inbox::{Accepted, Inbox, Keep};
+use super::recorder::Recorder;
 use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps};
 use crate::model::{Batch, Span};
@@ -16,9 +17,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Smaller bodies are not weighed before they are decoded: whatever is in them, it is not much.
 const WEIGHED_FROM: usize = 256 << 10;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub timestamps: Option<Timestamps>,
     /// Keeps what is accepted.
     pub keep: Option<Keep>,
+    /// Answers wait until what they accept is on the disk.
+    pub sync_each: bool,
 }
 
 /// See the file's head.
@@ -70,9 +72,11 @@ pub struct Reception {
     pub(super) budget: Arc<Budget>,
     pub(super) counters: Counters,
     complaints: Complaints,
-    requests: Semaphore,
+    requests: Arc<Semaphore>,
     decoder: Mutex<Decoder>,
     pub(super) copies: Copies,
+    /// `None` when nobody waits for it.
+    pub(super) recorder: Option<Recorder>,
     stopping: AtomicBool,
     engine_done: AtomicBool,
     pub(super) engine_done_now: Notify,
@@ -83,15 +87,16 @@ pub struct Reception {
 
 impl Reception {
     pub(super) fn new(settings: Settings) -> Self {
-        let Settings { limits, tokens, clock, timestamps, keep } = settings;
+        let Settings { limits, tokens, clock, timestamps, keep, sync_each } = settings;
         Reception {
             inbox: Inbox::new((clock, timestamps), limits.inbox_bytes, keep),
             budget: Budget::new(limits.inbox_bytes),
             counters: Counters::default(),
             complaints: Complaints::default(),
-            requests: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            requests: Arc::new(Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS))),
             decoder: Mutex::new(Decoder::default()),
             copies: Copies::default(),
+            recorder: sync_each.then(Recorder::new),
             stopping: AtomicBool::new(false),
             engine_done: AtomicBool::new(false),
             engine_done_now: Notify::new(),
@@ -107,14 +112,14 @@ impl Reception {
         &self,
         transport: Transport,
         headers: &HeaderMap,
-    ) -> Result<(SemaphorePermit<'_>, Arc<Charge>), Refusal> {
+    ) -> Result<(OwnedSemaphorePermit, Arc<Charge>), Refusal> {
         if !self.tokens.admit(headers) {
             return Err(self.refuse(transport, Reason::Unauthenticated, "a bearer token is needed"));
         }
         if self.is_stopping() {
             return Err(self.refuse(transport, Reason::Stopping, "foreshock is ending"));
         }
-        match self.requests.try_acquire() {
+        match Arc::clone(&self.requests).try_acquire_owned() {
             Ok(permit) => Ok((permit, self.budget.open())),
             Err(_) => {
                 let message = format!("{} requests are being received already", self.limits.requests);
@@ -144,15 +149,19 @@ impl Reception {
         self.complaints.note(Kind::Connection(hangup), example);
     }
 
-    /// Takes in a body.
-    pub(super) fn take(
+    /// Takes in a body, and waits until it is on the disk when that is asked for.
+    pub(super) async fn take(
         &self,
         transport: Transport,
         encoding: Encoding,
         body: Bytes,
         charge: &Arc<Charge>,
     ) -> Result<Accepted, Refusal> {
-        match self.try_take(encoding, body, charge) {
+        let taken = match (self.try_take(encoding, body, charge), &self.recorder) {
+            (Ok(accepted), Some(recorder)) => recorder.wait(&self.inbox, accepted.number).await.map(|()| accepted),
+            (taken, _) => taken,
+        };
+        match taken {
             Ok(accepted) => {
                 let partly = accepted.refused.iter().any(|&n| n > 0);
                 let counters = if partly { &self.counters.partial } else { &self.counters.accepted };
@@ -204,17 +213,18 @@ impl Reception {
             let message = format!("{} bytes when its parts are put together", batch.body.len());
             return Err(Refusal { reason: Reason::TooLarge, message });
         }
+        // Every attribute takes two bytes at least: as a rule nothing has to be counted.
+        let surely_fine = attribute_bytes.min(attributes.saturating_mul(2).saturating_add(1));
+        let length = |span: Span| (span.end - span.start) as usize;
         let wrong = |span: Span, what: &str| {
-            let raw = batch.bytes(span);
-            if raw.len() > attribute_bytes {
-                return Some(format!("{what} of {} bytes; the most is {attribute_bytes}", raw.len()));
+            if length(span) > attribute_bytes {
+                return Some(format!("{what} of {} bytes; the most is {attribute_bytes}", length(span)));
             }
-            // Every attribute takes two bytes at least: as a rule nothing has to be counted.
-            let n = if raw.len() / 2 > attributes { otlp::attribute_count(raw) } else { 0 };
+            let n = if length(span) > surely_fine { otlp::attribute_count(batch.bytes(span)) } else { 0 };
             (n > attributes).then(|| format!("{what}: {n}; the most is {attributes}"))
         };
         let names = batch.metrics.iter().flat_map(|metric| [metric.name, metric.scope]);
-        let long_name = names.map(|name| (name.end - name.start) as usize).find(|&n| n > attribute_bytes);
+        let long_name = names.map(length).find(|&n| n > attribute_bytes);
         let found = long_name
             .map(|n| format!("a name of {n} bytes; the most is {attribute_bytes}"))
             .or_else(|| batch.resources.iter().find_map(|resource| wrong(resource.raw, "attributes of a resource")))
@@ -258,7 +268,7 @@ impl Reception {
 
     /// How much of the time for the shutdown is left; `None` when there is no shutdown.
     pub fn time_left(&self) -> Option<Duration> {
-        Some(self.ends_at.get()?.saturating_duration_since(Instant::now()))
+        Some(self.ends_at.get()?.saturating_duration_since(monotonic()))
     }
 
     /// Adds metrics of others to `/metrics`; they are asked for whenever somebody looks. Only the first call counts.

@@ -3,17 +3,19 @@
 //! A signal, or whoever has told the service when to end, stops accepting; requests that are there are answered, the inbox is
 //! closed, and the engine finishes. The next signal ends at once, and so does the shutdown's own time-out.
 
+use super::clock::monotonic;
 use super::connection::Port;
 use super::counters::Transport;
 use super::reception::Reception;
+use super::windows::Windows;
 use super::{grpc, http};
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, timeout_at};
+use tokio::time::{MissedTickBehavior, timeout_at};
 use tonic_health::ServingStatus;
 
 /// How often a recording is written out and complaints are looked at. Half of what a crash may take.
@@ -63,17 +65,23 @@ pub enum Ending {
     Interrupted(i32),
 }
 
+/// How to serve.
+pub struct Service<'a> {
+    /// Where.
+    pub listeners: Listeners,
+    /// Until when.
+    pub ends: Ends,
+    /// How long the end may take.
+    pub shutdown_timeout: Duration,
+    /// Whom to tell.
+    pub hearer: Hearer<'a>,
+}
+
 /// Serves until it is to end, the recording breaks, or nobody takes the arrivals any more.
-pub fn serve(
-    listeners: Listeners,
-    reception: &Arc<Reception>,
-    ends: Ends,
-    shutdown_timeout: Duration,
-    hearer: Hearer<'_>,
-) -> io::Result<Ending> {
+pub fn serve(service: Service<'_>, reception: &Arc<Reception>) -> io::Result<Ending> {
     let closing = Closing(reception);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ending = runtime.block_on(run(listeners, reception, ends, shutdown_timeout, hearer));
+    let ending = runtime.block_on(run(service, reception));
     drop(closing);
     ending
 }
@@ -87,17 +95,13 @@ impl Drop for Closing<'_> {
     }
 }
 
-async fn run(
-    listeners: Listeners,
-    reception: &Arc<Reception>,
-    ends: Ends,
-    shutdown_timeout: Duration,
-    hearer: Hearer<'_>,
-) -> io::Result<Ending> {
+async fn run(service: Service<'_>, reception: &Arc<Reception>) -> io::Result<Ending> {
+    let Service { listeners, ends, shutdown_timeout, hearer } = service;
     let (stop, stopped) = watch::channel(false);
     let (alive, mut all_gone) = mpsc::channel(1);
     let permits = Arc::new(Semaphore::new(reception.limits.connections.min(Semaphore::MAX_PERMITS)));
-    let (grpc_router, health) = grpc::router(Arc::clone(reception));
+    let windows = Windows::new(reception.limits.inbox_bytes);
+    let (grpc_router, health) = grpc::router();
     health.set_service_status(grpc::SERVICE, ServingStatus::Serving).await;
     let ports = [
         (listeners.grpc, Transport::Grpc, grpc_router),
@@ -111,15 +115,24 @@ async fn run(
             router,
             reception: Arc::clone(reception),
             permits: Arc::clone(&permits),
+            windows: Arc::clone(&windows),
             stop: stopped.clone(),
             alive: alive.clone(),
         };
         tokio::spawn(port.accept());
     }
     drop(alive);
+    if reception.recorder.is_some() {
+        let reception = Arc::clone(reception);
+        tokio::spawn(async move {
+            if let Some(recorder) = &reception.recorder {
+                recorder.run(&reception.inbox).await;
+            }
+        });
+    }
     let mut signals = until_the_end(ends, reception, &permits, hearer).await?;
 
-    let deadline = Instant::now() + shutdown_timeout;
+    let deadline = monotonic() + shutdown_timeout;
     reception.stop(deadline);
     for name in ["", grpc::SERVICE] {
         health.set_service_status(name, ServingStatus::NotServing).await;
@@ -127,7 +140,7 @@ async fn run(
     // Nobody listens for this only when every port and connection is gone already.
     let _ = stop.send(true);
     let ending = tokio::select! {
-        ending = finish(reception, &mut all_gone, (Instant::now() + shutdown_timeout / 2, deadline)) => ending,
+        ending = finish(reception, &mut all_gone, (monotonic() + shutdown_timeout / 2, deadline)) => ending,
         signal = signals.next() => Ending::Interrupted(signal),
     };
     reception.inbox.close();
@@ -214,10 +227,10 @@ async fn finish(
     (requests_until, deadline): (Instant, Instant),
 ) -> Ending {
     // Connections whose requests do not end in time are cut; what they would have sent was never acknowledged.
-    let _ = timeout_at(requests_until, all_gone.recv()).await;
+    let _ = timeout_at(requests_until.into(), all_gone.recv()).await;
     reception.inbox.close();
     while !reception.engine_is_done_already() {
-        if timeout_at(deadline, reception.engine_done_now.notified()).await.is_err() {
+        if timeout_at(deadline.into(), reception.engine_done_now.notified()).await.is_err() {
             return Ending::TimedOut;
         }
     }

@@ -23,8 +23,8 @@ const LONGEST_RUN: Nanos = SECOND;
 pub struct Keeping {
     /// JSON text about the recording as a whole.
     pub head: String,
-    /// Brings every body to the disk before [`Keeper::body`] returns.
-    pub sync_each: bool,
+    /// Its bodies are brought to the disk by [`Keeper::sync`], and so its name has to be there as well.
+    pub is_synced: bool,
     /// A file of so many bytes is closed.
     pub most_bytes: Option<u64>,
     /// A file that old is closed.
@@ -95,11 +95,16 @@ impl Keeper {
         writer.append(at, body)?;
         self.bodies += 1;
         self.last = at.or(self.last);
-        if self.keeping.sync_each {
-            writer.flush()?;
-            writer.get_ref().file.sync_data()?;
-        }
         Ok(())
+    }
+
+    /// Writes what is held back. What is given brings it to the disk, on whatever thread it is called; files that were closed
+    /// before are there already.
+    pub fn sync(&mut self) -> Result<impl FnOnce() -> io::Result<()> + Send + use<>, WriteError> {
+        let Some(writer) = &mut self.writer else { return Err(ended()) };
+        writer.flush()?;
+        let file = writer.get_ref().file.try_clone()?;
+        Ok(move || file.sync_data())
     }
 
     /// Writes what is held back, and closes a file that is old enough. `now` is the wall clock.
@@ -143,7 +148,7 @@ impl Keeper {
             // So that a body without an instant comes behind those of the file before, also when files are merged.
             writer.tick(last)?;
         }
-        if self.keeping.sync_each {
+        if self.keeping.is_synced {
             sync_folder(&self.path)?;
         }
         (self.writer, self.opened_at, self.bodies) = (Some(writer), self.now, 0);

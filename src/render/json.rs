@@ -63,7 +63,9 @@ struct RunJson<'a> {
 struct TooShortJson<'a> {
     definition: &'a str,
     rule: usize,
-    window: i64,
+    /// Absent from a rule about a trend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<i64>,
     needed: i64,
     covered: i64,
 }
@@ -82,7 +84,7 @@ impl<'a> RunJson<'a> {
         let too_short = run.too_short.iter().map(|short| TooShortJson {
             definition: &short.definition,
             rule: short.rule,
-            window: to_ms(short.window),
+            window: short.window.map(to_ms),
             needed: to_ms(short.needed),
             covered: to_ms(short.covered),
         });

@@ -32,8 +32,8 @@ pub struct TooShort {
     pub definition: String,
     /// Index of the rule.
     pub rule: usize,
-    /// Its window.
-    pub window: Nanos,
+    /// Its window; `None` when it is about a trend, which takes the time it takes.
+    pub window: Option<Nanos>,
     /// How often it is judged.
     pub step: Nanos,
     /// How long points must come so that it is surely judged.

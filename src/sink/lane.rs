@@ -3,7 +3,6 @@
 //! Invariant: every event that was offered is counted exactly once, as sent, as lost for a reason, or as still waiting.
 //! What is being delivered stays in front of the queue until its fate is known, so that the bounds hold for it, too.
 
-use super::clock::now;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -93,6 +92,7 @@ pub(super) struct Lane {
     name: String,
     bounds: Bounds,
     when_full: WhenFull,
+    clock: fn() -> Instant,
     state: Mutex<State>,
     /// Something for the thread: an event, or the end.
     work: Condvar,
@@ -118,10 +118,15 @@ enum Phase {
 }
 
 impl Lane {
-    pub fn new(name: String, bounds: Bounds, when_full: WhenFull) -> Self {
+    pub fn new(name: String, bounds: Bounds, (when_full, clock): (WhenFull, fn() -> Instant)) -> Self {
         let counts = SinkCounts { sink: name.clone(), ..SinkCounts::default() };
         let state = Mutex::new(State { counts, ..State::default() });
-        Lane { name, bounds, when_full, state, work: Condvar::new(), room: Condvar::new() }
+        Lane { name, bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
+    }
+
+    /// The clock of the room.
+    pub fn now(&self) -> Instant {
+        (self.clock)()
     }
 
     pub fn name(&self) -> &str {
@@ -182,7 +187,7 @@ impl Lane {
 
     /// Waits until then; false when nothing more is to be delivered.
     pub fn wait_until(&self, then: Instant) -> bool {
-        let span = then.saturating_duration_since(now());
+        let span = then.saturating_duration_since(self.now());
         let is_wanted = |state: &mut State| state.phase != Phase::Ended;
         let waited = self.work.wait_timeout_while(self.lock(), span, is_wanted).unwrap_or_else(PoisonError::into_inner);
         waited.0.phase != Phase::Ended
@@ -245,7 +250,7 @@ impl Lane {
     pub fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
         let is_at_work = |state: &mut State| state.phase != Phase::Ended;
         let state = self.lock();
-        let state = match deadline.map(|deadline| deadline.saturating_duration_since(now())) {
+        let state = match deadline.map(|deadline| deadline.saturating_duration_since(self.now())) {
             None => self.room.wait_while(state, is_at_work).unwrap_or_else(PoisonError::into_inner),
             Some(span) => {
                 self.room.wait_timeout_while(state, span, is_at_work).unwrap_or_else(PoisonError::into_inner).0

@@ -8,7 +8,6 @@
 //! Reading order: `spec` (what the user asks for), `lane` (the queue and its counts), `delivery` (the thread and its
 //! retries), `stream` and `webhook` (one attempt).
 
-mod clock;
 mod delivery;
 mod error;
 mod lane;
@@ -26,14 +25,13 @@ use crate::engine::{EventState, Transition};
 use crate::event::EventDefinition;
 use crate::render::{self, Style};
 use bytes::Bytes;
-use clock::now;
 use delivery::{Delivery, Sink};
 use lane::{Item, Lane};
 use notice::{Notices, Subject, Trouble};
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stream::Stream;
 use webhook::Webhook;
 
@@ -51,6 +49,8 @@ pub struct Settings {
     pub retry_for: Duration,
     /// How text on standard output is painted; files are not.
     pub style: Style,
+    /// The clock by which events age and attempts are made again. Events themselves carry the engine's time.
+    pub clock: fn() -> Instant,
 }
 
 /// What a transition looks like on its way. Each is rendered once, however many sinks want it.
@@ -124,7 +124,7 @@ impl Sinks {
             return Ok(sinks);
         }
         let no_thread = |sink: &str, source| SinkError::Thread { sink: sink.to_string(), source };
-        let notices = notice::start(say).map_err(|source| no_thread(&names[0], source))?;
+        let notices = notice::start(say, settings.clock).map_err(|source| no_thread(&names[0], source))?;
         for ((spec, sink), name) in specs.iter().zip(opened?).zip(names) {
             let retry_for = match spec {
                 SinkSpec::Webhook(webhook) => webhook.retry_for.unwrap_or(settings.retry_for),
@@ -136,7 +136,7 @@ impl Sinks {
                 Sink::Webhook(webhook) => Some(webhook.interrupter()),
                 Sink::Stream(_) => None,
             };
-            let lane = Arc::new(Lane::new(name, settings.bounds, settings.when_full));
+            let lane = Arc::new(Lane::new(name, settings.bounds, (settings.when_full, settings.clock)));
             let delivery = Delivery { lane: Arc::clone(&lane), sink, retry_for, notices: notices.clone() };
             let thread = thread::Builder::new().name(format!("sink {}", sinks.ways.len()));
             thread.spawn(move || delivery.run()).map_err(|source| no_thread(lane.name(), source))?;
@@ -150,7 +150,7 @@ impl Sinks {
         if self.ways.is_empty() {
             return;
         }
-        let queued_at = now();
+        let queued_at = (self.settings.clock)();
         let key = Bytes::from(key(transition));
         for shape in Shape::ALL {
             let mut ways = self.ways.iter().filter(|way| way.shape == shape).peekable();
@@ -198,7 +198,7 @@ impl Sinks {
     /// Delivers what waits, for at most this long altogether, and says what became of the events. Without a limit it takes
     /// as long as it takes; retries end with the age of the events, but a reader of a pipe may stop for ever.
     pub fn close(self, within: Option<Duration>) -> Vec<SinkCounts> {
-        let deadline = within.and_then(|within| now().checked_add(within));
+        let deadline = within.and_then(|within| (self.settings.clock)().checked_add(within));
         self.ways.iter().for_each(|way| way.lane.close());
         for way in &self.ways {
             if !way.lane.wait_for_end(deadline) {

@@ -5,7 +5,6 @@
 //! sink's thread may be stuck in the very trouble that is told. What finds that thread busy is not told, but counted all
 //! the same where the sinks count.
 
-use super::clock::now;
 use super::lane::{Bounds, Loss};
 use std::collections::HashMap;
 use std::io;
@@ -50,9 +49,12 @@ struct Note {
 }
 
 /// Starts the thread that speaks; it ends with the last of the notices made from it.
-pub(super) fn start(say: impl Fn(&str) + Send + 'static) -> io::Result<impl Fn(Subject) -> Notices> {
+pub(super) fn start(
+    say: impl Fn(&str) + Send + 'static,
+    clock: fn() -> Instant,
+) -> io::Result<impl Fn(Subject) -> Notices> {
     let (sender, receiver) = sync_channel(WAITING);
-    thread::Builder::new().name("sink notices".into()).spawn(move || speak(&receiver, &say))?;
+    thread::Builder::new().name("sink notices".into()).spawn(move || speak(&receiver, &say, clock))?;
     Ok(move |subject| Notices { subject: Arc::new(subject), sender: sender.clone() })
 }
 
@@ -71,7 +73,7 @@ struct Told {
     last: Note,
 }
 
-fn speak(notes: &Receiver<Note>, say: &impl Fn(&str)) {
+fn speak(notes: &Receiver<Note>, say: &impl Fn(&str), now: fn() -> Instant) {
     let mut told: HashMap<(String, Trouble), Told> = HashMap::new();
     loop {
         let due = told.values().filter(|told| told.since > 0).map(|told| told.at + INTERVAL).min();

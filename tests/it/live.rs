@@ -74,6 +74,21 @@ fn every_transport_encoding_and_compression_gives_the_events_of_a_replay() {
     }
 }
 
+#[test]
+fn a_leak_is_raised_live_as_in_a_replay() {
+    let folder = Folder::new();
+    let recording = fixture("fast_leak.jsonl.gz");
+    let expected = log_of(&folder, &format!("--rules builtin:local {}", recording.display()));
+    assert!(expected.contains("\"OPEN\"") && expected.contains("memory-leak-trend"), "{expected}");
+    let server = Server::start(&folder, "serve --clock data --rules builtin:local --format jsonl");
+    let mut client = Grpc::connect(server.grpc, None);
+    for body in bodies(&recording) {
+        client.export(&body).expect("accepted");
+    }
+    let ended = server.stop();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, expected.as_str()));
+}
+
 fn now_ns() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos()
 }

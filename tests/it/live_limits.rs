@@ -332,6 +332,26 @@ fn connections_without_a_request_are_closed() {
 }
 
 #[test]
+fn a_later_head_must_not_take_longer_than_the_first_one() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, "serve --clock data --header-timeout 300ms");
+    let (mut idle, mut trickling) = (Http::connect(server.http), Http::connect(server.http));
+    for connection in [&mut idle, &mut trickling] {
+        assert_eq!(connection.get("/healthz").text(), "ok\n");
+    }
+    trickling.raw(b"GET /healthz HTTP/1.1\r\n").expect("it listens");
+    let since = Instant::now();
+    while trickling.raw(b"x: y\r\n").is_ok() {
+        assert!(since.elapsed() < PATIENCE, "a head without end is waited for");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Who sends nothing has more time.
+    assert_eq!(idle.get("/healthz").text(), "ok\n");
+    server.wait_for("foreshock_connections_closed_total{reason=\"silent\"}", 1.0);
+    assert!(server.stop().stderr.contains("no whole head of a request from 127.0.0.1:"));
+}
+
+#[test]
 fn a_request_that_does_not_end_is_given_up() {
     let folder = Folder::new();
     let server = Server::start(&folder, "serve --clock data --request-timeout 300ms --max-requests 1");

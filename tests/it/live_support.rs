@@ -1,8 +1,12 @@
 //! What the tests of the live service share: the binary on free ports, a client for each transport, and recordings as bodies.
 
+#[path = "../../benches/live/outside.rs"]
+mod outside;
+
 use crate::cli_support::{Ended, Folder};
 use foreshock::model::Batch;
 use foreshock::recording::{self, Reader};
+use outside::{Raw, addresses};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +15,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tonic::Status;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::CompressionEncoding;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{AsciiMetadataValue, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
@@ -50,16 +54,7 @@ impl Server {
         let stdout = child.stdout.take().expect("a pipe");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut said = String::new();
-        let (grpc, http) = loop {
-            let before = said.len();
-            let n = stderr.read_line(&mut said).expect("UTF-8");
-            assert!(n > 0, "it ended instead of listening: {said}");
-            if let Some(rest) = said[before..].strip_prefix("OTLP/gRPC on ") {
-                let (grpc, rest) = rest.split_once(", OTLP/HTTP on ").expect("two addresses");
-                let http = rest.split_once(". ").expect("an end").0;
-                break (grpc.parse().expect("an address"), http.parse().expect("an address"));
-            }
-        };
+        let (grpc, http) = addresses(&mut stderr, &mut said);
         let rest = reading(stderr);
         let stderr = thread::spawn(move || said + &rest.join().expect("a reader"));
         (Server { child, grpc, http, stdout: None, stderr: Some(stderr) }, stdout)
@@ -273,45 +268,6 @@ impl Grpc {
             let answer = client.unary(request, PathAndQuery::from_static(path), Raw).await?;
             Ok(answer.into_inner())
         })
-    }
-}
-
-/// Messages as bytes.
-#[derive(Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put_slice(out, &item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let length = bytes::Buf::remaining(message);
-        Ok(Some(bytes::Buf::copy_to_bytes(message, length).to_vec()))
     }
 }
 

@@ -193,7 +193,7 @@ fn a_run_that_is_too_short_says_what_it_needed_and_what_would_have_been() {
     // The command is run as it is printed.
     let printed = would
         .lines()
-        .find_map(|line| line.strip_prefix("    ").filter(|line| line.contains(" run ")))
+        .find_map(|line| line.strip_prefix("    ").filter(|line| line.contains(" run --")))
         .expect("a command");
     assert!(
         printed.contains("--interval 100ms --window-scale 0.0") && printed.ends_with(" -- bash send.sh 35 0.9"),
@@ -260,8 +260,51 @@ fn whoever_is_still_connected_when_the_command_ends_may_go_on_for_a_while() {
 }
 
 #[test]
+fn events_go_to_sinks_as_they_happen() {
+    let folder = folder();
+    let sinks = "--sink file:events.jsonl --sink stdout:jsonl -o verdict.txt";
+    let fired = run(&folder, &format!("{SHORT} {sinks}"), &["bash", "send.sh", "35", "0.9"]);
+    assert_eq!(fired.code, 1, "{}", fired.stderr);
+    let kept = std::fs::read_to_string(folder.path("events.jsonl")).expect("a sink");
+    assert_eq!(kept, fired.stdout);
+    assert!(kept.contains(r#""state":"OPEN""#), "{kept}");
+    let verdict = std::fs::read_to_string(folder.path("verdict.txt")).expect("the answer");
+    assert!(verdict.contains("still open when the run ends") && !verdict.contains("recording"), "{verdict}");
+
+    // Where the answer goes nothing else may go, and a receiver that is not there is said.
+    let mixed = run(&folder, &format!("{SHORT} --sink stdout"), &["true"]);
+    assert!(mixed.code == 2 && mixed.stderr.contains("stdout"), "{}", mixed.stderr);
+    let dead = run(
+        &folder,
+        &format!("{SHORT} --fail-on never --sink webhook,retry-for=1s:http://127.0.0.1:9/"),
+        &["bash", "send.sh", "35", "0.9"],
+    );
+    assert_eq!(dead.code, 2, "{}", dead.stderr);
+    assert!(last_line(&dead).contains("a sink did not get every event"), "{}", dead.stderr);
+}
+
+#[test]
+fn a_trend_that_a_run_was_too_short_for_is_named_and_never_scaled() {
+    let folder = folder();
+    folder.write(
+        "trend/leak.json",
+        r#"{"name": "Growing", "query": "", "entityType": "openTelemetry", "expirationTime": 600000, "rules": [
+            {"ruleType": "trend", "severity": 10, "metricName": ["metrics.gauges.app/cpu"]}]}"#,
+    );
+    let options = "--protocol http/protobuf --interval 100ms --rules trend";
+    for scaled in ["", "--window-scale 0.02"] {
+        let ended = run(&folder, &format!("{options} {scaled}"), &["bash", "send.sh", "35", "1000000"]);
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
+        let line = ended.stdout.lines().find(|line| line.starts_with("  leak  needs ")).unwrap_or_default();
+        assert!(line.contains("(a trend: shorter windows cannot tell)"), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
     let folder = folder();
+    let ended = run(&folder, "--rules rules --record kept.foreshock", &["no-such-command"]);
+    assert!(ended.code == 2 && !folder.path("kept.foreshock").exists(), "{}", ended.stderr);
     let ended = run(&folder, "--rules rules", &["no-such-command", "an argument"]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("cannot run no-such-command 'an argument': "), "{}", ended.stderr);

@@ -55,6 +55,7 @@ pub fn settings() -> Settings {
         when_full: WhenFull::Drop,
         retry_for: Duration::from_secs(20),
         style: Style::plain(),
+        clock: foreshock::receive::monotonic,
     }
 }
 

@@ -180,6 +180,21 @@ fn imports_go_down_the_floors() {
 }
 
 #[test]
+fn the_clocks_are_read_in_one_place() {
+    const PLACE: &str = "src/receive/clock.rs";
+    let reads = |source: &Source| {
+        let code = before_tests(&source.code);
+        // The words of `use tokio::time::Instant` cannot be seen in a call, so the type itself is what is looked for.
+        ["SystemTime::now", "Instant::now", "Utc::now", "Local::now", ".elapsed()", "tokio::time::Instant"]
+            .iter()
+            .any(|call| code.contains(call))
+    };
+    let readers: Vec<String> =
+        sources("src").iter().filter(|source| reads(source)).map(|source| relative(&source.path)).collect();
+    assert_eq!(readers, [PLACE], "Time is passed in; whoever needs a clock gets it from the command line's room.");
+}
+
+#[test]
 fn every_file_says_what_it_owns() {
     let mut offences = Vec::new();
     for source in ["src", "tests", "benches"].into_iter().flat_map(sources) {

@@ -11,6 +11,7 @@ use crate::cli::output::Terminal;
 use crate::cli::recordings::Recordings;
 use crate::cli::rules::RulesArgs;
 use crate::event::{Position, Problem, Severity};
+use crate::receive::monotonic;
 use crate::render;
 use crate::render::text::Detail;
 use std::io;
@@ -18,7 +19,6 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
 
 /// A text that expects nothing is no mistake in writing: it proves nothing.
 const PROVES_NOTHING: [&str; 2] = ["expects-nothing", "no-scenario"];
@@ -160,12 +160,12 @@ pub(super) fn run(
     Ok(suites)
 }
 
-#[allow(clippy::disallowed_methods, reason = "how long a case took is told to reports and decides nothing")]
+/// How long a case took is told to reports and decides nothing.
 fn case(ready: &Ready, each: &impl Fn(&Outcome)) -> Result<Case, CliError> {
-    let begin = Instant::now();
+    let begin = monotonic();
     let (outcome, damage) = ready.run()?;
     each(&outcome);
-    let mut case = outcome.case(Some(begin.elapsed().as_secs_f64()));
+    let mut case = outcome.case(Some(monotonic().saturating_duration_since(begin).as_secs_f64()));
     if !damage.is_empty() && case.result == CaseResult::Passed {
         let found = damage.into_iter().map(|message| Finding {
             code: "damaged-recording",

@@ -141,7 +141,7 @@ impl Line<'_> {
         let held = self.report.step.saturating_mul(i64::try_from(self.report.violating).unwrap_or(i64::MAX));
         if held > 0 {
             text += &format!("; violated for {}", duration(held));
-            text += &self.share_of_recording(held);
+            text += &self.share_of_all(held);
         }
         if let Some((threshold, nearest)) = self.nearest() {
             text += &format!("; worst {}", self.distance(threshold, nearest));
@@ -151,12 +151,13 @@ impl Line<'_> {
         text
     }
 
-    /// Only for one entity does the share of the recording mean something.
-    fn share_of_recording(&self, held: i64) -> String {
+    /// Only for one entity does the share of the whole time mean something.
+    fn share_of_all(&self, held: i64) -> String {
         let coverage = self.replay.report.coverage;
         match (coverage.from, coverage.to) {
             (Some(from), Some(to)) if to > from && self.report.matched_entities <= 1 => {
-                format!(" ({} of the recording)", percent((held as f64 / (to - from) as f64).min(1.0)))
+                let share = percent((held as f64 / (to - from) as f64).min(1.0));
+                format!(" ({share} of the {})", self.replay.what)
             }
             _ => String::new(),
         }
@@ -281,7 +282,7 @@ impl Line<'_> {
                     0 => String::new(),
                     best => format!(": at best {} of {window} had points", duration(best)),
                 };
-                format!("the recording is too short to fill the window of {window}{covered}")
+                format!("the {} is too short to fill the window of {window}{covered}", self.replay.what)
             }
             None => "no window was covered well enough by points".to_string(),
         }

@@ -242,7 +242,7 @@ impl Story<'_> {
                     String::new()
                 };
                 let held = duration((end - self.event.start).max(0));
-                ("open", end, format!("still open when the recording ends, after {held}{still}"))
+                ("open", end, format!("still open when the {} ends, after {held}{still}", self.replay.what))
             }
             EventState::Closed { end, closed_at, reason } => {
                 let held = duration(end - self.event.start);

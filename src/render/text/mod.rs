@@ -42,6 +42,8 @@ pub struct Replay<'a> {
     pub definitions: &'a [EventDefinition],
     /// What came out.
     pub report: &'a Report,
+    /// What is judged, in a word: a recording or a run.
+    pub what: &'static str,
     /// The recordings, as the caller named them.
     pub sources: &'a [String],
     /// What of the recordings could not be read, one sentence each.

@@ -2,7 +2,7 @@
 //! was too short for, what shorter windows would have said, and which values another export interval would change.
 
 use super::{Replay, all_but_the_verdict, definitions, events, verdict};
-use crate::model::{MINUTE, Nanos};
+use crate::model::{MINUTE, Nanos, to_ms};
 use crate::render::words::{clean, duration, paragraph, span_ms};
 use crate::render::{Run, Style, WouldHaveBeen};
 use std::io::{self, Write};
@@ -53,16 +53,17 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
         let several = run.too_short.iter().filter(|other| other.definition == short.definition).count() > 1;
         let rule = if several { format!("rule {}: ", short.rule) } else { String::new() };
         let lead = format!("  {:width$}  ", clean(&short.definition));
-        let window = span_ms(short.window / crate::model::MS);
-        let text = format!(
-            "{rule}needs {} of points, {} came (window of {window}, judged every {})",
-            duration(short.needed),
-            duration(short.covered),
-            duration(short.step),
-        );
+        let (needed, covered) = (duration(short.needed), duration(short.covered));
+        let text = match short.window {
+            Some(window) => {
+                let (window, step) = (span_ms(to_ms(window)), duration(short.step));
+                format!("{rule}needs {needed} of points, {covered} came (window of {window}, judged every {step})")
+            }
+            None => format!("{rule}needs {needed} of a process, {covered} came (a trend: shorter windows cannot tell)"),
+        };
         paragraph(out, &lead, width + 4, &text)?;
     }
-    if run.would_have_been.is_none() {
+    if run.would_have_been.is_none() && run.too_short.iter().any(|short| short.window.is_some()) {
         paragraph(
             out,
             "  ",
@@ -87,7 +88,8 @@ fn would_have_been(
     writeln!(out, "{}", style.strong(&title))?;
     events::write(out, &shrunk, style)?;
     writeln!(out)?;
-    let was_too_short = |name: &str| run.too_short.iter().any(|short| short.definition == name);
+    let was_too_short =
+        |name: &str| run.too_short.iter().any(|short| short.definition == name && short.window.is_some());
     definitions::table(out, &shrunk, was_too_short, style)?;
     writeln!(out)?;
     writeln!(out, "  To judge a run like this:")?;
