@@ -243,7 +243,8 @@ pub struct Observations {
     /// By entity and rule where its changes begin, and at the end where they all end.
     starts: Vec<usize>,
     changes: Vec<Said>,
-    series: Vec<SeriesLabel>,
+    /// Of the entities of this pass.
+    series: Vec<Option<SeriesLabel>>,
 }
 
 /// From an instant on a rule says this of an entity.
@@ -274,9 +275,9 @@ impl Observations {
         &self.changes[range]
     }
 
-    /// The series with a number.
+    /// The series with a number, when it is one of an entity of this pass.
     pub fn series(&self, number: u32) -> Option<&SeriesLabel> {
-        self.series.get(number as usize)
+        self.series.get(number as usize)?.as_ref()
     }
 
     /// What violates a rule, as it is written; `None` when the definition is not judged.
@@ -424,13 +425,24 @@ impl Observations {
                 *to += 1;
             }
         }
-        self.series = engine.store.series_ids().map(|series| name(engine, series)).collect();
+        self.name_series(watch.first, engine);
     }
-}
 
-fn name(engine: &Engine, series: u32) -> SeriesLabel {
-    match engine.options.series {
-        SeriesMode::Each => engine.label_of(series),
-        SeriesMode::Merge => SeriesLabel { attributes: Arc::new(Attributes::default()), ..engine.label_of(series) },
+    /// Names the series, so that the engine can go. A label is read from the bytes of a resource, so that of an entity is read
+    /// once and shared.
+    fn name_series(&mut self, first: usize, engine: &Engine) {
+        let named = engine.store.series_ids().map(|series| {
+            let entity = engine.intake.resources[engine.store.resource_of(series) as usize].entity as usize;
+            let entity = self.entities.get(entity.checked_sub(first)?)?;
+            Some(SeriesLabel {
+                entity: entity.label.clone(),
+                metric: engine.store.metric_of(series).clone(),
+                attributes: match engine.options.series {
+                    SeriesMode::Each => engine.store.attributes_of(series).clone(),
+                    SeriesMode::Merge => Arc::new(Attributes::default()),
+                },
+            })
+        });
+        self.series = named.collect();
     }
 }

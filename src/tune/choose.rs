@@ -17,7 +17,7 @@ const ROUNDING: f64 = 1e-9;
 /// Today's value stays when it lies this far beyond it.
 const ENOUGH: f64 = 0.1;
 /// Quantiles of the baseline beside which values are tried.
-const QUANTILES: [f64; 6] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 /// Values that are tried at most for the sake of incidents.
 const MOST_LEVELS: usize = 12;
 const WEEK: f64 = (7 * 24 * 3600 * SECOND) as f64;
