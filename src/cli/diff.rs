@@ -5,11 +5,11 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::JudgingArgs;
-use super::output::{Output, Terminal};
+use super::output::Terminal;
+use super::page::{Format, PageArgs, Worth};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
-use super::tune::Format;
 use crate::engine::{Engine, Options, Report, Verdict, drive};
 use crate::event::EventDefinition;
 use crate::inspect::Clients;
@@ -48,15 +48,8 @@ pub(super) struct Args {
     judging: JudgingArgs,
     #[command(flatten)]
     retention: RetentionArgs,
-    /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
-    format: Format,
-    /// Writes the answer to a file
-    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
-    output: Option<PathBuf>,
-    /// Exit code 0 although no point arrived or no definition could be judged
-    #[arg(long, help_heading = "Exit code")]
-    allow_no_data: bool,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// One side, judged.
@@ -75,9 +68,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
             "diff reads the recordings once for each side, and standard input can be read only once; name a file";
         return Err(CliError::Limit { what: what.to_string() });
     }
-    if let Some(path) = &args.output {
-        args.recordings.keep_apart(path)?;
-    }
+    args.page.keep_apart(&args.recordings)?;
     let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
     let (old, new) = (rules(&args.old)?, rules(&args.new)?);
     let old = judge(old.definitions, &args, terminal)?;
@@ -92,17 +83,17 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         damage: &new.damage,
         coverage: (new.report.coverage.from, new.report.coverage.to),
     };
-    let mut output = Output::open(args.output.as_deref())?;
-    let style = terminal.answer_style(args.output.as_deref());
-    output.write_with(|out| match args.format {
+    args.page.write(terminal, &new.damage, |out, format, style| match format {
         Format::Text => render::diff::text(out, &diff, style),
         Format::Json => render::diff::json(out, &diff),
         Format::Markdown => render::diff::markdown(out, &diff),
     })?;
-    if args.format != Format::Text {
-        new.damage.iter().for_each(|sentence| terminal.warn(sentence));
-    }
-    let (status, why) = status(&args, &old, &new);
+    let (status, why) = args.page.status(&Worth {
+        is_damaged: new.is_damaged,
+        has_points: new.report.counts.points > 0,
+        is_judged: old.is_judged() || new.is_judged(),
+        what: "definition",
+    });
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
     }
@@ -133,19 +124,5 @@ impl Judged {
 
     fn is_judged(&self) -> bool {
         self.report.definitions.iter().any(|of| matches!(of.verdict, Verdict::Fired | Verdict::Quiet))
-    }
-}
-
-fn status(args: &Args, old: &Judged, new: &Judged) -> (ExitStatus, &'static str) {
-    if new.is_damaged {
-        (ExitStatus::Inconclusive, "a recording is damaged")
-    } else if args.allow_no_data {
-        (ExitStatus::Passed, "")
-    } else if new.report.counts.points == 0 {
-        (ExitStatus::Inconclusive, "no point arrived (--allow-no-data makes this a pass)")
-    } else if !old.is_judged() && !new.is_judged() {
-        (ExitStatus::Inconclusive, "no definition could be judged (--allow-no-data makes this a pass)")
-    } else {
-        (ExitStatus::Passed, "")
     }
 }

@@ -21,6 +21,7 @@ mod minimize;
 mod observing;
 mod output;
 mod package;
+mod page;
 mod receiving;
 mod record;
 mod recordings;

@@ -82,10 +82,13 @@ impl Terminal {
     }
 }
 
+/// What an answer goes through.
+pub(super) type Buffer = BufWriter<Box<dyn Write>>;
+
 /// Where an answer is written.
 pub(super) struct Output {
     to: String,
-    inner: BufWriter<Box<dyn Write>>,
+    inner: Buffer,
 }
 
 impl Output {
@@ -107,10 +110,7 @@ impl Output {
     }
 
     /// Writes with `write`, and flushes.
-    pub(super) fn write_with(
-        &mut self,
-        write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> io::Result<()>,
-    ) -> Result<(), CliError> {
+    pub(super) fn write_with(&mut self, write: impl FnOnce(&mut Buffer) -> io::Result<()>) -> Result<(), CliError> {
         let result = write(&mut self.inner).and_then(|()| self.inner.flush());
         result.map_err(|source| CliError::Output { to: self.to.clone(), source })
     }

@@ -2,7 +2,7 @@
 //! is recorded ends, and nothing of it is forgotten unless it was when it was judged live.
 
 use crate::engine::Retention;
-use crate::model::Nanos;
+use crate::model::{MINUTE, Nanos};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl RetentionArgs {
     /// For a service, which must not grow for ever.
     pub(super) fn of_service(&self) -> Retention {
         self.over(Retention {
-            forget_after: Some(86_400_000_000_000),
+            forget_after: Some(24 * 60 * MINUTE),
             series: 1_000_000,
             series_of_entity: 10_000,
             entities: 100_000,

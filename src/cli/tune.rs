@@ -5,8 +5,9 @@ use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
 use super::labels::{self, LabelArgs, Labels};
 use super::observing::{Source, Told};
-use super::output::{Output, Terminal};
+use super::output::Terminal;
 use super::package::{WriteArgs, Written};
+use super::page::{Format, PageArgs, Worth};
 use super::receiving::size;
 use super::recordings::RecordingsArgs;
 use super::rules::RulesArgs;
@@ -17,8 +18,6 @@ use crate::render;
 use crate::render::text::Replay;
 use crate::render::tune::{Pass, Tune};
 use crate::tune::{Tuned, Tuning};
-use clap::ValueEnum;
-use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 The recordings are taken as healthy: where a rule fires on them it is wrong, unless an incident
@@ -56,25 +55,8 @@ pub(super) struct Args {
     rules: RulesArgs,
     #[command(flatten)]
     judging: JudgingArgs,
-    /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
-    format: Format,
-    /// Writes the answer to a file
-    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
-    output: Option<PathBuf>,
-    /// Exit code 0 although no point arrived or no threshold could be judged
-    #[arg(long, help_heading = "Exit code")]
-    allow_no_data: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A text to read
-    Text,
-    /// One document: every value that was tried
-    Json,
-    /// For a pull request
-    Markdown,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// The answers with one set of windows.
@@ -97,10 +79,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
             "--window reads the recordings once for each window, and standard input can be read only once; name a file";
         return Err(CliError::Limit { what: what.to_string() });
     }
-    if let Some(path) = &args.output {
-        args.recordings.keep_apart(path)?;
-        RecordingsArgs::of(labels.bad.clone()).keep_apart(path)?;
-    }
+    args.page.keep_apart(&args.recordings)?;
+    args.page.keep_apart(&RecordingsArgs::of(labels.bad.clone()))?;
     let sets = match &args.window[..] {
         [] => vec![rules.definitions],
         windows => windows.iter().map(|&window| with_window(&rules.definitions, window)).collect(),
@@ -111,9 +91,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
     answer(&args, &all, first, terminal)?;
-    let (mut status, mut why) = status(&args, &all);
+    let (mut status, mut why) = args.page.status(&worth(&all));
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
-        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written");
+        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written".into());
     }
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -192,34 +172,20 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
         detail: terminal.detail,
     };
     let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
-    let mut output = Output::open(args.output.as_deref())?;
-    let style = terminal.answer_style(args.output.as_deref());
-    output.write_with(|out| match args.format {
+    args.page.write(terminal, &damage, |out, format, style| match format {
         Format::Text => render::tune::text(out, &tune, style),
         Format::Json => render::tune::json(out, &tune),
         Format::Markdown => render::tune::markdown(out, &tune),
-    })?;
-    if args.format != Format::Text {
-        damage.iter().for_each(|sentence| terminal.warn(sentence));
-    }
-    Ok(())
+    })
 }
 
-/// The status that the answer deserves, and why when it is no pass.
-fn status(args: &Args, all: &[Swept]) -> (ExitStatus, &'static str) {
+fn worth(all: &[Swept]) -> Worth<'static> {
     let is_damaged = |swept: &Swept| swept.told.is_damaged || swept.bad.iter().any(|told| told.is_damaged);
-    let has_points = all.iter().any(|swept| swept.told.report.counts.points > 0);
-    let is_judged = all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0));
-    if all.iter().any(is_damaged) {
-        (ExitStatus::Inconclusive, "a recording is damaged")
-    } else if args.allow_no_data {
-        (ExitStatus::Passed, "")
-    } else if !has_points {
-        (ExitStatus::Inconclusive, "no point arrived (--allow-no-data makes this a pass)")
-    } else if !is_judged {
-        (ExitStatus::Inconclusive, "no threshold could be judged (--allow-no-data makes this a pass)")
-    } else {
-        (ExitStatus::Passed, "")
+    Worth {
+        is_damaged: all.iter().any(is_damaged),
+        has_points: all.iter().any(|swept| swept.told.report.counts.points > 0),
+        is_judged: all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0)),
+        what: "threshold",
     }
 }
 

@@ -389,6 +389,31 @@ impl Engine {
         if self.apply_quiet(entity, at) {
             return;
         }
+        let mut busy = self.each_own(entity, at, due, |engine, d| {
+            engine.apply_definition(entity, d, at, emit);
+            false
+        });
+        let open = &self.judge.open[entity];
+        busy |= self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0);
+        busy |= open.iter().any(|(_, open)| open.is_fresh());
+        self.judge.clocks[entity].wake = if busy {
+            at + 1
+        } else {
+            let closing = open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
+            closing.min().unwrap_or(Nanos::MAX).min(self.judge.clocks[entity].valid_until).max(at + 1)
+        };
+    }
+
+    /// Does something with the due definitions that are judged on an entity alone and by the grid. True when that, or the
+    /// presence of something, keeps the entity busy.
+    #[inline]
+    pub(super) fn each_own(
+        &mut self,
+        entity: usize,
+        at: Nanos,
+        due: &[bool],
+        mut judge: impl FnMut(&mut Engine, usize) -> bool,
+    ) -> bool {
         let mut busy = false;
         for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
             let d = self.intake.entities[entity].definitions(&self.selection)[i];
@@ -399,18 +424,10 @@ impl Engine {
                 busy |= self.apply_presence(entity, d, at);
             }
             if due[d] {
-                self.apply_definition(entity, d, at, emit);
+                busy |= judge(self, d);
             }
         }
-        let open = &self.judge.open[entity];
-        busy |= self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0);
-        busy |= open.iter().any(|(_, open)| open.is_fresh());
-        self.judge.clocks[entity].wake = if busy {
-            at + 1
-        } else {
-            let closing = open.iter().map(|(d, open)| open.expires(expiration(&self.definitions[*d])));
-            closing.min().unwrap_or(Nanos::MAX).min(self.judge.clocks[entity].valid_until).max(at + 1)
-        };
+        busy
     }
 
     pub(super) fn answers(&self, entity: usize) -> &[RuleAnswer] {

@@ -317,19 +317,10 @@ impl Engine {
         if all_due && !self.selection.any_presence && self.judge.global.is_empty() {
             return self.observe_all(entity, at);
         }
-        let mut busy = false;
-        for i in 0..self.intake.entities[entity].definitions(&self.selection).len() {
-            let d = self.intake.entities[entity].definitions(&self.selection)[i];
-            if self.selection.is_trend[d] || self.judge.global.iter().any(|g| g.definition == d) {
-                continue;
-            }
-            if self.selection.has_presence[d] {
-                busy |= self.apply_presence(entity, d, at);
-            }
-            if due[d] {
-                busy |= self.note_rules(entity, self.selection.rules_of[d].clone(), at);
-            }
-        }
+        let busy = self.each_own(entity, at, due, |engine, d| {
+            let rules = engine.selection.rules_of[d].clone();
+            engine.note_rules(entity, rules, at)
+        });
         busy || self.answers(entity).iter().any(|answer| answer.evaluations + answer.warming_up > 0)
             || self.is_pending(entity)
     }

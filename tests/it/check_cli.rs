@@ -1,8 +1,8 @@
 //! `foreshock check` from outside: which files, in which order, with which rules and recordings, and how it ends.
 
-use super::cli_support::{Folder, gauge, hump, rule};
+use super::cli_support::{Folder, busy_and_calm, gauge, hump, rule};
 
-/// A scenario that passes with the rules of [`folder`].
+/// A scenario that passes with the rules of [`busy_and_calm`].
 fn passing(name: &str) -> String {
     format!(
         "scenario: {name}\nrules: rules\nscope: app\nresource: {{service.name: shop, service.instance.id: i-1}}\n\
@@ -19,18 +19,9 @@ fn failing(name: &str) -> String {
 const RECORDED: &str = "scenario: as recorded\nrules: rules\nrecordings: cpu.jsonl\n\
     expect: {definition: busy, opens: 2m20s, closes: 4m20s, value: 0.88, tolerance: 0.1}\nquiet: calm\n";
 
-fn folder() -> Folder {
-    let folder = Folder::new();
-    folder
-        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
-        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
-        .write("rules/calm.json", rule("Calm", "metrics.gauges.app/cpu", 5, 2.0));
-    folder
-}
-
 #[test]
 fn every_exit_code() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("good.test.yaml", passing("a")).write("recorded.test.yaml", RECORDED);
     let ended = folder.run("check");
     assert_eq!(
@@ -58,7 +49,7 @@ fn every_exit_code() {
 
 #[test]
 fn nothing_is_never_a_pass() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("none/readme.md", "").write("empty.jsonl", "").write("good.test.yaml", passing("a"));
     let ended = folder.run("check none");
     assert_eq!(ended.code, 4);
@@ -101,7 +92,7 @@ fn nothing_is_never_a_pass() {
 
 #[test]
 fn a_scenario_that_asks_for_silence_is_met_by_silence() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("a.test.yaml", "scenario: a\nrules: rules\ninconclusive: {busy: no_entity, calm: no_entity}\n");
     let ended = folder.run("check");
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
@@ -109,7 +100,7 @@ fn a_scenario_that_asks_for_silence_is_met_by_silence() {
 
 #[test]
 fn folders_are_searched_in_order_and_a_file_is_run_once() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let nested = |name: &str| passing(name).replace(": rules", ": ../rules");
     folder
         .write("b/z.test.yaml", nested("z"))
@@ -131,7 +122,7 @@ fn folders_are_searched_in_order_and_a_file_is_run_once() {
 
 #[test]
 fn the_order_is_that_of_the_files_whoever_is_done_first() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let many: Vec<String> =
         (0..40)
             .map(|i| {
@@ -150,7 +141,7 @@ fn the_order_is_that_of_the_files_whoever_is_done_first() {
 
 #[test]
 fn rules_come_from_beside_the_file_from_the_program_or_from_the_command_line() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write(
         "tests/a.test.yaml",
         passing("a").replace(": rules", ": ../rules/busy.json").replace("quiet: calm\n", ""),
@@ -185,7 +176,7 @@ fn rules_come_from_beside_the_file_from_the_program_or_from_the_command_line() {
 
 #[test]
 fn a_recording_and_a_text_are_one_input() {
-    let folder = folder();
+    let folder = busy_and_calm();
     // The recording is of i-1; the text adds a second instance, in the recording's time.
     let both = RECORDED.replace("quiet: calm\n", "")
         + "  \nscope: app\nresource: {service.name: shop, service.instance.id: i-2}\n\

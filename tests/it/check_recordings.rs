@@ -1,19 +1,10 @@
 //! `foreshock check` of recordings: golden events, coverage, and the gate between two recordings.
 
-use super::cli_support::{Folder, START_S, gauge, gauge_from, hump, rule};
-
-fn folder() -> Folder {
-    let folder = Folder::new();
-    folder
-        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
-        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
-        .write("rules/calm.json", rule("Calm", "metrics.gauges.app/cpu", 5, 2.0));
-    folder
-}
+use super::cli_support::{Folder, START_S, busy_and_calm, gauge, gauge_from, hump, rule};
 
 #[test]
 fn golden_events_are_written_and_compared() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let ended = folder.run("check --rules rules --golden golden.json cpu.jsonl");
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("golden.json") && ended.stderr.contains("--bless writes them"), "{}", ended.stderr);
@@ -36,7 +27,7 @@ fn differences(folder: &Folder, arguments: &str) -> Vec<String> {
 
 #[test]
 fn a_difference_says_what_when_and_by_how_much() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
     let golden = "check --rules rules --golden golden.json new.jsonl";
     let high = |range: std::ops::Range<usize>, value: f64| -> Vec<f64> {
@@ -73,7 +64,7 @@ fn a_difference_says_what_when_and_by_how_much() {
 
 #[test]
 fn a_recording_made_again_has_other_times_and_instances() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
     let again = gauge_from(START_S + 3600, "shop", "cpu", &hump()).replace("i-1", "i-7");
     folder.write("again.jsonl", again);
@@ -85,7 +76,7 @@ fn a_recording_made_again_has_other_times_and_instances() {
 
 #[test]
 fn a_recording_that_proves_nothing_is_neither_golden_nor_a_pass() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.run("check --rules rules --golden golden.json --bless cpu.jsonl");
     let before = std::fs::read(folder.path("golden.json")).expect("golden events");
     folder.write("empty.jsonl", "");
@@ -106,7 +97,7 @@ fn a_recording_that_proves_nothing_is_neither_golden_nor_a_pass() {
 
 #[test]
 fn coverage_tells_what_never_fired_and_what_nobody_looks_at() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let text = "scenario: as recorded\nrules: rules\nrecordings: cpu.jsonl\nscope: app\n\
         resource: {service.name: shop, service.instance.id: i-1}\n\
         series: [{metric: heap, kind: gauge, values: 1x5}, {metric: late, kind: gauge, values: 1x1}]\n\
@@ -143,7 +134,7 @@ fn hump_of(low: f64, high: f64, length: usize) -> Vec<f64> {
 
 #[test]
 fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("calm.jsonl", gauge("shop", "cpu", &hump_of(0.2, 0.2, 1)));
     let against = |old: &str, new: Vec<f64>| {
         folder.write("new.jsonl", gauge("shop", "cpu", &new).replace("i-1", "i-9"));
@@ -196,7 +187,7 @@ fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
 
 #[test]
 fn low_values_are_compared_where_they_are_bad() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let low = rule("Idle", "metrics.gauges.app/cpu", 5, 0.1).replace("\">\"", "\"<\"");
     folder.write("low/idle.json", low);
     folder.write("new.jsonl", gauge("shop", "cpu", &hump_of(0.15, 0.9, 20)));
@@ -207,7 +198,7 @@ fn low_values_are_compared_where_they_are_bad() {
 
 #[test]
 fn what_cannot_be_compared_is_no_pass() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("empty.jsonl", "").write("other.jsonl", gauge("shop", "heap", &hump()));
     for (old, new) in [
         ("empty.jsonl", "cpu.jsonl"),
@@ -227,7 +218,7 @@ fn what_cannot_be_compared_is_no_pass() {
 
 #[test]
 fn replay_compares_too_and_reads_what_comes_only_once() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("calm.jsonl", gauge("shop", "cpu", &hump_of(0.2, 0.2, 1)));
     let ended = folder.run("replay --rules rules cpu.jsonl --baseline cpu.jsonl");
     assert_eq!(ended.code, 0, "{}", ended.stderr);

@@ -1,23 +1,13 @@
 //! The command line from outside: what it prints where, and how it ends.
 
-use super::cli_support::{Folder, gauge, hump, line, rule};
+use super::cli_support::{Folder, busy_and_calm, gauge, hump, line, rule};
 use foreshock::cli::{ExitStatus, guarded};
 use serde_json::Value as Json;
 use std::process::Stdio;
 
-/// A folder with a recording that fires `busy` and keeps `calm` quiet.
-fn folder() -> Folder {
-    let folder = Folder::new();
-    folder
-        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
-        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
-        .write("rules/calm.json", rule("Calm", "metrics.gauges.app/cpu", 5, 2.0));
-    folder
-}
-
 #[test]
 fn events_fail_the_command_only_when_asked() {
-    let folder = folder();
+    let folder = busy_and_calm();
     assert_eq!(folder.run("replay cpu.jsonl --rules rules").code, 0);
     assert_eq!(folder.run("replay cpu.jsonl --rules rules --fail-on critical").code, 1);
     assert_eq!(folder.run("replay cpu.jsonl --rules rules --fail-on warning").code, 1);
@@ -28,7 +18,7 @@ fn events_fail_the_command_only_when_asked() {
 
 #[test]
 fn no_data_is_never_a_pass() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("empty.jsonl", "").write("other.json", rule("Other", "metrics.gauges.app/memory", 5, 1.0));
     assert_eq!(folder.run("replay empty.jsonl --rules rules").code, 4);
     assert_eq!(folder.run("replay empty.jsonl --rules rules --allow-no-data").code, 0);
@@ -42,7 +32,7 @@ fn no_data_is_never_a_pass() {
 
 #[test]
 fn damage_is_said_and_makes_the_answer_inconclusive() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let good = gauge("shop", "cpu", &hump());
     let lines: Vec<&str> = good.lines().collect();
     let damaged = format!("{}\n{{\"resourceMetrics\":[17]}}\n{}\n", lines[..3].join("\n"), lines[3..].join("\n"));
@@ -61,7 +51,7 @@ fn damage_is_said_and_makes_the_answer_inconclusive() {
 
 #[test]
 fn what_cannot_run_says_which_file_and_what_to_do() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let says = |arguments: &str, words: &[&str]| {
         let ended = folder.run(arguments);
         assert_eq!(ended.code, 2, "{arguments}");
@@ -100,7 +90,7 @@ fn what_cannot_run_says_which_file_and_what_to_do() {
 
 #[test]
 fn every_error_of_the_rules_is_shown_with_its_line() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("broken/a.json", "{\n  \"name\": \"A\",\n  \"rules\":\n}\n").write("broken/b.json", "[1, 2");
     let ended = folder.run("replay cpu.jsonl --rules broken --rules rules");
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
@@ -111,7 +101,7 @@ fn every_error_of_the_rules_is_shown_with_its_line() {
 
 #[test]
 fn warnings_are_said_once_and_not_with_q() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("odd.json", rule("Odd", "metrics.gauges.app/cpu", 5, 2.0).replace("\"avg\"", "\"p95\""));
     let ended = folder.run("replay cpu.jsonl --rules odd.json --format json");
     assert_eq!(ended.stderr.matches("warning:").count(), 1, "{}", ended.stderr);
@@ -122,7 +112,7 @@ fn warnings_are_said_once_and_not_with_q() {
 
 #[test]
 fn a_smart_alert_is_named_and_left_out() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder.write("rules/smart.json", r#"{"name":"S","granularity":60000,"timeThreshold":{},"rule":{}}"#);
     let ended = folder.run("replay cpu.jsonl --rules rules --format json");
     assert_eq!(ended.code, 0);
@@ -132,7 +122,7 @@ fn a_smart_alert_is_named_and_left_out() {
 
 #[test]
 fn of_a_folder_with_events_only_these_are_read() {
-    let folder = folder();
+    let folder = busy_and_calm();
     folder
         .write("all/shop/package.json", "{}")
         .write("all/shop/dashboards/d.json", "not even JSON")
@@ -152,7 +142,7 @@ fn name(definition: &Json) -> &str {
 
 #[test]
 fn parameters_and_overrides_change_what_is_judged() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let templated = rule("Busy {{what}}", "metrics.gauges.app/cpu", 10, 12345.0).replace("12345", "{{limit}}");
     folder.write("busy.json", templated);
     let fired = |arguments: &str| folder.run(&format!("replay cpu.jsonl {arguments} --fail-on warning")).code;
@@ -166,7 +156,7 @@ fn parameters_and_overrides_change_what_is_judged() {
 
 #[test]
 fn the_lines_are_the_events_of_the_document() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let document = folder.run("replay cpu.jsonl --rules rules --format json");
     let lines = folder.run("replay cpu.jsonl --rules rules --format jsonl -q");
     assert_eq!((document.code, lines.code, lines.stderr.as_str()), (0, 0, ""));
@@ -180,7 +170,7 @@ fn the_lines_are_the_events_of_the_document() {
 
 #[test]
 fn an_answer_goes_to_a_file_when_asked() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let printed = folder.run("replay cpu.jsonl --rules rules --format json").stdout;
     let ended = folder.run("replay cpu.jsonl --rules rules --format json -o answer.json");
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""));
@@ -189,7 +179,7 @@ fn an_answer_goes_to_a_file_when_asked() {
 
 #[test]
 fn standard_input_is_a_recording() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let from_file = folder.run("replay cpu.jsonl --rules rules --format json").stdout;
     let stdin = gauge("shop", "cpu", &hump()).into_bytes();
     assert_eq!(folder.run_with("replay - --rules rules --format json", stdin).stdout, from_file);
@@ -197,7 +187,7 @@ fn standard_input_is_a_recording() {
 
 #[test]
 fn colours_come_only_when_they_are_wanted() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let escapes = |arguments: &str| folder.run(arguments).stdout.contains('\u{1b}');
     assert!(!escapes("replay cpu.jsonl --rules rules"), "a pipe is no terminal");
     assert!(escapes("replay cpu.jsonl --rules rules --color always"));
@@ -207,7 +197,7 @@ fn colours_come_only_when_they_are_wanted() {
 
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let many: Vec<String> = (0..400).map(|i| gauge(&format!("shop-{i}"), "cpu", &hump())).collect();
     folder.write("many.jsonl", many.concat());
     let commands = [
@@ -269,7 +259,7 @@ fn exit_codes_are_what_the_documents_say_and_a_panic_is_a_defect() {
 
 #[test]
 fn several_recordings_are_merged_by_time() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let whole = gauge("shop", "cpu", &hump());
     let (odd, even): (Vec<_>, Vec<_>) = whole.lines().enumerate().partition(|(i, _)| i % 2 == 1);
     let text = |lines: Vec<(usize, &str)>| lines.iter().map(|(_, line)| format!("{line}\n")).collect::<String>();
@@ -280,7 +270,7 @@ fn several_recordings_are_merged_by_time() {
 
 #[test]
 fn an_event_has_the_keys_of_the_contract_in_their_order() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let lines = folder.run("replay cpu.jsonl --rules rules --format jsonl -q").stdout;
     let opened = lines.lines().next().expect("an event");
     let id = serde_json::from_str::<Json>(opened).expect("JSON")["id"].as_str().expect("an id").to_string();
@@ -304,7 +294,7 @@ fn an_event_has_the_keys_of_the_contract_in_their_order() {
 
 #[test]
 fn delta_and_malformed_points_are_counted_with_a_remedy() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let nan =
         line("shop", "cpu", r#""gauge":{"dataPoints":[{"timeUnixNano":"1763791505000000000","asDouble":"NaN"}]}"#);
     folder.write("nan.jsonl", gauge("shop", "cpu", &hump()) + &nan);
@@ -316,7 +306,7 @@ fn delta_and_malformed_points_are_counted_with_a_remedy() {
 
 #[test]
 fn both_built_in_packages_run_and_each_has_a_name() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recordings/slow_leak.jsonl.gz");
     folder.write("leak.jsonl.gz", std::fs::read(recording).expect("a recording"));
     let verdicts = |arguments: &str| -> Vec<(String, String)> {
@@ -342,7 +332,7 @@ fn both_built_in_packages_run_and_each_has_a_name() {
 
 #[test]
 fn a_trend_rule_says_that_instana_does_not_have_it() {
-    let folder = folder();
+    let folder = busy_and_calm();
     let own = r#"{"name":"N","entityType":"e","rules":[{"ruleType":"trend","metricName":"metrics.gauges.app/cpu"}]}"#;
     folder.write("own.json", own);
     let ended = folder.run("replay cpu.jsonl --rules own.json");

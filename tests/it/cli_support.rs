@@ -109,3 +109,13 @@ pub fn rule(title: &str, metric: &str, severity: i64, above: f64) -> String {
 pub fn hump() -> Vec<f64> {
     (0..30).map(|i| if (10..20).contains(&i) { 1.0 } else { 0.2 }).collect()
 }
+
+/// A folder with a recording that fires `rules/busy.json` and keeps `rules/calm.json` quiet.
+pub fn busy_and_calm() -> Folder {
+    let folder = Folder::new();
+    folder
+        .write("cpu.jsonl", gauge("shop", "cpu", &hump()))
+        .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
+        .write("rules/calm.json", rule("Calm", "metrics.gauges.app/cpu", 5, 2.0));
+    folder
+}
