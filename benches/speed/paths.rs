@@ -3,10 +3,10 @@
 use crate::corpus::{Corpus, Form, Shape};
 use crate::shipped;
 use bytes::Bytes;
-use foreshock::engine::{self, DropReason, Engine, Options};
+use foreshock::engine::{self, DropReason, Engine, Options, drive};
 use foreshock::model::{Batch, Nanos, SECOND};
 use foreshock::otlp::{self, Decoder, Encoding};
-use foreshock::recording::{Compression, Format, Reader, Source, Writer};
+use foreshock::recording::{Compression, Format, Reader, Replayed, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message as _;
 use std::hint::black_box;
@@ -185,12 +185,13 @@ pub fn record(input: &Input, compression: Compression) -> Bytes {
 pub fn replay(recording: &Bytes, points: u64) -> u64 {
     let bytes = Box::new(Cursor::new(recording.clone()));
     let source = Source { name: "generated".into(), size: Some(recording.len() as u64), reader: bytes };
-    let mut reader = Reader::open(vec![source]).expect("a recording");
+    let mut inputs = Replayed::new(Reader::open(vec![source]).expect("a recording"));
     let mut judge = Judge::new();
-    while let Some(arrival) = reader.next(&mut judge.batch) {
-        judge.step(arrival.at, !arrival.is_tick);
-    }
-    assert_eq!(reader.damage_count(), 0, "the recording is whole");
+    let all = drive(&mut judge.engine, &mut inputs, |_, transitions| {
+        judge.transitions += transitions.len() as u64;
+        Ok::<(), ()>(())
+    });
+    assert_eq!((all, inputs.reader.damage_count()), (Ok(()), 0), "the recording is whole");
     judge.finish(points);
     points
 }

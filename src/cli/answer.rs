@@ -8,6 +8,7 @@ use crate::check::{Finding, Place, Suite};
 use crate::engine::{Engine, Event, Input, Inputs, Report, Transition, Verdict};
 use crate::event::EventDefinition;
 use crate::inspect::{Client, Clients};
+use crate::model::Batch;
 use crate::render;
 use crate::render::Run;
 use crate::render::report::{self, Verdicts};
@@ -275,5 +276,9 @@ impl<I: Inputs> Inputs for Watched<I> {
             self.clients.add(batch);
         }
         Some(input)
+    }
+
+    fn ahead(&self, inputs: usize) -> Option<&Batch> {
+        self.inputs.ahead(inputs)
     }
 }

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::output::Terminal;
 use crate::engine::{Input, Inputs};
 use crate::model::Batch;
-use crate::recording::{DamageKind, OpenError, Reader, Source};
+use crate::recording::{DamageKind, OpenError, Reader, Replayed, Source};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::fs::File;
 use std::io;
@@ -45,8 +45,7 @@ impl RecordingsArgs {
 
 /// Opened recordings.
 pub(super) struct Recordings {
-    reader: Reader,
-    batch: Batch,
+    inputs: Replayed,
     names: Vec<String>,
     progress: ProgressBar,
 }
@@ -55,7 +54,7 @@ impl Recordings {
     pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self, CliError> {
         let recordings = Recordings::of(&args.files)?;
         let progress =
-            if terminal.shows_progress() { bar(recordings.reader.bytes_total()) } else { recordings.progress };
+            if terminal.shows_progress() { bar(recordings.inputs.reader.bytes_total()) } else { recordings.progress };
         Ok(Recordings { progress, ..recordings })
     }
 
@@ -68,32 +67,32 @@ impl Recordings {
         let sources = sources?;
         let names = sources.iter().map(|source| source.name.clone()).collect();
         let reader = Reader::open(sources)?;
-        Ok(Recordings { reader, batch: Batch::default(), names, progress: ProgressBar::hidden() })
+        Ok(Recordings { inputs: Replayed::new(reader), names, progress: ProgressBar::hidden() })
     }
 
     /// The head of the first recording that has one.
     pub(super) fn head(&self) -> Option<String> {
-        self.reader.head().map(str::to_string)
+        self.inputs.reader.head().map(str::to_string)
     }
 
     /// The recordings that have a head, and their heads.
     pub(super) fn heads(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.reader.files().filter_map(|file| Some((file.name, file.head?)))
+        self.inputs.reader.files().filter_map(|file| Some((file.name, file.head?)))
     }
 
     /// What is wrong, one sentence each.
     pub(super) fn damage(&self) -> Vec<String> {
-        let mut sentences: Vec<String> = self.reader.damages().map(ToString::to_string).collect();
-        let kept = self.reader.damages().filter(|damage| damage.kind == DamageKind::Damage).count() as u64;
-        if self.reader.damage_count() > kept {
-            sentences.push(format!("and {} more", self.reader.damage_count() - kept));
+        let mut sentences: Vec<String> = self.inputs.reader.damages().map(ToString::to_string).collect();
+        let kept = self.inputs.reader.damages().filter(|damage| damage.kind == DamageKind::Damage).count() as u64;
+        if self.inputs.reader.damage_count() > kept {
+            sentences.push(format!("and {} more", self.inputs.reader.damage_count() - kept));
         }
         sentences
     }
 
     /// Whether something is missing that was once there.
     pub(super) fn is_damaged(&self) -> bool {
-        self.reader.damage_count() > 0
+        self.inputs.reader.damage_count() > 0
     }
 
     /// The names of the recordings.
@@ -116,18 +115,22 @@ impl Recordings {
             crate::recording::Compression::Gzip => ", gzip",
             crate::recording::Compression::Zstd => ", zstd",
         };
-        self.reader.files().map(|file| format!("{}{}", file.form.as_str(), word(file.compression))).collect()
+        self.inputs.reader.files().map(|file| format!("{}{}", file.form.as_str(), word(file.compression))).collect()
     }
 }
 
 impl Inputs for Recordings {
     fn next(&mut self) -> Option<Input<'_>> {
-        let Some(arrival) = self.reader.next(&mut self.batch) else {
+        self.progress.set_position(self.inputs.reader.bytes_read());
+        let input = self.inputs.next();
+        if input.is_none() {
             self.progress.finish_and_clear();
-            return None;
-        };
-        self.progress.set_position(self.reader.bytes_read());
-        Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
+        }
+        input
+    }
+
+    fn ahead(&self, inputs: usize) -> Option<&Batch> {
+        self.inputs.ahead(inputs)
     }
 }
 

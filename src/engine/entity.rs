@@ -150,7 +150,6 @@ impl Intake {
         for entity in &mut self.entities {
             entity.renumber(new, &self.resources);
         }
-        self.guesses.clear();
         self.joined = self.joined.iter().filter_map(|&series| new.series.get(series)).collect();
         self.identities = Identities::default();
         for resource in 0..self.resources.len() as u32 {

@@ -3,6 +3,7 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
+use super::drive::{FORESIGHT as FAR, Inputs};
 use super::entity::{Entity, Group, Identities, Resource};
 use super::forget::Past;
 use super::known::Known;
@@ -15,6 +16,7 @@ use crate::model::{
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
+use prefetch_index::prefetch_index;
 use std::collections::HashSet;
 
 /// A point may be this much later than its arrival.
@@ -28,8 +30,6 @@ pub(super) struct Intake {
     /// Whether a body had a point with a time.
     pub any_time: bool,
     pub(super) known: Known,
-    /// Which resources those of the body are likely to be, as far ahead as one looks.
-    pub(super) guesses: Vec<Option<ResourceId>>,
     pub(super) identities: Identities,
     pub resources: Vec<Resource>,
     pub entities: Vec<Entity>,
@@ -50,14 +50,13 @@ impl Engine {
         }
         self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
         let (mut metric, mut point) = (0, 0);
-        self.intake.guesses.clear();
         for (number, resource) in batch.resources.iter().enumerate() {
             self.look_ahead(batch, number);
             let metrics = &batch.metrics[metric..resource.metrics_end as usize];
             metric = resource.metrics_end as usize;
             let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
             let mut reading: Option<(Report, Nanos)> = None;
-            let guess = self.intake.guesses[number];
+            let guess = self.intake.known.foresee(0).or_else(|| self.intake.known.follower());
             if let Some(known) = self.resource_of_shape(batch, resource, guess) {
                 point += points.len();
                 if let Some(newest) = self.take_report(known, points) {
@@ -80,35 +79,56 @@ impl Engine {
                 self.is_in(id, newest);
             }
         }
-        if let Some(next) = self.intake.known.next() {
+        if let Some(next) = self.intake.known.follower() {
             self.intake.known.prefetch(next);
             self.store.prefetch(next);
         }
     }
 
-    /// Guesses which the next resources of a body are, and brings near what they need, step by step: where things are must
-    /// be near before the things themselves can be asked for.
+    /// Brings near what the next inputs will need, when each is a report of one resource; a body of several looks ahead by
+    /// itself.
+    #[inline]
+    pub(super) fn foresee(&mut self, inputs: &impl Inputs) {
+        self.intake.known.advance();
+        if let Some(batch) = inputs.ahead(FAR)
+            && let [resource] = &batch.resources[..]
+        {
+            self.intake.known.look_for(batch.bytes(resource.raw), FAR);
+        }
+        self.bring_near();
+    }
+
+    /// The same for the resources of a body, at the turn of one of them.
     #[inline]
     fn look_ahead(&mut self, batch: &Batch, number: usize) {
-        const AHEAD: usize = 3;
-        let Intake { known, guesses, resources, .. } = &mut self.intake;
+        let known = &mut self.intake.known;
         if batch.resources.len() == 1 {
-            guesses.push(known.next());
             return;
         }
-        for resource in batch.resources.iter().take(number + 1 + AHEAD).skip(guesses.len()) {
-            let guess = known.guess(batch.bytes(resource.raw));
-            guesses.push(guess);
+        known.advance();
+        let begin = if number == 0 { 0 } else { FAR };
+        for (ahead, resource) in batch.resources.iter().skip(number).enumerate().take(FAR + 1).skip(begin) {
+            known.look_for(batch.bytes(resource.raw), ahead);
         }
-        // What lies in the order of the resources, a processor brings near by itself when they come in it.
-        if !known.is_steady()
-            && let Some(&Some(far)) = guesses.get(number + 2)
-        {
-            self.store.prefetch_place(far);
-            self.judge.prefetch(resources[far as usize].entity as usize);
+        self.bring_near();
+    }
+
+    /// Brings near what the next reports need, each turn a step further.
+    #[inline]
+    fn bring_near(&mut self) {
+        let Intake { known, resources, .. } = &mut self.intake;
+        if let Some(found) = known.foresee(FAR - 1) {
+            known.prefetch_place(found);
+            prefetch_index(&resources[..], found as usize);
+            self.store.prefetch_resource(found);
         }
-        if let Some(&Some(near)) = guesses.get(number + 1) {
-            self.store.prefetch(near);
+        if let Some(found) = known.foresee(FAR - 2) {
+            known.prefetch(found);
+            self.store.prefetch_place(found);
+            self.judge.prefetch(resources[found as usize].entity as usize);
+        }
+        if let Some(found) = known.foresee(FAR - 3) {
+            self.store.prefetch(found);
         }
     }
 

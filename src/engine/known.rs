@@ -1,9 +1,10 @@
-//! Resources recognised by their bytes, and who is likely to report next.
+//! Resources recognised by their bytes, and foreseen before it is their turn.
 //!
-//! Invariant: a resource is told by all of its bytes; hashes and the order of reports only say where to look first. A fleet
-//! reports in nearly the same order every time, so the next one is near the last one, and what its report needs can be
-//! brought near before it is its turn.
+//! Invariant: a resource is told by all of its bytes; hashes only say where to look first. With many resources, waiting for
+//! memory is most of what a report costs. So the next ones are looked for some turns ahead, one step a turn, because where a
+//! thing is must be near before the thing itself can be asked for.
 
+use super::drive::FORESIGHT as FAR;
 use crate::series::{Renumbering, ResourceId};
 use foldhash::fast::RandomState;
 use prefetch_index::prefetch_index;
@@ -11,13 +12,10 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// So many in their order make it likely that the next one keeps to it, too.
-const STEADY: u32 = 8;
+/// No resource.
+const NOBODY: ResourceId = ResourceId::MAX;
 
-/// How far around the last one a resource is looked for before the map is asked.
-const AROUND: usize = 16;
-
-/// See the module's own words.
+/// See the file's head.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
@@ -27,39 +25,68 @@ pub(super) struct Known {
     hashes: Vec<u64>,
     after: Vec<ResourceId>,
     last: ResourceId,
-    last_guess: ResourceId,
-    /// How many came where they came last time, one after the other.
-    in_order: u32,
+    /// Whether the last one came where it came the time before.
+    is_in_order: bool,
+    /// By one end of a hash its other end, and the resource that had it last: of two in one place one is not foreseen.
+    places: Vec<(u32, ResourceId)>,
+    /// This turn's and the next.
+    foreseen: [Foreseen; FAR + 1],
+}
+
+/// What is known of a turn beforehand.
+#[derive(Clone, Copy, Debug, Default)]
+enum Foreseen {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The hash of a resource's bytes.
+    Hash(u64),
+    /// The resource that is likely to have them.
+    Resource(ResourceId),
 }
 
 impl Known {
-    /// Which resource these bytes are likely to be of; its own are brought near.
+    /// The next turn has come.
     #[inline]
-    pub fn guess(&mut self, raw: &[u8]) -> Option<ResourceId> {
-        if self.is_steady() {
-            self.last_guess = self.after[self.last_guess as usize];
-            self.prefetch(self.last_guess);
-            return Some(self.last_guess);
-        }
+    pub fn advance(&mut self) {
+        self.foreseen.copy_within(1.., 0);
+        self.foreseen[FAR] = Foreseen::Nothing;
+    }
+
+    /// Begins to look for the resource with these bytes, whose turn is so many ahead.
+    #[inline]
+    pub fn look_for(&mut self, raw: &[u8], ahead: usize) {
         let hash = self.hasher.hash_one(raw);
-        let from = (self.last_guess as usize).saturating_sub(AROUND);
-        let near = self.hashes.get(from..)?.iter().take(2 * AROUND);
-        let guess = (from + near.into_iter().position(|other| *other == hash)?) as ResourceId;
-        self.last_guess = guess;
-        self.prefetch(guess);
-        Some(guess)
+        self.foreseen[ahead] = Foreseen::Hash(hash);
+        if !self.places.is_empty() {
+            prefetch_index(&self.places[..], self.place(hash));
+        }
     }
 
-    /// Whether resources come in the order of the last time.
+    /// The resource whose turn it is likely to be so many ahead.
     #[inline]
-    pub fn is_steady(&self) -> bool {
-        self.in_order >= STEADY
+    pub fn foresee(&mut self, ahead: usize) -> Option<ResourceId> {
+        match self.foreseen[ahead] {
+            Foreseen::Nothing => None,
+            Foreseen::Resource(resource) => Some(resource),
+            Foreseen::Hash(hash) => {
+                let found = self.likely(hash);
+                self.foreseen[ahead] = found.map_or(Foreseen::Nothing, Foreseen::Resource);
+                found
+            }
+        }
     }
 
-    /// The resource that came after the last one the time before.
+    /// The resource that came after the last one the time before; nothing when the last one did not keep to that.
     #[inline]
-    pub fn next(&self) -> Option<ResourceId> {
-        self.after.get(self.last as usize).copied()
+    pub fn follower(&self) -> Option<ResourceId> {
+        self.after.get(self.last as usize).copied().filter(|_| self.is_in_order)
+    }
+
+    /// Brings near where the bytes of a resource are.
+    #[inline]
+    pub fn prefetch_place(&self, resource: ResourceId) {
+        prefetch_index(&self.raws[..], resource as usize);
     }
 
     /// Brings the bytes of a resource near.
@@ -71,24 +98,17 @@ impl Known {
         }
     }
 
-    /// The resource with these bytes, which may be the guessed one.
+    /// The resource with these bytes, which may be the one whose turn was foreseen.
     #[inline]
     pub fn find(&mut self, raw: &[u8], guess: Option<ResourceId>) -> Option<ResourceId> {
         let resource = match guess.filter(|&guess| *self.raws[guess as usize] == *raw) {
             Some(guess) => guess,
-            None => {
-                let found = *self.by_raw.get(raw)?;
-                // The fleet begins anew, or in another order: what comes next is near this one.
-                self.last_guess = found;
-                found
-            }
+            None => *self.by_raw.get(raw)?,
         };
         let last = std::mem::replace(&mut self.last, resource);
-        if self.after[last as usize] == resource {
-            self.in_order = self.in_order.saturating_add(1);
-        } else if last != resource {
+        self.is_in_order = self.after[last as usize] == resource;
+        if !self.is_in_order && last != resource {
             self.after[last as usize] = resource;
-            self.in_order = 0;
         }
         Some(resource)
     }
@@ -102,10 +122,17 @@ impl Known {
     pub fn add(&mut self, resource: ResourceId, raw: &[u8]) {
         debug_assert_eq!(resource as usize, self.raws.len());
         let bytes: Arc<[u8]> = raw.into();
-        self.hashes.push(self.hasher.hash_one(raw));
+        let hash = self.hasher.hash_one(raw);
+        self.hashes.push(hash);
         self.after.push(resource);
         self.by_raw.insert(bytes.clone(), resource);
         self.raws.push(bytes);
+        if self.places.len() < 2 * self.hashes.len() {
+            self.place_all();
+        } else {
+            let place = self.place(hash);
+            self.places[place] = (rest_of(hash), resource);
+        }
     }
 
     /// Resources have new numbers; other bytes than their first are learned anew.
@@ -118,11 +145,39 @@ impl Known {
         }
         self.after = after;
         self.by_raw = self.raws.iter().cloned().zip(0..).collect();
-        (self.last, self.last_guess, self.in_order) = (0, 0, 0);
+        (self.last, self.is_in_order) = (0, false);
+        self.foreseen = Default::default();
+        self.place_all();
     }
 
     /// Other bytes of a known resource.
     pub fn add_bytes(&mut self, resource: ResourceId, raw: &[u8]) {
         self.by_raw.insert(raw.into(), resource);
     }
+
+    /// The resource that is likely to have the bytes with this hash.
+    #[inline]
+    fn likely(&self, hash: u64) -> Option<ResourceId> {
+        let &(rest, resource) = self.places.get(self.place(hash))?;
+        (rest == rest_of(hash) && resource != NOBODY).then_some(resource)
+    }
+
+    fn place_all(&mut self) {
+        let places = (4 * self.hashes.len()).next_power_of_two();
+        self.places = vec![(0, NOBODY); places];
+        for (&hash, resource) in self.hashes.iter().zip(0..) {
+            self.places[hash as usize & (places - 1)] = (rest_of(hash), resource);
+        }
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        hash as usize & self.places.len().wrapping_sub(1)
+    }
+}
+
+/// The end of a hash that does not say where to look.
+#[inline]
+fn rest_of(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }

@@ -5,14 +5,14 @@
 use super::clock::{Clock, now};
 use super::inbox::{Inbox, Queued, SPARE, lists};
 use super::reception::Reception;
-use crate::engine::{Input, Inputs};
+use crate::engine::{FORESIGHT, Input, Inputs};
 use crate::model::{Batch, Nanos};
 use prefetch_index::prefetch_index;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// So many bodies before its turn a body is brought near.
-const AHEAD: usize = 2;
+/// So many bodies before its turn a body is brought near: sooner than the engine looks at it.
+const AHEAD: usize = FORESIGHT + 2;
 /// No more than the beginning of a large one: a processor brings near by itself what is read in its order.
 const NEAR_POINTS: usize = 48;
 const NEAR_BYTES: usize = 512;
@@ -87,6 +87,10 @@ impl Arrivals {
 }
 
 impl Inputs for Arrivals {
+    fn ahead(&self, inputs: usize) -> Option<&Batch> {
+        self.taken.get(inputs)?.batch.as_ref()
+    }
+
     fn next(&mut self) -> Option<Input<'_>> {
         if let Some(mut used) = self.current.take() {
             used.clear();

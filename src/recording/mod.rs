@@ -1,7 +1,7 @@
 //! Recordings: files of OTLP bodies and the instants they arrived, read in every form and written in ours and the Collector's.
 //!
 //! A form is recognised by its bytes, never by a name. Reading is a stream: a file of any size takes the memory of its largest
-//! message, and several files are merged by time. Whatever is wrong with a file is data ([`Damage`]); what can still be
+//! message and of a few small ones, and several files are merged by time. Whatever is wrong with a file is data ([`Damage`]); what can still be
 //! read is read. No clock is known here, instants are handed in; and no path, but by the [`Keeper`]: a [`Source`] is a name and
 //! a reader.
 //!
@@ -16,6 +16,7 @@ mod damage;
 mod feed;
 mod fields;
 mod file;
+mod inputs;
 mod keeper;
 mod own;
 mod reader;
@@ -25,6 +26,7 @@ mod zstd_chain;
 
 pub use cut::{Cut, Pattern, cut};
 pub use damage::{Damage, DamageKind, Flaw, Found, OpenError, Part, Place};
+pub use inputs::Replayed;
 pub use keeper::{Keeper, Keeping};
 pub use own::{AT_FIELD, HEAD_FIELD};
 pub use reader::{Arrival, Compression, FileInfo, Form, Reader, Source};

@@ -134,6 +134,12 @@ impl SeriesStore {
         self.resources.len() as u32 - 1
     }
 
+    /// Asks the processor to bring near what is known of a resource.
+    #[inline]
+    pub fn prefetch_resource(&self, resource: ResourceId) {
+        prefetch_index(&self.resources[..], resource as usize);
+    }
+
     /// Asks the processor to bring near what tells where the points of a resource are.
     #[inline]
     pub fn prefetch_place(&self, resource: ResourceId) {
