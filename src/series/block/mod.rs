@@ -75,6 +75,8 @@ const NONE: u32 = u32::MAX;
 
 /// Words of a cache line.
 const LINE: usize = 8;
+/// A block with more rows is brought near only in part.
+const FEW: usize = 128;
 
 /// The program of a block that needs a new one.
 pub(super) const STALE: u32 = u32::MAX;
@@ -353,10 +355,19 @@ impl Block {
                 prefetch_index(&self.data[..], word);
             }
         };
-        lines(0, self.times_at as usize + self.capacity as usize);
-        let room = self.room as usize;
-        for row in [self.len(), self.len() / 2, 0] {
-            // The row that is to come and the newest; and where windows of the length that is kept, or of half of it, begin.
+        let (times, room, len) = (self.times_at as usize, self.room as usize, self.len());
+        // The row that is to come and the newest; and where windows of the length that is kept, or of half of it, begin.
+        let mut rows = &[len, len / 2, 0][..];
+        if self.capacity as usize <= FEW {
+            lines(0, times + self.capacity as usize);
+        } else {
+            // Reports are closer together than instants: most are kept and not judged.
+            rows = &rows[..1];
+            lines(0, times);
+            let newest = times + self.physical(len.saturating_sub(1));
+            lines(newest, newest + 2);
+        }
+        for row in rows {
             let row = self.values_at as usize + self.physical(row.saturating_sub(1)) * room;
             lines(row, row + 2 * room);
         }
