@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take before the bench gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is asked how far a server is.
+const LOOK: Duration = Duration::from_millis(150);
 
 /// A running server.
 pub struct Server {
@@ -60,11 +62,13 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
-    /// Waits until the engine took all points that were accepted; peers have nothing to wait for.
+    /// Waits until the engine took all points that were accepted; peers have nothing to wait for. It does not ask often: every
+    /// answer is work of the server's, too.
     pub fn settle(&self, points: u64) {
         let Some(http) = self.http else { return };
         let since = Instant::now();
         loop {
+            thread::sleep(LOOK);
             let text = get(http);
             let taken = number(&text, "foreshock_points_total");
             if taken == points {
@@ -75,7 +79,6 @@ impl Server {
                 return;
             }
             assert!(taken < points && since.elapsed() < PATIENCE, "{taken} of {points} points were taken");
-            thread::sleep(Duration::from_millis(20));
         }
     }
 }

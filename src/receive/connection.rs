@@ -266,7 +266,10 @@ impl Activity {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        *self.0.since() = Since { quiet: monotonic(), head: None };
+        // As long as there is another one nobody asks since when. All requests of a connection are on one thread.
+        if self.0.in_flight.load(Ordering::Relaxed) == 1 {
+            *self.0.since() = Since { quiet: monotonic(), head: None };
+        }
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

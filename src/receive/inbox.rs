@@ -11,16 +11,21 @@ use super::refusal::{Reason, Refusal};
 use crate::engine::{DropReason, Timestamps, refused};
 use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;
+use prefetch_index::prefetch_index;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The engine is woken before its time when so much has come, or a quarter of what there is room for.
-const WAKE: usize = 1 << 20;
+/// The engine is woken before its time when so much has come, or a quarter of what there is room for. More would not stay in
+/// the caches until it is looked at.
+const WAKE: usize = 512 << 10;
 /// With the data's clock the engine is woken by the first body, and lets this much time pass for more to come.
 const GATHER: Duration = Duration::from_millis(1);
+/// So much when there were many the last time: sleeping and waking cost as much as several small bodies.
+const GATHER_MANY: Duration = Duration::from_millis(4);
+const MANY: usize = 8;
 /// Lists that were used once are used again, so that a body allocates little. On either side of the inbox this part of what there
 /// is room for may be kept in them.
 pub(super) const SPARE: usize = 32;
@@ -86,6 +91,8 @@ pub(super) struct State {
     pub(super) closed: bool,
     /// The engine waits for anything to come.
     waits: bool,
+    /// There were many bodies the last time it looked.
+    many: bool,
     keep: Option<Keep>,
     /// Bodies that were kept.
     kept: u64,
@@ -118,6 +125,7 @@ impl Inbox {
             last: None,
             closed: false,
             waits: false,
+            many: false,
             keep,
             kept: 0,
             broken: None,
@@ -133,6 +141,8 @@ impl Inbox {
     pub(super) fn spare(&self) -> Batch {
         let mut state = self.lock();
         let Some(batch) = state.spares.pop() else { return Batch::default() };
+        // The engine's thread put them there. This is the one after the next.
+        prefetch_index(&state.spares, state.spares.len().saturating_sub(2));
         state.spare_bytes -= lists(&batch);
         batch
     }
@@ -260,7 +270,8 @@ impl Inbox {
                 Clock::Data if !state.queue.is_empty() => {
                     // Otherwise every request would wake the engine, which costs more than taking the request.
                     let few = |state: &mut State| !state.closed && state.queued_bytes < self.wake_at;
-                    let gathered = self.ready.wait_timeout_while(state, GATHER, few);
+                    let longest = if state.many { GATHER_MANY } else { GATHER };
+                    let gathered = self.ready.wait_timeout_while(state, longest, few);
                     return gathered.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 Clock::Data => {
@@ -314,9 +325,10 @@ impl State {
         }
     }
 
-    /// Takes out everything that waits.
-    pub(super) fn take(&mut self, into: &mut VecDeque<Queued>) {
-        into.append(&mut self.queue);
+    /// Takes out everything that waits, for an empty queue.
+    pub(super) fn take(&mut self, emptied: &mut VecDeque<Queued>) {
+        self.many = self.queue.len() >= MANY;
+        std::mem::swap(&mut self.queue, emptied);
         self.queued_bytes = 0;
     }
 }
