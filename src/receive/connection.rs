@@ -3,21 +3,23 @@
 //! Invariant: a connection that holds no request for too long is closed, whether it never sent anything, sends a head without
 //! end, be it the first one or a later one, or was left behind.
 
+use super::calls::Calls;
 use super::clock::monotonic;
 use super::counters::{Hangup, Transport, count};
 use super::grpc::{self, Outgoing};
 use super::reception::{Limits, Reception};
 use super::windows::{Window, Windows};
-use axum::Router;
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
+use axum::{BoxError, Router};
+use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body_util::Either;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -85,7 +87,20 @@ impl Port {
     }
 }
 
-fn builder(transport: Transport, limits: &Limits, window: &Window) -> Builder<TokioExecutor> {
+/// For the gRPC port.
+fn calls_builder(limits: &Limits, window: &Window) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(window.of_stream())
+        .initial_connection_window_size(window.bytes())
+        .max_frame_size(window.frame())
+        .max_header_list_size(HEAD as u32)
+        .max_concurrent_streams(most_streams(limits));
+    builder
+}
+
+/// For the HTTP port.
+fn builder(limits: &Limits, window: &Window) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http2()
@@ -94,15 +109,14 @@ fn builder(transport: Transport, limits: &Limits, window: &Window) -> Builder<To
         .initial_connection_window_size(window.bytes())
         .max_frame_size(window.frame())
         .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(limits.requests.min(u32::MAX as usize) as u32)
-        // Nobody asks when an answer was written.
-        .auto_date_header(false);
+        .max_concurrent_streams(most_streams(limits));
     // How long a head may take is watched below, for both versions alike.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
-    match transport {
-        Transport::Grpc => builder.http2_only(),
-        Transport::Http => builder,
-    }
+    builder
+}
+
+fn most_streams(limits: &Limits) -> u32 {
+    limits.requests.min(u32::MAX as usize) as u32
 }
 
 struct Connection {
@@ -117,7 +131,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(mut self, stream: TcpStream) {
+    async fn serve(self, stream: TcpStream) {
         // Small answers must not wait for more to send. A socket that refuses this is merely slower.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::new());
@@ -127,11 +141,26 @@ impl Connection {
             reception: Arc::clone(&self.reception),
             activity: Arc::clone(&activity),
         });
-        let service = service_fn(move |request| way.answer(request));
         let heard = Arc::clone(&activity);
         let stream = InspectReader::new(stream, move |_| heard.note_bytes());
-        let builder = builder(self.transport, &self.reception.limits, &self.window);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let limits = &self.reception.limits;
+        match self.transport {
+            Transport::Grpc => {
+                let calls = Calls::new(stream, &calls_builder(limits, &self.window), way);
+                self.keep(pin!(calls), &activity, |mut calls| calls.end()).await;
+            }
+            Transport::Http => {
+                let service = service_fn(move |request| way.answer(request));
+                let builder = builder(limits, &self.window);
+                let connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+                self.keep(connection, &activity, |connection| connection.graceful_shutdown()).await;
+            }
+        }
+    }
+
+    /// Keeps a connection until it is over, was silent for too long, or was told to `end`.
+    async fn keep<C: Future>(&self, mut connection: Pin<&mut C>, activity: &Activity, end: impl Fn(Pin<&mut C>)) {
+        let mut stop = self.stop.clone();
         let mut ends_from = None;
         let header_timeout = self.reception.limits.header_timeout;
         loop {
@@ -141,9 +170,9 @@ impl Connection {
             tokio::select! {
                 // How a connection ends is its client's affair.
                 _ = connection.as_mut() => return,
-                _ = self.stop.wait_for(|&stop| stop), if ends_from.is_none() => {
+                _ = stop.wait_for(|&stop| stop), if ends_from.is_none() => {
                     ends_from = Some(monotonic());
-                    connection.as_mut().graceful_shutdown();
+                    end(connection.as_mut());
                 }
                 () = tokio::time::sleep_until(look_at.into()) => {
                     let (silent_at, waits_for_head) = activity.silent_at(&self.reception.limits, ends_from);
@@ -163,7 +192,7 @@ impl Connection {
 }
 
 /// What a request goes through.
-struct Way {
+pub(super) struct Way {
     transport: Transport,
     router: Router,
     reception: Arc<Reception>,
@@ -172,10 +201,13 @@ struct Way {
 
 impl Way {
     /// Answers a request. Its head is looked at before the future is made, which is moved about and should be small.
-    fn answer(
+    pub(super) fn answer<B>(
         self: &Arc<Self>,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Outgoing, Infallible>> + use<> {
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Outgoing, Infallible>> + Send + use<B>
+    where
+        B: http_body::Body<Data = Bytes, Error: Display + Into<BoxError>> + Send + Unpin + 'static,
+    {
         let held = self.activity.begin(request.version());
         let begun = match self.transport == Transport::Grpc && grpc::is_export(&request) {
             true => Begun::Export(grpc::admit(&self.reception, request)),
@@ -194,8 +226,8 @@ impl Way {
 }
 
 /// A request whose head was looked at.
-enum Begun {
-    Export(Result<grpc::Call<Incoming>, Box<Response<Body>>>),
+enum Begun<B> {
+    Export(Result<grpc::Call<B>, Box<Response<Body>>>),
     Other(Pin<Box<RouteFuture<Infallible>>>),
 }
 

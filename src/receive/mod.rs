@@ -11,6 +11,7 @@ mod answer;
 mod arrivals;
 mod auth;
 mod budget;
+mod calls;
 mod clock;
 mod complaints;
 mod connection;
