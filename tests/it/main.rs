@@ -26,6 +26,7 @@ mod generate;
 mod leak_traces;
 mod live;
 mod live_admission;
+mod live_calls;
 mod live_limits;
 mod live_sinks;
 mod live_support;
