@@ -1,9 +1,10 @@
 //! Receiving: sockets, compression, limits, status codes, the inbox, and the one clock of the crate.
 //!
-//! One thread with one single-threaded runtime has the sockets. A body's way: `grpc` or `http` peels the transport and cuts the
-//! decompressed size, `reception` decodes it with the decoder that replay uses, `inbox` gives it its instant and queues it;
-//! only then its sender gets an answer. The other end of the inbox is [`Arrivals`], which another thread hands to
-//! [`crate::engine::drive`]. Everything is bounded, and whatever is refused is counted and has a reason.
+//! One thread with one single-threaded runtime has the sockets. A body's way: `connection` watches over the time it takes, `calls`
+//! with `grpc`, or `http`, peels the transport and cuts the decompressed size, `reception` decodes it with the decoder that
+//! replay uses, `inbox` gives it its instant and queues it; only then its sender gets an answer. The other end of the inbox is
+//! [`Arrivals`], which another thread hands to [`crate::engine::drive`]. Everything is bounded, and whatever is refused is
+//! counted and has a reason.
 //!
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
