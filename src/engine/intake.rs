@@ -22,6 +22,20 @@ use std::collections::HashSet;
 /// A point may be this much later than its arrival.
 pub(super) const FUTURE: Nanos = 5 * MINUTE;
 
+/// Asks the processor to bring near what the turns after a resource's will read of the body: another thread may have written
+/// it, and then it lies in the cache of another core.
+#[inline]
+fn bring_body_near(batch: &Batch, number: usize) {
+    const LINE: usize = 64;
+    let of = |ahead: usize| batch.resources.get(number + ahead);
+    if let Some(Span { start, end }) = of(FAR + 3).map(|resource| resource.raw) {
+        (start as usize..end as usize).step_by(LINE).for_each(|byte| prefetch_index(&batch.body, byte));
+    }
+    if let Some(resource) = of(3) {
+        prefetch_index(&batch.metrics, (resource.metrics_end as usize).saturating_sub(1));
+    }
+}
+
 /// What is known of resources and entities, and what came in.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
@@ -106,6 +120,7 @@ impl Engine {
             return;
         }
         known.advance();
+        bring_body_near(batch, number);
         let begin = if number == 0 { 0 } else { FAR };
         for (ahead, resource) in batch.resources.iter().skip(number).enumerate().take(FAR + 1).skip(begin) {
             known.look_for(batch.bytes(resource.raw), ahead);
@@ -116,7 +131,7 @@ impl Engine {
     /// Brings near what the next reports need, each turn a step further.
     #[inline]
     fn bring_near(&mut self) {
-        let Intake { known, resources, .. } = &mut self.intake;
+        let Intake { known, resources, entities, .. } = &mut self.intake;
         if let Some(found) = known.foresee(FAR - 1) {
             known.prefetch_place(found);
             prefetch_index(&resources[..], found as usize);
@@ -125,7 +140,9 @@ impl Engine {
         if let Some(found) = known.foresee(FAR - 2) {
             known.prefetch(found);
             self.store.prefetch_place(found);
-            self.judge.prefetch(resources[found as usize].entity as usize);
+            let entity = resources[found as usize].entity as usize;
+            prefetch_index(&entities[..], entity);
+            self.judge.prefetch(entity);
         }
         if let Some(found) = known.foresee(FAR - 3) {
             self.store.prefetch(found);

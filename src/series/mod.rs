@@ -144,8 +144,7 @@ impl SeriesStore {
     #[inline]
     pub fn prefetch_place(&self, resource: ResourceId) {
         if let Some(block) = self.resources[resource as usize].block {
-            prefetch_index(&self.blocks[..], block as usize);
-            prefetch_index(&self.blocks[..], block as usize + 1);
+            self.blocks[block as usize].prefetch_place();
         }
     }
 
