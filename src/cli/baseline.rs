@@ -9,7 +9,7 @@ use crate::check::{self, Aggregates, Case, CaseResult, Finding, Place, Side, Sui
 use crate::engine::{Engine, Options, Report, drive};
 use crate::event::EventDefinition;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options of every command that can compare with another recording.
 #[derive(Debug, clap::Args)]
@@ -76,6 +76,11 @@ impl BaselineArgs {
     /// Whether there is something to compare with.
     pub(super) fn is_given(&self) -> bool {
         !self.baseline.is_empty()
+    }
+
+    /// The recordings.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> + Clone {
+        self.baseline.iter().map(PathBuf::as_path)
     }
 
     /// Judges the baseline, if there is one.

@@ -14,7 +14,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
 use super::minimize::{self, MinimizeArgs};
-use super::output::{Output, Terminal};
+use super::output::{Output, Terminal, keep_apart};
 use super::reports::{self, ReportArgs, Shape, from_root};
 use super::rules::RulesArgs;
 use crate::check::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
@@ -113,12 +113,16 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         let output = args.output.as_deref();
         return minimize::run(recording, &args.minimize, (&args.rules, &args.judging), output, terminal);
     }
+    let is_about_recordings = args.golden.golden.is_some() || args.baseline.is_given();
+    let scenarios = if is_about_recordings { Vec::new() } else { args.scenarios()? };
+    let read = args.paths.iter().chain(&scenarios).chain(&args.golden.golden).map(PathBuf::as_path);
+    keep_apart(args.output.as_deref().into_iter().chain(args.reports.files()), read.chain(args.baseline.files()))?;
     let mut reports = args.reports.open(args.output.as_deref())?;
     let mut coverage = Coverage::default();
     let (mut suites, tested) = match &args.golden.golden {
         Some(golden) => (vec![stored(&args, golden, &mut coverage, terminal)?], None),
         None if args.baseline.is_given() => (vec![compared(&args, &mut coverage, terminal)?], None),
-        None => written(&args, &mut coverage, terminal)?,
+        None => written(&args, scenarios, &mut coverage, terminal)?,
     };
     if let Some(least) = args.min_rule_coverage {
         suites.push(Suite { name: "rules".into(), cases: vec![coverage.case(least)] });
@@ -134,18 +138,26 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     Ok(status)
 }
 
+impl Args {
+    /// The files with scenarios.
+    fn scenarios(&self) -> Result<Vec<PathBuf>, CliError> {
+        if self.judging.resolve() != Options::default() {
+            let what = "how a scenario is judged stands in its `options`; these options are for recordings";
+            return Err(CliError::Limit { what: what.into() });
+        }
+        let here = [PathBuf::from(".")];
+        files::find(if self.paths.is_empty() { &here } else { &self.paths })
+    }
+}
+
 /// Runs the scenarios.
 fn written(
     args: &Args,
+    scenarios: Vec<PathBuf>,
     coverage: &mut Coverage,
     terminal: &Terminal,
 ) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
-    if args.judging.resolve() != Options::default() {
-        let what = "how a scenario is judged stands in its `options`; these options are for recordings";
-        return Err(CliError::Limit { what: what.into() });
-    }
-    let here = [PathBuf::from(".")];
-    let files = files::find(if args.paths.is_empty() { &here } else { &args.paths })?;
+    let files = files::read(scenarios)?;
     let (items, packages) = scenarios::read(&files, &args.rules, terminal)?;
     let shared = Mutex::new(coverage);
     let each = |outcome: &Outcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);

@@ -5,7 +5,7 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
-use super::output::{Output, Terminal};
+use super::output::{Output, Terminal, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::check::{self, Minimized, Trace, Wanted};
@@ -50,11 +50,7 @@ pub(super) fn run(
     if recording.as_os_str() == "-" {
         return Err(CliError::Limit { what: "--minimize reads the recording twice: name a file".into() });
     }
-    if output
-        .is_some_and(|output| output.canonicalize().ok().is_some_and(|it| recording.canonicalize().ok() == Some(it)))
-    {
-        return Err(CliError::SameFile { path: recording.display().to_string() });
-    }
+    keep_apart(output, [recording])?;
     let options = judging.resolve();
     let engine = judge(recording, rules.load(terminal)?.definitions, &options, terminal)?;
     let report = engine.report();

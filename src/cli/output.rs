@@ -7,9 +7,10 @@ use super::error::CliError;
 use crate::render::Style;
 use crate::render::text::Detail;
 use clap::ValueEnum;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{self, Path};
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,6 +80,32 @@ impl Terminal {
         if !self.quiet {
             let _ = writeln!(io::stderr(), "{text}");
         }
+    }
+}
+
+/// Refuses outputs that are inputs as well, before they are emptied.
+pub(super) fn keep_apart<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path> + Clone,
+) -> Result<(), CliError> {
+    let is_stream = |path: &Path| path.as_os_str() == "-";
+    for output in outputs {
+        let Ok(target) = output.canonicalize() else { continue };
+        let is_same = |input: &Path| !is_stream(input) && input.canonicalize().is_ok_and(|input| input == target);
+        if !is_stream(output) && target.is_file() && inputs.clone().into_iter().any(is_same) {
+            return Err(CliError::SameFile { path: output.display().to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses two outputs in one place.
+pub(super) fn differ<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+    let place = |output: &Path| output.canonicalize().or_else(|_| path::absolute(output)).unwrap_or(output.into());
+    let mut taken = HashSet::new();
+    match outputs.into_iter().find(|output| !taken.insert(place(output))) {
+        Some(twice) => Err(CliError::OutputTwice { path: twice.display().to_string() }),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! for the exit code: a torn tail is said and no more, any other damage makes the answer inconclusive.
 
 use super::error::CliError;
-use super::output::Terminal;
+use super::output::{self, Terminal};
 use crate::engine::{Input, Inputs};
 use crate::model::Batch;
 use crate::recording::{DamageKind, OpenError, Reader, Replayed, Source};
@@ -34,12 +34,7 @@ impl RecordingsArgs {
 
     /// Refuses an output that is one of the recordings, before it is emptied.
     pub(super) fn keep_apart(&self, output: &Path) -> Result<(), CliError> {
-        let Ok(target) = output.canonicalize() else { return Ok(()) };
-        let is_same = |file: &PathBuf| !is_stdin(file) && file.canonicalize().is_ok_and(|file| file == target);
-        if target.is_file() && self.files.iter().any(is_same) {
-            return Err(CliError::SameFile { path: output.display().to_string() });
-        }
-        Ok(())
+        output::keep_apart([output], self.files.iter().map(PathBuf::as_path))
     }
 }
 

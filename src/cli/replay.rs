@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::JudgingArgs;
-use super::output::Terminal;
+use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
 use super::rules::{Rules, RulesArgs};
@@ -65,6 +65,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let options = Options { retention, ..args.judging.resolve() };
     for path in args.answer.files().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
+        keep_apart([path], args.baseline.files())?;
     }
     let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = args.answer.open()?;

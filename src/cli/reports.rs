@@ -5,7 +5,7 @@
 //! judged, so that one that cannot be written is said at once.
 
 use super::error::CliError;
-use super::output::{Output, Terminal};
+use super::output::{self, Output, Terminal};
 use crate::check::{Case, CaseResult, Finding, Place, Suite};
 use crate::render::report;
 use std::fs::OpenOptions;
@@ -52,13 +52,7 @@ impl ReportArgs {
 
     /// Makes the files. None may be where the answer goes, or another report.
     pub(super) fn open(&self, answer: Option<&Path>) -> Result<Reports, CliError> {
-        let mut taken = vec![answer.unwrap_or(Path::new("-"))];
-        for file in self.files() {
-            if taken.contains(&file) {
-                return Err(CliError::OutputTwice { path: file.display().to_string() });
-            }
-            taken.push(file);
-        }
+        output::differ([answer.unwrap_or(Path::new("-"))].into_iter().chain(self.files()))?;
         let open = |file: &Option<PathBuf>| file.as_deref().map(|file| Output::open(Some(file))).transpose();
         Ok(Reports { junit: open(&self.junit)?, sarif: open(&self.sarif)? })
     }

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::JudgingArgs;
-use super::output::Terminal;
+use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::{Places, RulesArgs};
 use super::sinks::{self, SinkArgs};
@@ -111,6 +111,9 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     if let Some(record) = &record {
         sinks::keep_apart_from(&specs, record)?;
     }
+    let outputs = || answer.files().chain(record.as_deref());
+    differ(outputs())?;
+    keep_apart(outputs().chain(sinks::files(&specs)), baseline.files())?;
     // Before anything is opened, and a recording that is there put aside.
     child::find(&command)?;
     let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };

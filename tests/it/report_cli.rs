@@ -1,6 +1,6 @@
 //! Reports of `replay` as a user gets them: files beside the answer, formats of the answer, the job summary.
 
-use super::cli_support::{Folder, gauge, hump, rule};
+use super::cli_support::{Folder, busy_and_calm, gauge, hump, rule};
 use serde_json::Value as Json;
 use std::fs;
 
@@ -114,6 +114,41 @@ fn two_outputs_never_share_a_file() {
     assert!(read(&folder, "alerts/cpu.jsonl").starts_with('{'), "the recording is not overwritten");
     let ended = folder.run(&format!("{REPLAY} --junit no/such/folder.xml"));
     assert_eq!(ended.code, 2, "{}", ended.stderr);
+}
+
+#[test]
+fn no_output_is_written_over_an_input() {
+    let folder = busy_and_calm();
+    let recording = gauge("shop", "cpu", &hump());
+    let scenario = "scenario: a\nrules: ../rules\nrecordings: ../cpu.jsonl\nquiet: calm\n";
+    folder.write("old.jsonl", &recording).write("new.jsonl", &recording).write("in/a.test.yaml", scenario);
+    let ended = folder.run("check cpu.jsonl --golden golden.json --bless --rules rules");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let inputs = ["old.jsonl", "new.jsonl", "in/a.test.yaml", "golden.json"];
+    let before = inputs.map(|name| read(&folder, name));
+    for wrong in [
+        "replay new.jsonl --rules rules --baseline old.jsonl -o ./old.jsonl",
+        "replay new.jsonl --rules rules --baseline old.jsonl --sink file:old.jsonl",
+        "check --junit in/a.test.yaml",
+        "check in -o in/a.test.yaml",
+        "check in/a.test.yaml --sarif in/a.test.yaml",
+        "check new.jsonl --golden golden.json --rules rules -o new.jsonl",
+        "check new.jsonl --golden golden.json --rules rules --junit golden.json",
+        "check new.jsonl --baseline old.jsonl --rules rules --sarif old.jsonl",
+        "run --rules rules --baseline old.jsonl -o old.jsonl -- true",
+        "run --rules rules --baseline old.jsonl --record old.jsonl -- true",
+    ] {
+        let ended = folder.run(wrong);
+        assert_eq!(ended.code, 2, "{wrong}: {}", ended.stderr);
+        assert!(ended.stderr.contains("is an input as well"), "{wrong}: {}", ended.stderr);
+    }
+    for wrong in ["--junit new.xml --sarif ./new.xml", "--record new.xml -o new.xml"] {
+        let ended = folder.run(&format!("run --rules rules {wrong} -- true"));
+        assert_eq!(ended.code, 2, "{wrong}: {}", ended.stderr);
+        assert!(ended.stderr.contains("name a file for each"), "{wrong}: {}", ended.stderr);
+    }
+    assert_eq!(inputs.map(|name| read(&folder, name)), before);
+    assert!(!folder.path("new.xml").exists(), "nothing is opened");
 }
 
 #[test]

@@ -22,8 +22,8 @@ impl File {
     }
 }
 
-/// Finds and reads the files.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<File>, CliError> {
+/// Finds the files, none twice.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     for path in paths {
         let metadata = fs::metadata(path).map_err(|source| failed(path, source))?;
@@ -31,6 +31,11 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<File>, CliError> {
     }
     let mut seen = BTreeSet::new();
     found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    Ok(found)
+}
+
+/// Reads the files.
+pub(super) fn read(found: Vec<PathBuf>) -> Result<Vec<File>, CliError> {
     let found = found.into_iter();
     found
         .map(|path| fs::read(&path).map_err(|source| failed(&path, source)).and_then(|bytes| text(path, bytes)))
