@@ -38,8 +38,6 @@ pub(super) enum Protocol {
 /// What the command is told by its environment.
 pub(super) struct Variables {
     set: Vec<(&'static str, String)>,
-    /// How often it exports, as far as the environment says.
-    pub(super) interval: Duration,
     /// What was set already and sends metrics elsewhere. Values are not shown: there may be a password in them.
     pub(super) elsewhere: Vec<&'static str>,
     /// What is set and may keep metrics from coming.
@@ -61,7 +59,6 @@ impl Variables {
             ("OTEL_TRACES_EXPORTER", "none".to_string()),
             ("OTEL_LOGS_EXPORTER", "none".to_string()),
         ];
-        let given = there(INTERVAL).and_then(|text| text.trim().parse().ok()).map(Duration::from_millis);
         let leads_elsewhere = |name: &&'static str| match there(name) {
             Some(value) => *name != EXPORTER || value.split(',').all(|part| part.trim() != "otlp"),
             None => false,
@@ -71,9 +68,14 @@ impl Variables {
             elsewhere: [ENDPOINT, METRICS_ENDPOINT, EXPORTER].into_iter().filter(leads_elsewhere).collect(),
             hindrances: HINDRANCES.into_iter().filter(is_set).collect(),
             set: wanted.into_iter().filter(|(name, _)| there(name).is_none()).collect(),
-            interval: given.filter(|given| !given.is_zero()).unwrap_or(interval),
         }
     }
+}
+
+/// How often the command exports, when the environment says so.
+pub(super) fn interval_there() -> Option<Duration> {
+    let given = there(INTERVAL)?.trim().parse().ok().map(Duration::from_millis);
+    given.filter(|given| !given.is_zero())
 }
 
 #[allow(clippy::disallowed_methods, reason = "what the command is given depends on what it has already")]

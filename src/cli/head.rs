@@ -1,9 +1,8 @@
 //! The head of a recording that was made live: what it was judged with, so that a replay with something else is not taken for
 //! the same.
 
-use super::judging;
 use super::output::Terminal;
-use crate::engine::Options;
+use crate::model::Nanos;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,26 +17,18 @@ struct Head {
     /// The options that say how to judge, as they are typed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     options: BTreeMap<String, String>,
+    /// In nanoseconds the export interval that no window was shorter than three of, where windows were scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interval: Option<Nanos>,
 }
 
-/// The head of a recording; `judged` is the digest of the rules and the options.
-pub(super) fn write(judged: Option<(&str, &Options)>) -> String {
-    text(judged.map(|(digest, _)| digest), judged.map(|(_, options)| judging::typed(options)).unwrap_or_default())
-}
-
-fn text(digest: Option<&str>, options: BTreeMap<String, String>) -> String {
-    let head = Head { foreshock: env!("CARGO_PKG_VERSION").to_string(), rules: digest.map(str::to_string), options };
+/// The head of a recording; `judged` is the digest of the rules and the options as they are typed.
+pub(super) fn write(judged: Option<(&str, BTreeMap<String, String>)>, interval: Option<Nanos>) -> String {
+    let (rules, options) = judged.map(|(digest, options)| (digest.to_string(), options)).unzip();
+    let foreshock = env!("CARGO_PKG_VERSION").to_string();
+    let head = Head { foreshock, rules, options: options.unwrap_or_default(), interval };
     // A few texts: nothing in them can fail to be JSON.
     serde_json::to_string(&head).unwrap_or_default()
-}
-
-/// The head of a recording that was judged with windows of a fraction of their length.
-pub(super) fn write_scaled(digest: &str, options: &Options, window_scale: f64) -> String {
-    let mut typed = judging::typed(options);
-    if window_scale < 1.0 {
-        typed.insert("--window-scale".to_string(), window_scale.to_string());
-    }
-    text(Some(digest), typed)
 }
 
 /// The options that the first of these recordings that was judged live was judged with.
@@ -48,12 +39,17 @@ pub(super) fn options<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -
     })
 }
 
+/// The export interval that the first of these recordings with scaled windows was judged with.
+pub(super) fn interval<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Nanos> {
+    heads.find_map(|(_, head)| serde_json::from_str::<Head>(head).ok()?.interval)
+}
+
 /// Warns when recordings were judged with something else than they are judged with now; of several with the same difference
 /// the first is named.
 pub(super) fn compare<'a>(
     heads: impl Iterator<Item = (&'a str, &'a str)>,
     digest: &str,
-    options: &Options,
+    options: &BTreeMap<String, String>,
     terminal: &Terminal,
 ) {
     let mut said: Vec<String> = Vec::new();
@@ -64,14 +60,13 @@ pub(super) fn compare<'a>(
     }
 }
 
-fn difference(head: &str, digest: &str, options: &Options) -> Option<String> {
+fn difference(head: &str, digest: &str, now: &BTreeMap<String, String>) -> Option<String> {
     // A head that is none of ours says nothing about rules.
     let head = serde_json::from_str::<Head>(head).ok()?;
     let mut others = Vec::new();
     if head.rules? != digest {
         others.push("other rules".to_string());
     }
-    let now = judging::typed(options);
     for (name, value) in &head.options {
         let other = now.get(name).map_or("nothing", String::as_str);
         if other != value {

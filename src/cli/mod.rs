@@ -30,6 +30,7 @@ mod reports;
 mod retention;
 mod rules;
 mod run;
+mod scale;
 mod serve;
 mod sinks;
 mod too_short;

@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    let recording = Recording { path: &args.output, head: head::write(None), args: &args.keeping };
+    let recording = Recording { path: &args.output, head: head::write(None, None), args: &args.keeping };
     let receiving = Receiving {
         args: &args.receiving,
         clock: args.clock,

@@ -10,11 +10,13 @@ use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
 use super::rules::{Rules, RulesArgs};
+use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
 use super::watching::Observed;
 use crate::check::Place;
 use crate::engine::{Engine, Options, drive};
 use crate::inspect::Clients;
+use crate::model::SECOND;
 use crate::sink::WhenFull;
 use std::time::Duration;
 
@@ -43,6 +45,8 @@ pub(super) struct Args {
     #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
+    scale: ScaleArgs,
+    #[command(flatten)]
     retention: RetentionArgs,
     #[command(flatten)]
     baseline: BaselineArgs,
@@ -59,20 +63,22 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let specs = args.sinks.parse()?;
     let output = args.answer.output.as_deref();
     args.sinks.keep_apart(&specs, output)?;
-    let rules = args.rules.load(terminal)?;
+    let Rules { definitions, places, digest } = args.rules.load(terminal)?;
     let recordings = Recordings::open(&args.recordings, terminal)?;
     let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
-    let options = Options { retention, ..args.judging.resolve() };
+    let options = args.scale.options(Options { retention, ..args.judging.resolve() });
+    // A recording that says nothing of its interval is taken as one of a run with the default.
+    let interval = head::interval(recordings.heads()).unwrap_or(SECOND);
+    let definitions = args.scale.definitions(&definitions, interval);
     for path in args.answer.files().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
         keep_apart([path], args.baseline.files())?;
     }
-    let mut sinks = args.sinks.open(&specs, &rules.definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
+    let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = args.answer.open()?;
-    head::compare(recordings.heads(), &rules.digest, &options, terminal);
-    let before = args.baseline.judge(&rules.definitions, &options)?;
-    let observed = Observed::new(recordings, before.is_some(), &rules.definitions, &options);
-    let Rules { definitions, places, .. } = rules;
+    head::compare(recordings.heads(), &digest, &args.scale.typed(&options), terminal);
+    let before = args.baseline.judge(&definitions, &options)?;
+    let observed = Observed::new(recordings, before.is_some(), &definitions, &options);
     let mut engine = Engine::new(definitions, options);
     let mut inputs = Watched { inputs: observed, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {

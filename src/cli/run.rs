@@ -10,8 +10,9 @@ use super::judging::JudgingArgs;
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::{Places, RulesArgs};
+use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
-use super::too_short::{self, LEAST_INTERVALS, Memory};
+use super::too_short::{self, Memory};
 use super::watching::Observed;
 use crate::catalog;
 use crate::check::{Aggregates, Suite};
@@ -65,9 +66,8 @@ pub(super) struct Args {
     rules: RulesArgs,
     #[command(flatten)]
     judging: JudgingArgs,
-    /// Judges windows and grace periods at this fraction of their length, but never less than three export intervals
-    #[arg(long, value_name = "FRACTION", default_value_t = 1.0, value_parser = scale, help_heading = "Judging")]
-    window_scale: f64,
+    #[command(flatten)]
+    scale: ScaleArgs,
     #[command(flatten)]
     baseline: BaselineArgs,
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         flush_timeout,
         rules,
         judging,
-        window_scale,
+        scale,
         baseline,
         gate,
         answer,
@@ -118,9 +118,12 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     child::find(&command)?;
     let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
     let rules = rules.load(terminal)?;
-    let options = Options { scaled_windows: window_scale < 1.0, ..judging.resolve() };
+    let options = scale.options(judging.resolve());
+    // A variable that is set stays, whatever was typed.
+    let exports_every = child::interval_there().unwrap_or(interval);
+    let interval = Nanos::try_from(exports_every.as_nanos()).unwrap_or(Nanos::MAX);
     let memory = Memory::new().map_err(|source| CliError::Convert { to: "memory".into(), source })?;
-    let head = head::write_scaled(&rules.digest, &options, window_scale);
+    let head = head::write(Some((&rules.digest, scale.typed(&options))), scale.is_less().then_some(interval));
     let receiving = Receiving {
         args: &ReceivingArgs::on_free_ports(limits, SHUTDOWN),
         clock: ClockArg::Wall,
@@ -131,13 +134,12 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     };
     let mut output = answer.open()?;
     let open = receiving.open()?;
-    let variables = Variables::new((open.grpc, open.http), protocol, interval);
+    let variables = Variables::new((open.grpc, open.http), protocol, exports_every);
     if !variables.elsewhere.is_empty() {
         let names = variables.elsewhere.join(", ");
         terminal.warn(&format!("in the environment already, and left as it is: {names}; metrics may go elsewhere"));
     }
-    let interval = Nanos::try_from(variables.interval.as_nanos()).unwrap_or(Nanos::MAX);
-    let definitions = scaled(&rules.definitions, window_scale, interval);
+    let definitions = scale.definitions(&rules.definitions, interval);
     let before = baseline.judge(&definitions, &options)?;
     let watched = Watching { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
     let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
@@ -173,7 +175,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         typed,
         ran,
         interval,
-        window_scale,
+        scale: &scale,
         // What could not be received, or not be answered, says why it cannot be judged.
         silence: (report.counts.points == 0).then(|| silence(&variables)),
         judged: (&engine, &report, clients),
@@ -192,13 +194,6 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         judged => judged,
     };
     finish(ran, answered, judged, &command, terminal)
-}
-
-/// The definitions as they are judged: never with windows that hold no three exports.
-fn scaled(definitions: &[EventDefinition], scale: f64, interval: Nanos) -> Vec<EventDefinition> {
-    let floor_ms = interval.saturating_mul(LEAST_INTERVALS) / MS;
-    let scaled = definitions.iter().map(|d| if scale < 1.0 { d.shrunk(scale, floor_ms) } else { d.clone() });
-    scaled.collect()
 }
 
 /// Judges what arrives until there will be no more. A reader that leaves does not end it: the command goes on.
@@ -237,7 +232,7 @@ struct Told<'a> {
     typed: &'a [OsString],
     ran: ExitStatus,
     interval: Nanos,
-    window_scale: f64,
+    scale: &'a ScaleArgs,
     silence: Option<String>,
     judged: (&'a Engine, &'a Report, Vec<Client>),
     gate: (&'a Gate, FailOn),
@@ -265,14 +260,14 @@ fn tell(
     let interval = if has_its_own { sent_every } else { told.interval };
     let shrunk = match &kept {
         Some(kept) if !too_short.is_empty() => {
-            too_short::shrink((definitions, told.window_scale), &too_short, options, kept, interval)?
+            too_short::shrink((definitions, told.scale.fraction()), &too_short, options, kept, interval)?
         }
         _ => None,
     };
     if kept.is_none() && !too_short.is_empty() {
         terminal.warn("more arrived than is kept in memory, so shorter windows were not tried");
     }
-    if told.window_scale < 1.0 && has_its_own {
+    if told.scale.is_less() && has_its_own {
         let (given, found) = (told.interval / MS, sent_every / MS);
         terminal
             .warn(&format!("the command exports every {found} ms, not every {given} ms: windows may hold few points"));
@@ -283,7 +278,7 @@ fn tell(
         command: &command,
         exit_code: told.ran.code(),
         interval,
-        window_scale: told.window_scale,
+        window_scale: told.scale.fraction(),
         too_short: &too_short,
         would_have_been: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| WouldHaveBeen {
             window_scale: shrunk.scale,
@@ -393,11 +388,4 @@ fn silence(variables: &Variables) -> String {
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = receiving::span(text)?;
     if interval < Duration::from_millis(10) { Err("an export interval is at least 10ms".into()) } else { Ok(interval) }
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(scale) if scale > 0.0 && scale <= 1.0 => Ok(scale),
-        _ => Err("a fraction above 0, at most 1".into()),
-    }
 }

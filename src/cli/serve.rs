@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
-use super::judging::JudgingArgs;
+use super::judging::{self, JudgingArgs};
 use super::output::Terminal;
 use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
 use super::retention::RetentionArgs;
@@ -76,7 +76,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let rules = args.rules.load(terminal)?;
     let options = Options { retention: args.retention.of_service(), ..args.judging.resolve() };
-    let head = head::write(Some((&rules.digest, &options)));
+    let head = head::write(Some((&rules.digest, judging::typed(&options))), None);
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
     let when_full = match args.clock {
         ClockArg::Wall => WhenFull::Drop,

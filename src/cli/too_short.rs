@@ -3,6 +3,7 @@
 //! What fits is found by judging the kept bodies, not by reckoning: the grid, the coverage and the values all have a say in it.
 
 use super::error::CliError;
+use super::scale::LEAST_INTERVALS;
 use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, Verdict, drive};
 use crate::event::{EventDefinition, RuleKind};
 use crate::inspect::Inspection;
@@ -20,8 +21,6 @@ const MOST_KEPT: usize = 16 << 20;
 /// Scales that are tried at most, each this much smaller than the one before.
 const MOST_TRIES: usize = 32;
 const NEXT: f64 = 0.85;
-/// Export intervals that a window must have at least.
-pub(super) const LEAST_INTERVALS: i64 = 3;
 
 /// What has arrived, kept in memory until it is too much.
 #[derive(Clone)]

@@ -93,6 +93,9 @@ fn a_command_that_sends_what_it_should_passes_and_leaves_its_evidence() {
     assert!(document["run"].get("wouldHaveBeen").is_none(), "{text}");
     let replayed = folder.run("replay kept.foreshock --rules rules --format json");
     assert!(replayed.stderr.contains("--window-scale 0.02 (now nothing)"), "{}", replayed.stderr);
+    assert_eq!(replayed.code, 4, "a window as it is written is not filled");
+    let same = folder.run("replay kept.foreshock --rules rules --window-scale 0.02");
+    assert_eq!((same.code, same.stderr.as_str()), (0, ""), "{}", same.stdout);
     let document: serde_json::Value = serde_json::from_str(&replayed.stdout).expect("JSON");
     assert_eq!(
         (&document["points"], &document["from"]),
@@ -103,8 +106,12 @@ fn a_command_that_sends_what_it_should_passes_and_leaves_its_evidence() {
 #[test]
 fn an_event_fails_a_run_with_rules_and_a_failed_command_keeps_its_code() {
     let folder = folder();
-    let fired = run(&folder, &format!("{SHORT} --format jsonl"), &["bash", "send.sh", "35", "0.9"]);
+    let evidence = format!("{SHORT} --format jsonl --record kept.foreshock");
+    let fired = run(&folder, &evidence, &["bash", "send.sh", "35", "0.9"]);
     assert_eq!(fired.code, 1, "{}", fired.stderr);
+    let again = "replay kept.foreshock --rules rules --window-scale 0.02 --format jsonl --fail-on critical";
+    let replayed = folder.run(again);
+    assert_eq!((replayed.code, replayed.stdout), (1, fired.stdout.clone()), "{}", replayed.stderr);
     assert!(
         fired.stdout.contains(r#""state":"OPEN""#) && fired.stdout.contains(r#""window":1200"#),
         "{}",
