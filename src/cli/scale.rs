@@ -10,7 +10,7 @@ use crate::model::{Nanos, to_ms};
 use std::collections::BTreeMap;
 
 /// Export intervals that a window must have at least.
-pub(super) const LEAST_INTERVALS: i64 = 3;
+const LEAST_INTERVALS: i64 = 3;
 const OPTION: &str = "--window-scale";
 
 /// Options of the commands that judge what a run sent.
@@ -49,9 +49,13 @@ impl ScaleArgs {
         if !self.is_less() {
             return definitions.to_vec();
         }
-        let floor_ms = to_ms(interval.saturating_mul(LEAST_INTERVALS));
-        definitions.iter().map(|d| d.shrunk(self.window_scale, floor_ms)).collect()
+        definitions.iter().map(|d| d.shrunk(self.window_scale, floor_ms(interval))).collect()
     }
+}
+
+/// The shortest that a window may become.
+pub(super) fn floor_ms(interval: Nanos) -> i64 {
+    to_ms(interval.saturating_mul(LEAST_INTERVALS))
 }
 
 fn scale(text: &str) -> Result<f64, String> {

@@ -3,11 +3,11 @@
 //! What fits is found by judging the kept bodies, not by reckoning: the grid, the coverage and the values all have a say in it.
 
 use super::error::CliError;
-use super::scale::LEAST_INTERVALS;
+use super::scale::floor_ms;
 use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, Verdict, drive};
 use crate::event::{EventDefinition, RuleKind};
 use crate::inspect::Inspection;
-use crate::model::{Batch, MS, Nanos, SECOND, to_ms};
+use crate::model::{Batch, MS, Nanos, SECOND};
 use crate::receive::{Keep, Kept};
 use crate::recording::{Compression, Format, Reader, Source, WriteError, Writer};
 use crate::render::TooShort;
@@ -178,7 +178,7 @@ pub(super) fn shrink(
     }
     let largest = too_short.iter().map(|short| (short.covered + interval) as f64 / short.needed.max(1) as f64);
     let mut scale = rounded_down(scale * largest.fold(1.0, f64::min));
-    let floor_ms = to_ms(interval * LEAST_INTERVALS);
+    let floor_ms = floor_ms(interval);
     let mut best: Option<(usize, Shrunk)> = None;
     for _ in 0..MOST_TRIES {
         if scale <= 0.0 {
