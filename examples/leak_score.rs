@@ -8,8 +8,8 @@
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::{Engine, Input, Options};
-use foreshock::event::{self, EventDefinition, Settings, Source};
 use foreshock::model::{Batch, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -135,14 +135,14 @@ fn lines(path: &str) -> io::Result<impl Iterator<Item = io::Result<String>>> {
 
 /// The trend rule with each profile, and the shipped threshold rule.
 fn definitions() -> Vec<EventDefinition> {
-    let text = |ending: &str| event::builtin().into_iter().find(|s| s.path.ends_with(ending)).map(|s| s.text);
+    let text = |ending: &str| definition::builtin().into_iter().find(|s| s.path.ends_with(ending)).map(|s| s.text);
     let trend = text("local/memory-leak-trend.json").unwrap_or_default();
     let threshold = text("python/events/memory-leak-detection.json").unwrap_or_default();
     let source = |name: &str, text: &str| Source { path: format!("{name}.json"), text: text.to_string() };
     let mut sources: Vec<Source> = PROFILES.map(|name| source(name, &trend)).into();
     sources.push(source("threshold", &threshold));
     let overrides = PROFILES.map(|name| format!("{name}.profile={name}")).into();
-    event::load(&sources, &Settings { overrides, ..Settings::default() }).definitions
+    definition::load(&sources, &Settings { overrides, ..Settings::default() }).definitions
 }
 
 /// Of each definition the seconds at which its events start.

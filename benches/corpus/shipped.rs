@@ -1,6 +1,6 @@
 //! The shipped rules, read from their folder.
 
-use foreshock::event::{self, EventDefinition, Settings, Source};
+use foreshock::definition::{self, EventDefinition, Settings, Source};
 use std::path::Path;
 
 /// The definitions of `rules/python`.
@@ -11,7 +11,7 @@ pub fn definitions() -> Vec<EventDefinition> {
         let text = std::fs::read_to_string(&path).expect("readable rule");
         Source { path: path.to_string_lossy().into_owned(), text }
     });
-    let loaded = event::load(&files.collect::<Vec<_>>(), &Settings::default());
+    let loaded = definition::load(&files.collect::<Vec<_>>(), &Settings::default());
     assert!(!loaded.has_errors() && !loaded.definitions.is_empty(), "the shipped rules load");
     loaded.definitions
 }

@@ -33,7 +33,7 @@ impl Body {
     fn message(&self) -> Vec<u8> {
         let mut message = self.bytes.to_vec();
         if !self.times.is_empty() {
-            let now = foreshock::receive::now().to_le_bytes();
+            let now = foreshock::clock::now().to_le_bytes();
             self.times.iter().for_each(|&at| message[at..at + 8].copy_from_slice(&now));
         }
         message

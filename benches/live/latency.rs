@@ -9,7 +9,7 @@ use crate::client::{Body, Client, Patience};
 use crate::process::Server;
 use crate::table::{Bar, Table};
 use foreshock::model::{MS, Nanos, SECOND};
-use foreshock::{otlp, receive};
+use foreshock::{clock, otlp};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn by_arrivals(folder: &std::path::Path, hooks: &Receiver<Hook>, sink: &str) -> 
         // It is judged by what the one before it said.
         let body = Arc::new(vec![export(START + k * 10 * SECOND + 5 * SECOND, k % 2 == 0)]);
         thread::sleep(Duration::from_millis(3 + k as u64 * 7 % 10));
-        let sent_at = receive::now();
+        let sent_at = clock::now();
         client.send(&body, 1, Patience::Again);
         // Two exports are needed to know how far apart they lie, and the first high one after that opens an event.
         if k > 2 {
@@ -76,7 +76,7 @@ fn by_seconds(folder: &std::path::Path, hooks: &Receiver<Hook>, sink: &str) -> V
     let client = Client::connect(server.grpc);
     let mut latencies = Vec::new();
     while latencies.len() <= SECONDS {
-        let now = receive::now();
+        let now = clock::now();
         // A second is high or low from its first export to its last.
         client.send(&Arc::new(vec![export(now, now / SECOND % 2 == 0)]), 1, Patience::Again);
         thread::sleep(Duration::from_millis(90));
@@ -146,7 +146,7 @@ fn answer(stream: TcpStream, hooks: &Sender<Hook>) -> std::io::Result<()> {
                 return Ok(());
             }
         }
-        let came_at = receive::now();
+        let came_at = clock::now();
         let head = head.to_lowercase();
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).expect("a length");

@@ -9,10 +9,10 @@
 #[path = "../measure/mod.rs"]
 mod measure;
 
+use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::Detector;
 use foreshock::engine::trend::ladder::Workbench;
 use foreshock::engine::trend::ring::{BUCKET, KEPT};
-use foreshock::event::TrendParameters;
 use foreshock::model::SECOND;
 use measure::{cpu_ns, resident_bytes};
 use std::process::ExitCode;

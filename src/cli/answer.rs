@@ -4,15 +4,15 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
 use super::reports::{self, ReportArgs, Reports, Shape, from_root};
-use crate::check::{Finding, Place, Suite};
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, Event, Input, Inputs, Report, Transition, Verdict};
-use crate::event::EventDefinition;
+use crate::gate::{Finding, Place, Suite};
 use crate::inspect::{Client, Clients};
 use crate::model::Batch;
-use crate::render;
-use crate::render::Run;
-use crate::render::report::{self, Verdicts};
-use crate::render::text::{Detail, Replay};
+use crate::report;
+use crate::report::Run;
+use crate::report::outcome::{self, Verdicts};
+use crate::report::text::{Detail, Replay};
 use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -186,7 +186,7 @@ impl AnswerArgs {
         }
         outputs.answer.write_with(|out| {
             transitions.iter().try_for_each(|transition| {
-                render::json::event(out, engine.definitions(), &transition.event)?;
+                report::json::event(out, engine.definitions(), &transition.event)?;
                 out.write_all(b"\n")
             })
         })
@@ -208,20 +208,20 @@ impl AnswerArgs {
             Format::Text => {
                 let style = terminal.answer_style(self.output.as_deref());
                 output.write_with(|out| match run {
-                    Some(run) => render::text::run(out, &replay, run, style),
-                    None => render::text::replay(out, &replay, style),
+                    Some(run) => report::text::run(out, &replay, run, style),
+                    None => report::text::replay(out, &replay, style),
                 })?;
             }
             Format::Json => output.write_with(|out| match run {
-                Some(run) => render::json::run(out, definitions, report, run),
-                None => render::json::document(out, definitions, report),
+                Some(run) => report::json::run(out, definitions, report, run),
+                None => report::json::document(out, definitions, report),
             })?,
             Format::Jsonl | Format::Github | Format::Gitlab | Format::Markdown => {}
         }
         let shape = self.format.shape();
         if shape.is_some() || outputs.reports.are_wanted() {
             let Judged { fails, place, complaints, .. } = *judged;
-            let mut suites = vec![report::suite(&Verdicts { replay: &replay, fails, place, complaints })];
+            let mut suites = vec![outcome::suite(&Verdicts { replay: &replay, fails, place, complaints })];
             suites.extend(judged.worse.cloned());
             let suites = from_root(suites);
             if let Some(shape) = shape {
@@ -233,7 +233,7 @@ impl AnswerArgs {
         if self.format != Format::Text {
             damage.iter().for_each(|sentence| terminal.warn(sentence));
             if terminal.detail == Detail::Full || self.format == Format::Jsonl {
-                terminal.note(&render::text::verdict(report));
+                terminal.note(&report::text::verdict(report));
             }
         }
         Ok(())
@@ -247,12 +247,12 @@ impl AnswerArgs {
             let style = terminal.answer_style(self.output.as_deref());
             return output.write_with(|out| {
                 writeln!(out)?;
-                render::text::suites(out, suites, terminal.detail, style)
+                report::text::suites(out, suites, terminal.detail, style)
             });
         }
         let mut text = Vec::new();
         // Memory is written to: nothing can fail.
-        let _ = render::text::suites(&mut text, suites, terminal.detail, terminal.message_style());
+        let _ = report::text::suites(&mut text, suites, terminal.detail, terminal.message_style());
         terminal.note(String::from_utf8_lossy(&text).trim_end());
         Ok(())
     }

@@ -5,9 +5,9 @@ use super::exit::ExitStatus;
 use super::output::Terminal;
 use super::recordings::Recordings;
 use super::watching::Observed;
-use crate::check::{self, Aggregates, Case, CaseResult, Finding, Place, Side, Suite};
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, Options, Report, drive};
-use crate::event::EventDefinition;
+use crate::gate::{self, Aggregates, Case, CaseResult, Finding, Place, Side, Suite};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ impl BaselineArgs {
             if old.aggregates.left_out || new.aggregates.left_out {
                 terminal.warn("there are so many entities that the values of the last ones are not compared");
             }
-            cases.extend(check::compare(&new.definitions, old.side(), new.side(), self.max_regression));
+            cases.extend(gate::compare(&new.definitions, old.side(), new.side(), self.max_regression));
         }
         Suite { name, cases }
     }

@@ -17,10 +17,10 @@ use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal, keep_apart};
 use super::reports::{self, ReportArgs, Shape, from_root};
 use super::rules::RulesArgs;
-use crate::check::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
 use crate::engine::Options;
+use crate::gate::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
 use crate::model::Nanos;
-use crate::render;
+use crate::report;
 use clap::ValueEnum;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -165,7 +165,7 @@ fn written(
     let tested =
         if args.mutate || args.min_mutation_score.is_some() { Some(mutation::test(&items, &packages)?) } else { None };
     if let (Some(least), Some(tested)) = (args.min_mutation_score, &tested) {
-        suites.push(Suite { name: "mutants".into(), cases: vec![check::score_case(tested, least)] });
+        suites.push(Suite { name: "mutants".into(), cases: vec![gate::score_case(tested, least)] });
     }
     Ok((suites, tested))
 }
@@ -229,7 +229,7 @@ fn report(
     }
     output.write_with(|out| {
         out.write_all(&told)?;
-        render::text::suites(out, suites, terminal.detail, style)
+        report::text::suites(out, suites, terminal.detail, style)
     })
 }
 
@@ -243,9 +243,9 @@ fn beside(
 ) -> io::Result<()> {
     let style = terminal.answer_style(args.output.as_deref());
     if args.coverage || args.min_rule_coverage.is_some() {
-        render::text::coverage(out, coverage, style)?;
+        report::text::coverage(out, coverage, style)?;
     }
-    tested.map_or(Ok(()), |tested| render::text::mutation(out, tested, terminal.detail, style))
+    tested.map_or(Ok(()), |tested| report::text::mutation(out, tested, terminal.detail, style))
 }
 
 fn tolerance(text: &str) -> Result<Nanos, String> {

@@ -10,11 +10,11 @@ use super::page::{Format, PageArgs, Worth};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, Options, Report, Verdict, drive};
-use crate::event::EventDefinition;
 use crate::inspect::Clients;
-use crate::render;
-use crate::render::diff::Diff;
+use crate::report;
+use crate::report::diff::Diff;
 use crate::tune::{Side, compare};
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -84,9 +84,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         coverage: (new.report.coverage.from, new.report.coverage.to),
     };
     args.page.write(terminal, &new.damage, |out, format, style| match format {
-        Format::Text => render::diff::text(out, &diff, style),
-        Format::Json => render::diff::json(out, &diff),
-        Format::Markdown => render::diff::markdown(out, &diff),
+        Format::Text => report::diff::text(out, &diff, style),
+        Format::Json => report::diff::json(out, &diff),
+        Format::Markdown => report::diff::markdown(out, &diff),
     })?;
     let (status, why) = args.page.status(&Worth {
         is_damaged: new.is_damaged,

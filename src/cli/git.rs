@@ -1,7 +1,7 @@
 //! Rules out of a git revision: `main:rules/python`, read by the `git` that is installed.
 
 use super::error::CliError;
-use crate::event::Source;
+use crate::definition::Source;
 use std::process::Command;
 
 /// The revision and the path in it, when a text looks like that.

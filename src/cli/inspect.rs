@@ -6,8 +6,8 @@ use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::Inputs;
 use crate::inspect::Inspection;
-use crate::render;
-use crate::render::inspection::Inspected;
+use crate::report;
+use crate::report::inspection::Inspected;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -57,10 +57,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
                 detail: terminal.detail,
             };
             let style = terminal.answer_style(args.output.as_deref());
-            output.write_with(|out| render::inspection::text(out, &inspected, style))?;
+            output.write_with(|out| report::inspection::text(out, &inspected, style))?;
         }
         Format::Json => {
-            output.write_with(|out| render::inspection::json(out, &findings))?;
+            output.write_with(|out| report::inspection::json(out, &findings))?;
             damage.iter().for_each(|sentence| terminal.warn(sentence));
         }
     }

@@ -8,11 +8,11 @@ use super::judging::JudgingArgs;
 use super::output::{Output, Terminal, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
-use crate::check::{self, Minimized, Trace, Wanted};
+use crate::definition::{self, EventDefinition, Problem, Settings};
 use crate::engine::{Engine, Event, Inputs, Options, Report};
-use crate::event::{self, EventDefinition, Problem, Settings};
+use crate::minimize::{Minimized, Trace, Wanted};
 use crate::model::Attributes;
-use crate::render;
+use crate::report;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -75,7 +75,8 @@ pub(super) fn run(
         key: key.as_deref(),
         comment: &comment,
     };
-    let found = check::minimize(&trace, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
+    let found =
+        crate::minimize::minimize(&trace, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
     let mut to = Output::open(output)?;
     to.write_with(|out| out.write_all(found.text.as_bytes()))?;
     tell(&found, &trace, terminal);
@@ -121,7 +122,7 @@ fn find<'a>(
     }
     let mut list = Vec::new();
     // A vector takes everything.
-    let _ = render::text::event_ids(&mut list, definitions, &report.events);
+    let _ = report::text::event_ids(&mut list, definitions, &report.events);
     Err(CliError::Limit { what: format!("{said}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
 }
 
@@ -149,7 +150,8 @@ impl Named {
     fn of(definition: &EventDefinition, args: &RulesArgs, output: Option<&Path>) -> Result<Self, CliError> {
         let package = definition.file.starts_with("builtin:").then(|| definition.file.split('/').next()).flatten();
         let path = PathBuf::from(package.unwrap_or(&definition.file));
-        let loaded = event::load(&rules::sources(&path)?, &Settings { params: args.params(), overrides: Vec::new() });
+        let loaded =
+            definition::load(&rules::sources(&path)?, &Settings { params: args.params(), overrides: Vec::new() });
         let same = |one: &&EventDefinition| one.file == definition.file && one.index == definition.index;
         let alone = loaded.definitions.iter().find(same).cloned().unwrap_or_else(|| definition.clone());
         let rules = match package {

@@ -4,8 +4,8 @@ use super::answer::Watched;
 use super::error::CliError;
 use super::output::Terminal;
 use super::recordings::{Recordings, RecordingsArgs};
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, Observations, Options, Report, Watching, drive};
-use crate::event::EventDefinition;
 use crate::inspect::{Client, Clients};
 use std::convert::Infallible;
 

@@ -4,8 +4,8 @@
 //! written to standard error are lost on purpose: there is no better place to say so.
 
 use super::error::CliError;
-use crate::render::Style;
-use crate::render::text::Detail;
+use crate::report::Style;
+use crate::report::text::Detail;
 use clap::ValueEnum;
 use std::collections::HashSet;
 use std::fs::File;

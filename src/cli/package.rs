@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::output::Terminal;
 use super::rules::RulesArgs;
 use super::tune::Swept;
-use crate::event::{EventDefinition, RuleKind, Settings, Source, load};
+use crate::definition::{EventDefinition, RuleKind, Settings, Source, load};
 use crate::tune::{Answer, Edit, edit, number, raise_version};
 use std::collections::BTreeMap;
 use std::fs;
@@ -142,7 +142,7 @@ impl Package {
         let mut files = Vec::new();
         if let Some(name) = root.to_str().and_then(|text| text.strip_prefix("builtin:")) {
             let prefix = format!("builtin:{name}/");
-            for source in crate::event::builtin_package(name) {
+            for source in crate::definition::builtin_package(name) {
                 let inside = PathBuf::from(source.path.strip_prefix(&prefix).unwrap_or(&source.path));
                 files.push(File { inside, on_disk: None, named: source.path, text: Some(source.text) });
             }

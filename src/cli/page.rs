@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::{Buffer, Output, Terminal};
 use super::recordings::RecordingsArgs;
-use crate::render::Style;
+use crate::report::Style;
 use clap::ValueEnum;
 use std::io;
 use std::path::PathBuf;

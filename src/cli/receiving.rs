@@ -4,10 +4,11 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::Terminal;
+use crate::clock::{self, Clock};
 use crate::engine::Timestamps;
 use crate::model::Nanos;
 use crate::receive::{
-    self, Arrivals, Clock, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Service, Settings, Tokens,
+    self, Arrivals, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Service, Settings, Tokens,
 };
 use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
 use clap::ValueEnum;
@@ -133,7 +134,7 @@ impl Recording<'_> {
             longest: self.args.record_max_age.map(nanos),
         };
         let to = self.path.display().to_string();
-        let keeper = Keeper::open(self.path, keeping, receive::now());
+        let keeper = Keeper::open(self.path, keeping, clock::now());
         let mut keeper = keeper.map_err(|source| CliError::Convert { to: to.clone(), source })?;
         Ok(Box::new(move |kept| {
             let result = match kept {

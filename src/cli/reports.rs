@@ -6,8 +6,8 @@
 
 use super::error::CliError;
 use super::output::{self, Output, Terminal};
-use crate::check::{Case, CaseResult, Finding, Place, Suite};
-use crate::render::report;
+use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::report::outcome;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
@@ -67,10 +67,10 @@ impl Reports {
     /// Writes the reports that are wanted; `suites` name files as [`from_root`] does.
     pub(super) fn write(&mut self, suites: &[Suite]) -> Result<(), CliError> {
         if let Some(output) = &mut self.junit {
-            output.write_with(|out| report::junit(out, suites))?;
+            output.write_with(|out| outcome::junit(out, suites))?;
         }
         if let Some(output) = &mut self.sarif {
-            output.write_with(|out| report::sarif(out, suites))?;
+            output.write_with(|out| outcome::sarif(out, suites))?;
         }
         Ok(())
     }
@@ -80,15 +80,15 @@ impl Reports {
 pub(super) fn answer(shape: Shape, output: &mut Output, suites: &[Suite], terminal: &Terminal) -> Result<(), CliError> {
     match shape {
         Shape::Github => {
-            output.write_with(|out| report::github(out, suites))?;
+            output.write_with(|out| outcome::github(out, suites))?;
             match summary_file() {
                 Some(path) => summarise(&path, suites, terminal),
                 None => Ok(()),
             }
         }
-        Shape::Gitlab => output.write_with(|out| report::gitlab(out, suites)),
-        Shape::Markdown => output.write_with(|out| report::markdown(out, suites, usize::MAX)),
-        Shape::Json => output.write_with(|out| report::json(out, suites)),
+        Shape::Gitlab => output.write_with(|out| outcome::gitlab(out, suites)),
+        Shape::Markdown => output.write_with(|out| outcome::markdown(out, suites, usize::MAX)),
+        Shape::Json => output.write_with(|out| outcome::json(out, suites)),
     }
 }
 
@@ -104,7 +104,7 @@ fn summarise(path: &Path, suites: &[Suite], terminal: &Terminal) -> Result<(), C
     let there = file.metadata().map_err(failed)?.len();
     let room = LONGEST_SUMMARY.saturating_sub(usize::try_from(there).unwrap_or(usize::MAX));
     let mut text = Vec::new();
-    report::markdown(&mut text, suites, room).map_err(failed)?;
+    outcome::markdown(&mut text, suites, room).map_err(failed)?;
     if text.len() > room {
         // The runner would throw away all of the step's summary.
         terminal.warn("the job summary is full: nothing was added to it");

@@ -6,10 +6,10 @@
 use super::error::CliError;
 use super::git;
 use super::output::Terminal;
-use crate::check::Place;
-use crate::event::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
-use crate::render;
-use crate::render::text::Detail;
+use crate::definition::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
+use crate::gate::Place;
+use crate::report;
+use crate::report::text::Detail;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -151,7 +151,7 @@ impl RulesArgs {
         let shown: Vec<Problem> = loaded.problems.iter().filter(|problem| is_shown(problem)).cloned().collect();
         let text_of = |file: &str| sources.iter().find(|source| source.path == file).map(|source| source.text.as_str());
         let style = terminal.message_style();
-        let _ = render::problems(&mut io::stderr().lock(), &shown, text_of, terminal.detail, style);
+        let _ = report::problems(&mut io::stderr().lock(), &shown, text_of, terminal.detail, style);
         for name in &loaded.unused_params {
             terminal.warn(&format!("--param {name}: no rule has a placeholder {{{{{name}}}}}"));
         }

@@ -4,8 +4,8 @@
 //! answer.
 
 use super::judging;
+use crate::definition::EventDefinition;
 use crate::engine::Options;
-use crate::event::EventDefinition;
 use crate::model::{Nanos, to_ms};
 use std::collections::BTreeMap;
 

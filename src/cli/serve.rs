@@ -12,7 +12,7 @@ use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, EventState, Options, drive};
 use crate::model::SECOND;
 use crate::receive::{Arrivals, Reception};
-use crate::render;
+use crate::report;
 use crate::sink::{self, SinkSpec, Sinks, WhenFull};
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -99,7 +99,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         all_sent = judge(&mut engine, arrivals, reception, sinks, terminal)?;
         Ok(())
     })?;
-    terminal.note(&render::text::verdict(&engine.report()));
+    terminal.note(&report::text::verdict(&engine.report()));
     if all_sent { Ok(status) } else { Ok(ExitStatus::CouldNotRun) }
 }
 

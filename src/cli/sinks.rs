@@ -5,8 +5,9 @@
 
 use super::error::CliError;
 use super::output::Terminal;
-use crate::event::EventDefinition;
-use crate::receive::{self, Labels, Metric};
+use crate::clock;
+use crate::definition::EventDefinition;
+use crate::receive::{Labels, Metric};
 use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
 use std::borrow::Cow;
 use std::path::Path;
@@ -62,7 +63,7 @@ impl SinkArgs {
             when_full,
             retry_for,
             style: terminal.answer_style(None),
-            clock: receive::monotonic,
+            clock: clock::monotonic,
         };
         let terminal = *terminal;
         Ok(Sinks::open(specs, definitions.to_vec(), settings, &variable, move |text| terminal.warn(text))?)

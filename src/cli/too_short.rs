@@ -4,13 +4,13 @@
 
 use super::error::CliError;
 use super::scale::floor_ms;
+use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, Verdict, drive};
-use crate::event::{EventDefinition, RuleKind};
 use crate::inspect::Inspection;
 use crate::model::{Batch, MS, Nanos, SECOND};
 use crate::receive::{Keep, Kept};
 use crate::recording::{Compression, Format, Reader, Source, WriteError, Writer};
-use crate::render::TooShort;
+use crate::report::TooShort;
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::io::{self, Cursor};

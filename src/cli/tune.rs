@@ -11,12 +11,12 @@ use super::page::{Format, PageArgs, Worth};
 use super::receiving::size;
 use super::recordings::RecordingsArgs;
 use super::rules::RulesArgs;
+use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::Options;
-use crate::event::{EventDefinition, RuleKind};
 use crate::model::Nanos;
-use crate::render;
-use crate::render::text::Replay;
-use crate::render::tune::{Pass, Tune};
+use crate::report;
+use crate::report::text::Replay;
+use crate::report::tune::{Pass, Tune};
 use crate::tune::{Tuned, Tuning};
 
 const AFTER_HELP: &str = "\
@@ -173,9 +173,9 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
     };
     let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
     args.page.write(terminal, &damage, |out, format, style| match format {
-        Format::Text => render::tune::text(out, &tune, style),
-        Format::Json => render::tune::json(out, &tune),
-        Format::Markdown => render::tune::markdown(out, &tune),
+        Format::Text => report::tune::text(out, &tune, style),
+        Format::Json => report::tune::json(out, &tune),
+        Format::Markdown => report::tune::markdown(out, &tune),
     })
 }
 

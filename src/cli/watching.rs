@@ -3,9 +3,9 @@
 //! A second engine sees every input just before the first one does, so that standard input and a running command can be
 //! compared with a baseline like any file.
 
-use crate::check::Aggregates;
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, Input, Inputs, Options, Watching};
-use crate::event::EventDefinition;
+use crate::gate::Aggregates;
 use crate::model::Batch;
 
 /// Memory that the values may take. Beyond, the entities that came last are left out, and that is said.

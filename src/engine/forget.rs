@@ -11,7 +11,7 @@ use super::presence::interest;
 use super::report::SeriesLabel;
 use super::trend::KEPT_FOR;
 use super::{Engine, Options};
-use crate::event::{EventDefinition, RuleKind};
+use crate::definition::{EventDefinition, RuleKind};
 use crate::model::{MS, MetricIdentity, Nanos, SECOND};
 use crate::series::{Horizon, Renumbered, Renumbering, ResourceId};
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Trans
 use super::selection::{Selection, What};
 use super::trend::ring::BUCKET;
 use super::{Engine, SeriesMode, presence};
-use crate::event::{EventDefinition, LogicalOperator};
+use crate::definition::{EventDefinition, LogicalOperator};
 use crate::model::{Attributes, MS, Nanos};
 use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
 use prefetch_index::prefetch_index;

@@ -33,7 +33,7 @@ pub use report::{
     Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,
 };
 
-use crate::event::EventDefinition;
+use crate::definition::EventDefinition;
 use crate::model::{Batch, Nanos};
 use crate::series::SeriesStore;
 use forget::Rounds;

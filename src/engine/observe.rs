@@ -12,7 +12,7 @@ use super::judge::{Judge, RuleAnswer, multiple_from};
 use super::report::{EntityLabel, SeriesLabel};
 use super::selection::What;
 use super::{Engine, Options, Retention, SeriesMode};
-use crate::event::{CompareOp, Condition, EventDefinition};
+use crate::definition::{CompareOp, Condition, EventDefinition};
 use crate::model::{Attributes, MS, Nanos};
 use std::ops::Range;
 use std::sync::Arc;

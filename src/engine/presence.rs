@@ -10,7 +10,7 @@ use super::judge::{NO_SERIES, NearestSeen, RuleAnswer, expiration, state_of};
 use super::life::{OpenEvent, State, Worst, combine};
 use super::report::{Transition, ViolatedRule};
 use super::selection::{Selection, What};
-use crate::event::{CompareOp, Condition, EventDefinition, LogicalOperator, MatchOperator, Presence};
+use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, MatchOperator, Presence};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND};
 
 /// How long an absent entity is still of interest to a rule.

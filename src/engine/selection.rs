@@ -8,7 +8,7 @@ use super::presence::condition_of;
 use super::trend::ring::BUCKET;
 use super::trend::{Watcher, watchers};
 use super::{Counters, Options};
-use crate::event::{CompareOp, Condition, EventDefinition, Presence, RuleKind, Selector};
+use crate::definition::{CompareOp, Condition, EventDefinition, Presence, RuleKind, Selector};
 use crate::model::{Attributes, MS, Nanos, SECOND};
 use crate::series::{Plan, PlannedRequest, Renumbering, Request, SeriesStore};
 use foldhash::fast::RandomState;

@@ -2,9 +2,9 @@
 //!
 //! A tick is taken under the lock that stamps arrivals, so no body that comes after it is older.
 
-use super::clock::{Clock, now};
 use super::inbox::{Inbox, Queued, SPARE, lists};
 use super::reception::Reception;
+use crate::clock::{Clock, now};
 use crate::engine::{FORESIGHT, Input, Inputs};
 use crate::model::{Batch, Nanos};
 use prefetch_index::prefetch_index;

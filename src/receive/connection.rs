@@ -4,11 +4,11 @@
 //! end, be it the first one or a later one, or was left behind.
 
 use super::calls::Calls;
-use super::clock::monotonic;
 use super::counters::{Hangup, Transport, count};
 use super::grpc::{self, Outgoing};
 use super::reception::{Limits, Reception};
 use super::windows::{Window, Windows};
+use crate::clock::monotonic;
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
 use axum::{BoxError, Router};

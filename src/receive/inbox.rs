@@ -6,8 +6,8 @@
 //! the engine looks when an instant of the grid is over, or when much has come.
 
 use super::budget::{Charge, Held};
-use super::clock::{Clock, now};
 use super::refusal::{Reason, Refusal};
+use crate::clock::{Clock, now};
 use crate::engine::{DropReason, Timestamps, refused};
 use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;

@@ -13,7 +13,6 @@ mod arrivals;
 mod auth;
 mod budget;
 mod calls;
-mod clock;
 mod complaints;
 mod connection;
 mod copies;
@@ -33,7 +32,6 @@ mod within;
 
 pub use arrivals::Arrivals;
 pub use auth::Tokens;
-pub use clock::{Clock, monotonic, now};
 pub use exposition::{Labels, Metric, MoreMetrics};
 pub use inbox::{Keep, Kept, Sync};
 pub use reception::{Limits, Reception, Settings};

@@ -2,7 +2,6 @@
 
 use super::auth::Tokens;
 use super::budget::{Budget, Charge};
-use super::clock::{Clock, monotonic, now};
 use super::complaints::{Complaints, Kind};
 use super::copies::Copies;
 use super::counters::{Counters, Hangup, Transport, count};
@@ -10,6 +9,7 @@ use super::exposition::{Metric, MoreMetrics};
 use super::inbox::{Accepted, Inbox, Keep};
 use super::recorder::Recorder;
 use super::refusal::{Reason, Refusal};
+use crate::clock::{Clock, monotonic, now};
 use crate::engine::{DropReason, Timestamps};
 use crate::model::{Batch, Span};
 use crate::otlp::{self, DecodeError, Decoder, Encoding};

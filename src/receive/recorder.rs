@@ -55,9 +55,9 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::super::budget::Budget;
-    use super::super::clock::Clock;
     use super::super::inbox::{Inbox, Kept};
     use super::Recorder;
+    use crate::clock::Clock;
     use crate::model::Batch;
     use bytes::Bytes;
     use std::io;

@@ -3,12 +3,12 @@
 //! A signal, or whoever has told the service when to end, stops accepting; requests that are there are answered, the inbox is
 //! closed, and the engine finishes. The next signal ends at once, and so does the shutdown's own time-out.
 
-use super::clock::monotonic;
 use super::connection::Port;
 use super::counters::Transport;
 use super::reception::Reception;
 use super::windows::Windows;
 use super::{grpc, http};
+use crate::clock::monotonic;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;

@@ -21,9 +21,9 @@ pub use error::{SecretFlaw, SinkError};
 pub use lane::{Bounds, Loss, SinkCounts, WhenFull};
 pub use spec::{Format, SecretPlace, SinkSpec, SpecError, SpecFlaw, Url, WebhookSpec};
 
+use crate::definition::EventDefinition;
 use crate::engine::{EventState, Transition};
-use crate::event::EventDefinition;
-use crate::render::{self, Style};
+use crate::report::{self, Style};
 use bytes::Bytes;
 use delivery::{Delivery, Sink};
 use lane::{Item, Lane};
@@ -170,15 +170,15 @@ impl Sinks {
         let mut out = Vec::new();
         let (definitions, event) = (&self.definitions[..], &transition.event);
         match shape {
-            Shape::Text => render::text::transition(&mut out, definitions, transition, Style::plain())?,
-            Shape::PaintedText => render::text::transition(&mut out, definitions, transition, self.settings.style)?,
+            Shape::Text => report::text::transition(&mut out, definitions, transition, Style::plain())?,
+            Shape::PaintedText => report::text::transition(&mut out, definitions, transition, self.settings.style)?,
             Shape::JsonLine => {
-                render::json::event(&mut out, definitions, event)?;
+                report::json::event(&mut out, definitions, event)?;
                 out.push(b'\n');
             }
             Shape::Issue => {
                 out.extend_from_slice(b"{\"issue\":");
-                render::json::event(&mut out, definitions, event)?;
+                report::json::event(&mut out, definitions, event)?;
                 out.push(b'}');
             }
         }

@@ -7,7 +7,7 @@ use super::incident::Incident;
 use super::round::{Scale, shortest_between};
 use super::tuning::{Asked, Outcome};
 use crate::catalog::{self, Quantity};
-use crate::event::{EventDefinition, RuleKind, Selector};
+use crate::definition::{EventDefinition, RuleKind, Selector};
 use crate::model::{Nanos, SECOND};
 
 /// A proposed value lies this far beyond the most violating one of the baseline.

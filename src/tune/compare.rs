@@ -1,8 +1,8 @@
 //! What a change of the rules changes in behaviour: two reports on the same recordings, definition by definition and entity by
 //! entity.
 
+use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::{DefinitionReport, Event, EventState, Report, Verdict};
-use crate::event::{EventDefinition, RuleKind};
 use crate::model::{MS, Nanos};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Values written back into the text of a package: only the numbers change, everything else stays byte for byte.
 
-use crate::event::{Source, position_of};
+use crate::definition::{Source, position_of};
 use std::collections::BTreeMap;
 
 /// A number to write.
@@ -102,7 +102,7 @@ pub fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Edit, EditError, edit, number, raise_version};
-    use crate::event::Source;
+    use crate::definition::Source;
     use std::collections::BTreeMap;
 
     fn source(text: &str) -> Source {

@@ -5,8 +5,8 @@
 //! value splits them in two, and only those that lie between a value and the one before it change their state. An event
 //! lives by the engine's own [`Life`]; nothing here knows when one is over.
 
+use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator};
 use crate::engine::{EventState, Life, Observations, Said, State, combine};
-use crate::event::{CompareOp, Condition, EventDefinition, LogicalOperator};
 use crate::model::{MS, Nanos};
 
 /// The rule whose threshold is swept.

@@ -5,7 +5,7 @@ use super::incident::Incident;
 use super::sweep::Question;
 use super::tuning::{Asked, EntityFigures, NotSwept, Outcome, Tuning, questions};
 use crate::catalog;
-use crate::event::{Aggregation, Condition, EventDefinition, RuleKind, Selector, Threshold};
+use crate::definition::{Aggregation, Condition, EventDefinition, RuleKind, Selector, Threshold};
 use crate::model::{Kind, MINUTE, Nanos, Temporality};
 
 /// A proposal that rests on less time than this is provisional.

@@ -3,8 +3,8 @@
 use crate::oracle::definition::Definition;
 use crate::oracle::{document, json, judge};
 use crate::oracle_engine::{Step, run};
+use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{Counters, Options, SeriesMode};
-use foreshock::event::{self, EventDefinition};
 use foreshock::otlp::Encoding;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,8 +72,11 @@ fn the_naive_oracle_agrees() {
 fn the_engine_agrees() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let definitions: Vec<EventDefinition> =
-            case.definitions.iter().flat_map(|(name, text)| event::parse(&format!("{name}.json"), text).0).collect();
+        let definitions: Vec<EventDefinition> = case
+            .definitions
+            .iter()
+            .flat_map(|(name, text)| definition::parse(&format!("{name}.json"), text).0)
+            .collect();
         let steps: Vec<Step> = case
             .input
             .lines()

@@ -1,7 +1,8 @@
 //! The scenario language: what is a mistake and where, and that no text does harm.
 
-use foreshock::check::{parse, run};
-use foreshock::event::Problem;
+use foreshock::definition::Problem;
+use foreshock::gate::run;
+use foreshock::scenario::parse;
 use proptest::prelude::*;
 
 const GOOD: &str = "\
@@ -75,7 +76,7 @@ fn mistakes_have_places() {
 fn mistakes_in_definitions_have_places() {
     let said = |from: &str, to: &str| {
         let text = GOOD.replacen(from, to, 1);
-        let (_, problems) = foreshock::check::run_all("x.test.yaml", &text, &never);
+        let (_, problems) = foreshock::gate::run_all("x.test.yaml", &text, &never);
         let one = problems.first().unwrap_or_else(|| panic!("{to} is a mistake"));
         (one.position.map(|p| (p.line, p.column)), one.path.clone())
     };
@@ -113,7 +114,7 @@ quiet: high
 inconclusive: {low: no_series}
 dropped: {}
 ";
-    let (outcomes, problems) = foreshock::check::run_all("x.test.yaml", text, &never);
+    let (outcomes, problems) = foreshock::gate::run_all("x.test.yaml", text, &never);
     assert_eq!(problems, []);
     let said: Vec<(u32, &str)> =
         outcomes[0].failures.iter().map(|failure| (failure.position.line, failure.message.as_str())).collect();
@@ -146,7 +147,7 @@ fn values_may_be_functions_of_time() {
         )
     };
     let failures = |values: &str, expect: &str| {
-        let (outcomes, problems) = foreshock::check::run_all("x", &text(values, expect), &never);
+        let (outcomes, problems) = foreshock::gate::run_all("x", &text(values, expect), &never);
         assert_eq!(problems, []);
         outcomes[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>()
     };
@@ -169,7 +170,7 @@ fn values_may_be_functions_of_time() {
 fn instants_may_be_absolute_and_near() {
     let close = GOOD.replace("opens: 5m, closes: 12m10s", "opens: 2026-01-01T00:01:50Z, closes: never");
     let said = |text: &str| {
-        let (outcomes, problems) = foreshock::check::run_all("x", text, &never);
+        let (outcomes, problems) = foreshock::gate::run_all("x", text, &never);
         assert_eq!(problems, []);
         outcomes[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>()
     };
@@ -212,7 +213,7 @@ fn aliases_do_not_grow_a_text() {
     assert_eq!(problems(&text).iter().map(|p| p.2).collect::<Vec<_>>(), ["not-yaml"]);
 }
 
-fn never(_: &str) -> Result<Vec<foreshock::event::EventDefinition>, Vec<Problem>> {
+fn never(_: &str) -> Result<Vec<foreshock::definition::EventDefinition>, Vec<Problem>> {
     Ok(Vec::new())
 }
 

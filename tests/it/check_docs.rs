@@ -39,7 +39,7 @@ fn the_failure_that_is_shown_is_what_is_printed() {
 #[test]
 fn every_keyword_is_told() {
     let text = read("docs/scenarios.md");
-    let source = read("src/check/scenario.rs");
+    let source = read("src/scenario/parse.rs");
     let lists = ["SCENARIO_KEYS", "SERIES_KEYS", "EVENT_KEYS"];
     for list in lists {
         let keys = source.split(&format!("const {list}")).nth(1).and_then(|rest| rest.split("= [").nth(1)).expect(list);

@@ -1,14 +1,14 @@
 //! Mutants: which changes of a definition there are, who notices them, and that the shipped rules have scenarios that notice all.
 
 use super::cli_support::{Folder, gauge, hump, rule};
-use foreshock::check::mutants;
-use foreshock::event::{self, Settings, Source};
+use foreshock::definition::{self, Settings, Source};
+use foreshock::gate::mutants;
 use std::process::Command;
 
 /// The changes of one definition, as `path: change`.
 fn changes(text: &str) -> Vec<String> {
-    let (definitions, problems) = event::parse("d.json", text);
-    assert!(problems.iter().all(|p| p.severity != event::Severity::Error), "{problems:?}");
+    let (definitions, problems) = definition::parse("d.json", text);
+    assert!(problems.iter().all(|p| p.severity != definition::Severity::Error), "{problems:?}");
     mutants(&definitions[0]).iter().map(|one| format!("{}: {}", one.path, one.change)).collect()
 }
 
@@ -60,7 +60,7 @@ fn everything_that_decides_is_changed() {
 
 #[test]
 fn every_mutant_is_another_definition() {
-    let loaded = event::load(&event::builtin(), &Settings::default());
+    let loaded = definition::load(&definition::builtin(), &Settings::default());
     let mut all = 0;
     for definition in &loaded.definitions {
         let mutants = mutants(definition);
@@ -73,7 +73,7 @@ fn every_mutant_is_another_definition() {
         all += mutants.len();
     }
     assert_eq!(all, 120);
-    let _: Vec<Source> = event::builtin();
+    let _: Vec<Source> = definition::builtin();
 }
 
 /// A scenario in which the rule fires, and one in which it does not.

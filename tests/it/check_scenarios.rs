@@ -1,7 +1,7 @@
 //! Runs every scenario below `tests/scenarios`.
 
-use foreshock::check::{RuleSource, run_all};
-use foreshock::event::{self, EventDefinition, Problem, Settings, Source};
+use foreshock::definition::{self, EventDefinition, Problem, Settings, Source};
+use foreshock::gate::{RuleSource, run_all};
 use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -9,9 +9,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The built-in rules of one package.
 fn rules(name: &str) -> Result<Vec<EventDefinition>, Vec<Problem>> {
     let inside = format!("{name}/");
-    let sources: Vec<Source> = event::builtin().into_iter().filter(|s| s.path.starts_with(&inside)).collect();
+    let sources: Vec<Source> = definition::builtin().into_iter().filter(|s| s.path.starts_with(&inside)).collect();
     assert!(!sources.is_empty(), "no rules are called {name}");
-    let loaded = event::load(&sources, &Settings::default());
+    let loaded = definition::load(&sources, &Settings::default());
     if loaded.has_errors() { Err(loaded.problems) } else { Ok(loaded.definitions) }
 }
 

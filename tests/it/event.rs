@@ -1,6 +1,6 @@
 //! Event definitions through the public face: the reference files, the embedded package, values and defaults, names.
 
-use foreshock::event::{
+use foreshock::definition::{
     Aggregation, CompareOp, EventDefinition, LogicalOperator, Presence, Problem, RuleKind, Selector, Settings,
     Severity, Source, Threshold, builtin, load, parse,
 };

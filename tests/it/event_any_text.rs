@@ -1,6 +1,6 @@
 //! Any text at all: nothing panics, every place lies in the text, and long texts take no longer than their length.
 
-use foreshock::event::{MatchOperator, MetricId, MetricPattern, Query, Settings, Source, load, parse, substitute};
+use foreshock::definition::{MatchOperator, MetricId, MetricPattern, Query, Settings, Source, load, parse, substitute};
 use foreshock::model::{Attributes, Kind, MetricIdentity, Temporality, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Which series metric ids and patterns select.
 
-use foreshock::event::{MatchOperator, MetricId, MetricPattern};
+use foreshock::definition::{MatchOperator, MetricId, MetricPattern};
 use foreshock::model::{Attributes, Kind, MetricIdentity, Temporality, Value};
 
 fn metric(kind: Kind, scope: &str, name: &str) -> MetricIdentity {

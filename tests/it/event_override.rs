@@ -1,6 +1,6 @@
 //! `DEFINITION[.rules[i]].FIELD=VALUE` overrides.
 
-use foreshock::event::{CODES, EventDefinition, Loaded, RuleKind, Settings, Severity, Source, load};
+use foreshock::definition::{CODES, EventDefinition, Loaded, RuleKind, Settings, Severity, Source, load};
 
 fn threshold(value: &str) -> String {
     format!(

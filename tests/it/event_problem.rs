@@ -2,7 +2,7 @@
 //!
 //! A text marks the expected places with `«` and `»`; the problems are compared with them in the order of the text.
 
-use foreshock::event::{CODES, Problem, Settings, Severity, Source, load, parse, position_of};
+use foreshock::definition::{CODES, Problem, Settings, Severity, Source, load, parse, position_of};
 use std::collections::BTreeMap;
 
 /// The text without marks, and the marked byte ranges.

@@ -1,6 +1,6 @@
 //! Which resources dynamic focus queries select, and which queries have no answer.
 
-use foreshock::event::Query;
+use foreshock::definition::Query;
 use foreshock::model::{Attributes, Value};
 use proptest::prelude::*;
 

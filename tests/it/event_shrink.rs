@@ -1,6 +1,6 @@
 //! Shrunk definitions: every span is a fraction of what it was, none is below the floor, and nothing else changes.
 
-use foreshock::event::{EventDefinition, Presence, RuleKind, Settings, Source, builtin, load};
+use foreshock::definition::{EventDefinition, Presence, RuleKind, Settings, Source, builtin, load};
 
 fn definition(expiration: i64, rule: &str) -> EventDefinition {
     let text = format!(
@@ -48,7 +48,7 @@ fn thresholds_stay() {
     for definition in load(&builtin(), &Settings::default()).definitions {
         let shrunk = definition.shrunk(0.05, 3_000);
         let conditions = |definition: &EventDefinition| -> Vec<String> {
-            let of = |rule: &foreshock::event::Rule| match &rule.kind {
+            let of = |rule: &foreshock::definition::Rule| match &rule.kind {
                 RuleKind::Threshold(threshold) => format!("{:?} {:?}", threshold.condition, threshold.aggregation),
                 RuleKind::Trend(trend) => format!("{trend:?}"),
                 RuleKind::Presence(_) => String::new(),

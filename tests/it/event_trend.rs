@@ -1,6 +1,6 @@
 //! Trend rules as definitions: what is read, what is a mistake and where, and the schema that documents them.
 
-use foreshock::event::{
+use foreshock::definition::{
     EventDefinition, MemoryLimit, Problem, RuleKind, Settings, Severity, Source, Trend, TrendParameters, builtin, load,
     parse,
 };

@@ -3,8 +3,8 @@
 use crate::generate::{Arrival, BASE, Point, PointValue, S, set, text};
 use crate::oracle_engine::{Step, definitions, run};
 use crate::oracle_worlds::{World, world};
+use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{DropReason, Options, Report, Retention, Transition};
-use foreshock::event::{self, EventDefinition};
 use foreshock::model::{Attributes, Kind, MetricIdentity, Temporality, Value};
 use foreshock::otlp::Encoding;
 use proptest::prelude::*;
@@ -119,7 +119,7 @@ fn rule(metric: &str) -> Vec<EventDefinition> {
         "rules": [{ "ruleType": "threshold", "metricName": format!("metrics.gauges.{metric}"), "aggregation": "avg",
             "window": 60_000, "conditionOperator": ">", "conditionValue": 10, "severity": 5 }],
     });
-    event::parse("high.json", &json.to_string()).0
+    definition::parse("high.json", &json.to_string()).0
 }
 
 fn limited(retention: Retention, arrivals: &[Arrival]) -> Report {

@@ -5,10 +5,10 @@
 //! comes, and a new start time begins anew.
 
 use flate2::read::GzDecoder;
+use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::ladder::{Figures, Workbench};
 use foreshock::engine::trend::ring::{BUCKET, bucket_of};
 use foreshock::engine::trend::{Change, Detector};
-use foreshock::event::TrendParameters;
 use foreshock::model::{Nanos, SECOND};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader};

@@ -1,8 +1,9 @@
 //! Every event of every kept recording becomes a small scenario that passes, and stays what it was.
 
-use foreshock::check::{Minimized, Trace, Wanted, minimize, run_all};
+use foreshock::definition::{self, EventDefinition, Problem, Settings};
 use foreshock::engine::{Engine, Event, Input, Options, Report};
-use foreshock::event::{self, EventDefinition, Problem, Settings};
+use foreshock::gate::run_all;
+use foreshock::minimize::{Minimized, Trace, Wanted, minimize};
 use foreshock::model::{Attributes, Batch};
 use foreshock::recording::{self, Reader};
 use std::fs::File;
@@ -11,12 +12,12 @@ use std::path::{Path, PathBuf};
 /// The built-in rules of one package.
 fn rules(name: &str) -> Result<Vec<EventDefinition>, Vec<Problem>> {
     let inside = format!("{name}/");
-    let sources: Vec<_> = event::builtin().into_iter().filter(|source| source.path.starts_with(&inside)).collect();
-    Ok(event::load(&sources, &Settings::default()).definitions)
+    let sources: Vec<_> = definition::builtin().into_iter().filter(|source| source.path.starts_with(&inside)).collect();
+    Ok(definition::load(&sources, &Settings::default()).definitions)
 }
 
 fn all_rules() -> Vec<EventDefinition> {
-    event::load(&event::builtin(), &Settings::default()).definitions
+    definition::load(&definition::builtin(), &Settings::default()).definitions
 }
 
 fn recording(name: &str) -> PathBuf {

@@ -5,8 +5,8 @@ use crate::oracle::definition::Definition;
 use crate::oracle::document::{self, Document};
 use crate::oracle::judge;
 use crate::oracle_worlds::{World, world};
+use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{Engine, Input, Options, Report, Transition};
-use foreshock::event::{self, EventDefinition};
 use foreshock::model::Batch;
 use foreshock::otlp::{Decoder, Encoding};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ pub fn definitions(world: &World) -> Vec<EventDefinition> {
         .definitions
         .iter()
         .flat_map(|(name, json)| {
-            let (definitions, problems) = event::parse(&format!("{name}.json"), &json.to_string());
+            let (definitions, problems) = definition::parse(&format!("{name}.json"), &json.to_string());
             assert_eq!(definitions.len(), 1, "{problems:?}");
             definitions
         })

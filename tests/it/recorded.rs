@@ -2,11 +2,11 @@
 //! implementation; the same recording in two forms gives the same document byte for byte.
 
 use crate::oracle::document;
+use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::{Engine, Input, Options};
-use foreshock::event::{self, EventDefinition, Settings, Source};
 use foreshock::model::Batch;
 use foreshock::recording::{self, Reader};
-use foreshock::render;
+use foreshock::report;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ fn package() -> Vec<EventDefinition> {
         let path = entry.expect("an entry").path();
         Source { text: fs::read_to_string(&path).expect("a definition"), path: path.to_string_lossy().into_owned() }
     });
-    event::load(&files.collect::<Vec<_>>(), &Settings::default()).definitions
+    definition::load(&files.collect::<Vec<_>>(), &Settings::default()).definitions
 }
 
 fn judged(recording: &Path) -> Engine {
@@ -61,7 +61,7 @@ fn protobuf_and_json_of_a_recording_give_the_same_document() {
         let document = |form: &str| {
             let engine = judged(&fixtures(&format!("recordings/{name}.{form}.gz")));
             let mut out = Vec::new();
-            render::json::document(&mut out, engine.definitions(), &engine.report()).expect("memory can be written");
+            report::json::document(&mut out, engine.definitions(), &engine.report()).expect("memory can be written");
             String::from_utf8(out).expect("a document is text")
         };
         assert_eq!(document("binpb"), document("jsonl"), "{name}");

@@ -2,9 +2,9 @@
 //! make a test short.
 
 use super::cli_support::{START_S, rule};
+use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{CloseReason, Event, EventState, Transition};
-use foreshock::event::{self, EventDefinition};
-use foreshock::render::Style;
+use foreshock::report::Style;
 use foreshock::sink::{Bounds, Settings, SinkCounts, SinkError, SinkSpec, Sinks, WhenFull};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 const SECOND: i64 = 1_000_000_000;
 
 pub fn definitions() -> Vec<EventDefinition> {
-    let source = event::Source { path: "busy.json".into(), text: rule("Busy", "metrics.gauges.cpu", 10, 0.8) };
-    let loaded = event::load(&[source], &event::Settings::default());
-    assert!(loaded.problems.iter().all(|problem| problem.severity != event::Severity::Error));
+    let source = definition::Source { path: "busy.json".into(), text: rule("Busy", "metrics.gauges.cpu", 10, 0.8) };
+    let loaded = definition::load(&[source], &definition::Settings::default());
+    assert!(loaded.problems.iter().all(|problem| problem.severity != definition::Severity::Error));
     loaded.definitions
 }
 
@@ -55,7 +55,7 @@ pub fn settings() -> Settings {
         when_full: WhenFull::Drop,
         retry_for: Duration::from_secs(20),
         style: Style::plain(),
-        clock: foreshock::receive::monotonic,
+        clock: foreshock::clock::monotonic,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The leak detector against its reference: statistics, hand-made runs, and the labelled traces.
 
 use crate::leak_traces::{Driven, Happened, traces};
+use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::statistics::{Point, Scratch, median};
-use foreshock::event::TrendParameters;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

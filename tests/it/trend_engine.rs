@@ -3,12 +3,12 @@
 use crate::leak_traces::{Trace, traces};
 use crate::trend_recordings::shipped;
 use bytes::Bytes;
+use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::trend::{Evidence, TrendVerdict};
 use foreshock::engine::{Engine, InconclusiveReason, Input, Options, Report, Verdict};
-use foreshock::event::{self, EventDefinition};
 use foreshock::model::{Batch, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
-use foreshock::render;
+use foreshock::report;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -170,7 +170,7 @@ fn ticks_and_splits_change_nothing() {
 
 fn definition(rule: &str) -> Vec<EventDefinition> {
     let text = format!("{{\"name\": \"n\", \"entityType\": \"e\", \"rules\": [{rule}]}}");
-    let (definitions, _) = event::parse("leak.json", &text);
+    let (definitions, _) = definition::parse("leak.json", &text);
     assert_eq!(definitions[0].problem, None);
     definitions
 }
@@ -188,7 +188,7 @@ fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64
     }
     let report = fed.end();
     let mut text = Vec::new();
-    render::json::document(&mut text, fed.engine.definitions(), &report).expect("memory can be written");
+    report::json::document(&mut text, fed.engine.definitions(), &report).expect("memory can be written");
     (report, String::from_utf8(text).expect("a document is text"))
 }
 

@@ -1,9 +1,9 @@
 //! The kept recordings of real programs under the shipped trend rule: it raises on the lives the reference raises on, at the
 //! same instants, and where it stays silent on a leak it says why.
 
+use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::trend::{LifeReport, TrendVerdict};
 use foreshock::engine::{Engine, Input, Options, Report};
-use foreshock::event::{self, EventDefinition, Settings, Source};
 use foreshock::model::{Batch, MS, Nanos, SECOND, to_ms};
 use foreshock::recording::{self, Reader};
 use serde_json::Value as Json;
@@ -17,8 +17,8 @@ fn fixtures(path: &str) -> PathBuf {
 /// The shipped trend rule.
 pub fn shipped() -> Vec<EventDefinition> {
     let sources: Vec<Source> =
-        event::builtin().into_iter().filter(|source| source.path.starts_with("builtin:local/")).collect();
-    event::load(&sources, &Settings::default()).definitions
+        definition::builtin().into_iter().filter(|source| source.path.starts_with("builtin:local/")).collect();
+    definition::load(&sources, &Settings::default()).definitions
 }
 
 fn judged(name: &str) -> Report {
@@ -128,7 +128,7 @@ fn silence_on_a_leak_has_a_reason() {
 
 #[test]
 fn beside_other_rules_a_trend_says_the_same() {
-    let all = event::load(&event::builtin(), &Settings::default()).definitions;
+    let all = definition::load(&definition::builtin(), &Settings::default()).definitions;
     assert_eq!(all.len(), 9);
     for name in ["two_services", "slow_leak", "leak_restart_sameid", "fork_workers_old", "delta_web"] {
         assert_eq!(told(&judged(name)), told(&judged_with(name, all.clone())), "{name}");

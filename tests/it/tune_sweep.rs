@@ -4,8 +4,8 @@
 use crate::generate::encode;
 use crate::oracle_engine::definitions;
 use crate::oracle_worlds::{World, world};
+use foreshock::definition::{self, CompareOp, EventDefinition, RuleKind, Settings, Source};
 use foreshock::engine::{Engine, EventState, Input, Observations, Options, Watching};
-use foreshock::event::{self, CompareOp, EventDefinition, RuleKind, Settings, Source};
 use foreshock::model::Batch;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
@@ -247,7 +247,7 @@ fn package() -> Vec<EventDefinition> {
         let path = entry.expect("an entry").path();
         Source { text: fs::read_to_string(&path).expect("a definition"), path: path.to_string_lossy().into_owned() }
     });
-    event::load(&files.collect::<Vec<_>>(), &Settings::default()).definitions
+    definition::load(&files.collect::<Vec<_>>(), &Settings::default()).definitions
 }
 
 #[test]

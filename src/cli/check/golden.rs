@@ -1,9 +1,9 @@
 //! Golden events in files: read, compared, and written anew.
 
-use crate::check::{Case, CaseResult, Golden, Place, Suite, Tolerance};
 use crate::cli::baseline::Judged;
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
+use crate::gate::{Case, CaseResult, Golden, Place, Suite, Tolerance};
 use std::fs;
 use std::io;
 use std::path::Path;

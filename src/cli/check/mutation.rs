@@ -5,10 +5,10 @@
 
 use super::packages::Packages;
 use super::scenarios::{Item, Ready, run_all};
-use crate::check::{Tested, mutants};
 use crate::cli::error::CliError;
 use crate::cli::recordings::Recordings;
-use crate::event::EventDefinition;
+use crate::definition::EventDefinition;
+use crate::gate::{Tested, mutants};
 use std::collections::BTreeMap;
 
 /// Tests all mutants, in the order of the definitions' files.

@@ -6,7 +6,7 @@
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
 use crate::cli::rules::{self, Rules, RulesArgs};
-use crate::event::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
+use crate::definition::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -63,7 +63,7 @@ impl Packages {
 
     fn load(&self, path: &Path) -> Result<Vec<EventDefinition>, Refused> {
         let sources = rules::sources(path).map_err(|error| Refused::Unreadable(error.to_string()))?;
-        let loaded = event::load(&sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
+        let loaded = definition::load(&sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
         self.sources.borrow_mut().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
         if loaded.has_errors() {
             let errors = loaded.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
@@ -89,7 +89,7 @@ impl Packages {
         let sources = self.sources.borrow();
         let source = sources.get(&definition.file)?;
         let whole = path.split_once('.').map_or("", |(whole, _)| whole);
-        let of = |path: &str| event::position_of(source, &self.params, &definition.path_in_file(path));
+        let of = |path: &str| definition::position_of(source, &self.params, &definition.path_in_file(path));
         of(path).or_else(|| of(whole))
     }
 }

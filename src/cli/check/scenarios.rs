@@ -5,15 +5,16 @@
 
 use super::files::File;
 use super::packages::{self, Packages};
-use crate::check::{self, Case, CaseResult, Finding, Outcome, Place, Prepared, Rules, Suite};
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
 use crate::cli::recordings::Recordings;
 use crate::cli::rules::RulesArgs;
-use crate::event::{Position, Problem, Severity};
-use crate::receive::monotonic;
-use crate::render;
-use crate::render::text::Detail;
+use crate::clock::monotonic;
+use crate::definition::{Position, Problem, Severity};
+use crate::gate::{self, Case, CaseResult, Finding, Outcome, Place, Prepared, Suite};
+use crate::report;
+use crate::report::text::Detail;
+use crate::scenario::Rules;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -45,13 +46,13 @@ pub(super) fn read(
     let (mut items, mut problems) = (Vec::new(), Vec::new());
     let whose = if args.are_named() { Rules::OfCaller } else { Rules::OfScenario };
     for (index, file) in files.iter().enumerate() {
-        let (scenarios, found) = check::parse_with(&file.name(), &file.text, whose);
+        let (scenarios, found) = crate::scenario::parse_with(&file.name(), &file.text, whose);
         let mut of_file = Vec::new();
         for scenario in scenarios {
             let scenario = if args.are_named() { scenario.judged_with("") } else { scenario };
             let recordings = recordings(&file.path, scenario.recordings(), &mut problems);
             let at = scenario.position;
-            match check::prepare(scenario, &|name| packages.rules(&file.path, name)) {
+            match gate::prepare(scenario, &|name| packages.rules(&file.path, name)) {
                 Ok(prepared) => of_file.push((at, Item::Ready(Box::new(Ready { prepared, recordings })))),
                 Err(found) => problems.extend(found),
             }
@@ -114,7 +115,7 @@ fn show(problems: &[Problem], files: &[File], packages: &Packages, terminal: &Te
         of_files.or_else(|| texts.get(name).map(String::as_str))
     };
     let style = terminal.message_style();
-    let _ = render::problems(&mut io::stderr().lock(), &problems, text_of, Detail::Full, style);
+    let _ = report::problems(&mut io::stderr().lock(), &problems, text_of, Detail::Full, style);
 }
 
 /// Runs all of them with as many threads as there are processors, and hands out what became of each in their order.

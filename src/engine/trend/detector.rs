@@ -5,7 +5,7 @@
 
 use super::ladder::{Figures, Reading, View, Workbench};
 use super::ring::{BUCKET, Ring};
-use crate::event::TrendParameters;
+use crate::definition::TrendParameters;
 use crate::model::{MS, Nanos};
 
 /// See the module's own words.

@@ -7,9 +7,6 @@
 use super::super::Engine;
 use super::super::judge::multiple_from;
 use super::super::life::{OpenEvent, State, Worst, combine};
-use super::super::report::{
-    DropReason, Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries,
-};
 use super::super::selection::{Selection, What};
 use super::aside::{Collections, Limits, counts_full_collections};
 use super::ladder::Workbench;
@@ -17,7 +14,10 @@ use super::life::{Life, Said};
 use super::ring::BUCKET;
 use super::verdict::{Evidence, LifeReport, TrendVerdict};
 use super::watch::{Sample, Watch};
-use crate::event::{EventDefinition, LogicalOperator, MemoryLimit, MetricId, RuleKind, Trend};
+use crate::definition::{EventDefinition, LogicalOperator, MemoryLimit, MetricId, RuleKind, Trend};
+use crate::engine::report::{
+    DropReason, Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries,
+};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, Temporality};
 use crate::series::{ResourceId, SeriesId};
 use foldhash::fast::RandomState;

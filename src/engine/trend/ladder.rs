@@ -6,7 +6,7 @@
 
 use super::ring::{BUCKET, Floor, Ring};
 use super::statistics::{Point, Scratch};
-use crate::event::{Rung, TrendParameters};
+use crate::definition::{Rung, TrendParameters};
 use crate::model::{MS, Nanos, SECOND};
 
 /// Fewer points than this say nothing, not even that growth slows down.

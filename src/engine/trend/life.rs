@@ -1,11 +1,11 @@
 //! One life of a process: the detector, and what it takes to say afterwards why there was no leak.
 
-use super::super::report::InconclusiveReason;
 use super::detector::{Change, Detector, Evaluation};
 use super::ladder::{Figures, Reading, Workbench};
 use super::ring::{BUCKET, Floor, KEPT, bucket_of};
 use super::statistics::median;
-use crate::event::TrendParameters;
+use crate::definition::TrendParameters;
+use crate::engine::report::InconclusiveReason;
 use crate::model::{MINUTE, MS, Nanos};
 
 /// Instants of raises that are kept of a life.

@@ -1,7 +1,7 @@
 //! What is said of a process life: leak, no leak, or why that cannot be told, with the figures behind it. Data only.
 
-use super::super::report::{InconclusiveReason, SeriesLabel};
 use super::ladder::Figures;
+use crate::engine::report::{InconclusiveReason, SeriesLabel};
 use crate::model::Nanos;
 
 /// The evidence of one life at one instant.

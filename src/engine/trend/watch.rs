@@ -7,7 +7,7 @@
 use super::detector::Evaluation;
 use super::ladder::Workbench;
 use super::life::Life;
-use crate::event::TrendParameters;
+use crate::definition::TrendParameters;
 use crate::model::Nanos;
 use crate::series::{NotKept, SeriesId};
 

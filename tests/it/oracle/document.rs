@@ -2,8 +2,8 @@
 //!
 //! `differences` is the comparison all tests use: numbers at 1e-9 relative, everything else equal.
 
+use foreshock::definition::{EventDefinition, RuleKind, Selector};
 use foreshock::engine::{CloseReason, DropReason, EventState, Report};
-use foreshock::event::{EventDefinition, RuleKind, Selector};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 

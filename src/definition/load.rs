@@ -1,0 +1,255 @@
+//! From the texts of files to definitions, in two stages: JSON documents with names first, so that overrides can change
+//! them, then types. Whatever an override sets is checked by the same code as what a file says.
+
+use super::event_definition::{EventDefinition, path_in_file};
+use super::findings::{Finding, Findings, locate, mark_length};
+use super::names::{self, Origin};
+use super::object::{Object, range_of};
+use super::overrides::{self, Applied};
+use super::params::{Substituted, substitute};
+use super::problem::{Problem, Severity};
+use super::read::{definition, shape};
+use super::syntax;
+use jsonc_parser::ast;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The text of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file, as it shall be named in outputs.
+    pub path: String,
+    /// What it holds, placeholders and all.
+    pub text: String,
+}
+
+/// What is changed while loading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Values of `{{name}}` placeholders.
+    pub params: BTreeMap<String, String>,
+    /// `DEFINITION[.rules[i]].FIELD=VALUE`, in the order they are applied.
+    pub overrides: Vec<String>,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The definitions, by name.
+    pub definitions: Vec<EventDefinition>,
+    /// Every mistake: file by file in the order given, within a file by place; then those of overrides, whose file is
+    /// `--set`.
+    pub problems: Vec<Problem>,
+    /// What is no custom event; each has a warning as well.
+    pub left_out: Vec<LeftOut>,
+    /// Parameters no loaded file has a placeholder for.
+    pub unused_params: Vec<String>,
+}
+
+impl Loaded {
+    /// True when a file or an override is so wrong that nothing should be judged.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|p| p.severity == Severity::Error)
+    }
+}
+
+/// JSON that is no custom event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The file.
+    pub file: String,
+    /// Its index in a file that holds a list.
+    pub index: Option<usize>,
+    /// What it is instead.
+    pub reason: &'static str,
+}
+
+/// Reads one file; names are not made unique against other files.
+pub fn parse(file: &str, text: &str) -> (Vec<EventDefinition>, Vec<Problem>) {
+    let source = Source { path: file.to_string(), text: text.to_string() };
+    let loaded = load(&[source], &Settings::default());
+    (loaded.definitions, loaded.problems)
+}
+
+/// Reads files into definitions.
+pub fn load(sources: &[Source], settings: &Settings) -> Loaded {
+    let mut files = open(sources, settings);
+    let mut loaded = Loaded { unused_params: unused(&files, settings), ..Loaded::default() };
+    name(&mut files);
+    let mut documents: Vec<&mut Document> = files.iter_mut().flat_map(|f| &mut f.documents).collect();
+    let refused = overrides::apply(&mut documents, &settings.overrides);
+    for file in files {
+        file.read(&mut loaded);
+    }
+    loaded.problems.extend(refused);
+    loaded.definitions.sort_by(|a, b| a.name.cmp(&b.name));
+    loaded
+}
+
+/// One file between the stages.
+struct File<'a> {
+    source: &'a Source,
+    text: Substituted,
+    documents: Vec<Document>,
+    findings: Vec<Finding>,
+    left_out: Vec<LeftOut>,
+}
+
+/// One custom event between the stages.
+pub(super) struct Document {
+    /// Its unique name.
+    pub(super) name: String,
+    /// Its index in a file that holds a list.
+    index: Option<usize>,
+    /// What it says.
+    pub(super) json: Json,
+    /// What overrides have set in it.
+    pub(super) applied: Vec<Applied>,
+}
+
+/// Opens every file once; a file that is named again adds nothing.
+fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<File<'a>> {
+    let mut seen = BTreeSet::new();
+    let mut files: Vec<File<'a>> = Vec::new();
+    for source in sources {
+        let rooted = source.path.starts_with(['/', '\\']) || source.path.starts_with("builtin:");
+        let mut file = File::new(source, settings);
+        if seen.insert((rooted, names::parts(&source.path))) {
+            file.open();
+        } else {
+            let message = "the file is loaded already and not loaded again";
+            let mut findings = Findings::default();
+            findings.add(Severity::Warning, "loaded-twice", (None, ""), message, None);
+            file.findings = findings.list;
+        }
+        files.push(file);
+    }
+    files
+}
+
+fn name(files: &mut [File<'_>]) {
+    let origins: Vec<Origin<'_>> = files
+        .iter()
+        .flat_map(|f| f.documents.iter().map(|d| Origin { file: &f.source.path, index: d.index }))
+        .collect();
+    let mut names = names::unique(&origins).into_iter();
+    for document in files.iter_mut().flat_map(|f| &mut f.documents) {
+        document.name = names.next().unwrap_or_default();
+    }
+}
+
+fn unused(files: &[File<'_>], settings: &Settings) -> Vec<String> {
+    let loaded = files.iter().filter(|f| !f.documents.is_empty() || f.has_errors());
+    let used: BTreeSet<&str> = loaded.flat_map(|f| &f.text.placeholders).map(|p| p.name.as_str()).collect();
+    settings.params.keys().filter(|name| !used.contains(name.as_str())).cloned().collect()
+}
+
+impl<'a> File<'a> {
+    fn new(source: &'a Source, settings: &Settings) -> Self {
+        let text = substitute(&source.text[mark_length(&source.text)..], &settings.params);
+        File { source, text, documents: Vec::new(), findings: Vec::new(), left_out: Vec::new() }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    /// The first stage: text to JSON documents.
+    fn open(&mut self) {
+        let json = match syntax::json(&self.text) {
+            Ok(json) => json,
+            Err(mut findings) => {
+                self.findings.append(&mut findings.list);
+                return;
+            }
+        };
+        match json {
+            Json::Array(list) => {
+                if list.is_empty() {
+                    self.leave_out(None, "an empty list");
+                }
+                for (i, element) in list.into_iter().enumerate() {
+                    self.take(Some(i), element);
+                }
+            }
+            Json::Object(_) => self.take(None, json),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
+                let mut findings = Findings::default();
+                let message = "the file must hold an object or a list of objects";
+                findings.add(Severity::Error, "wrong-type", (Some((0, self.text.text.len())), ""), message, None);
+                self.findings.append(&mut findings.list);
+            }
+        }
+    }
+
+    fn take(&mut self, index: Option<usize>, json: Json) {
+        match shape(&json) {
+            Ok(()) => {
+                let document = Document { name: String::new(), index, json, applied: Vec::new() };
+                self.documents.push(document);
+            }
+            Err(reason) => self.leave_out(index, reason),
+        }
+    }
+
+    fn leave_out(&mut self, index: Option<usize>, reason: &'static str) {
+        self.left_out.push(LeftOut { file: self.source.path.clone(), index, reason });
+    }
+
+    /// The second stage: JSON documents to definitions.
+    fn read(mut self, loaded: &mut Loaded) {
+        let tree = if self.has_errors() { None } else { syntax::tree(&self.text.text) };
+        let mut findings = std::mem::take(&mut self.findings);
+        for left_out in &self.left_out {
+            findings.push(not_an_event(left_out, tree.as_ref()));
+        }
+        if !self.documents.is_empty() {
+            findings.extend(syntax::unset_placeholders(&self.text));
+        }
+        for document in &self.documents {
+            let Some(map) = document.json.as_object() else {
+                continue;
+            };
+            let tree = element(tree.as_ref(), document.index).and_then(ast::Value::as_object);
+            let object = Object { map, tree, path: String::new() };
+            let mut own = Findings::default();
+            let read = definition(&object, &self.text.text, &document.name, &self.source.path, &mut own);
+            for finding in &mut own.list {
+                overrides::explain(finding, &document.applied);
+            }
+            let problem = own.first(Severity::Unjudgeable).map(|f| f.message.clone());
+            loaded.definitions.extend(read.map(|d| EventDefinition { index: document.index, problem, ..d }));
+            findings.extend(own.list.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
+        }
+        loaded.problems.extend(locate(&self.source.path, &self.source.text, &self.text, findings));
+        loaded.left_out.append(&mut self.left_out);
+    }
+}
+
+fn not_an_event(left_out: &LeftOut, tree: Option<&ast::Value<'_>>) -> Finding {
+    let range = element(tree, left_out.index).map(range_of_value);
+    let what = match left_out.index {
+        Some(i) => format!("element {i} is"),
+        None => "the file holds".to_string(),
+    };
+    Finding {
+        severity: Severity::Warning,
+        code: "not-an-event",
+        range,
+        path: path_in_file(left_out.index, ""),
+        message: format!("{what} {}, not a custom event, and is left out", left_out.reason),
+        help: None,
+    }
+}
+
+fn range_of_value(value: &ast::Value<'_>) -> (usize, usize) {
+    let (start, _) = range_of(value);
+    (start, start + 1)
+}
+
+fn element<'t, 'a>(tree: Option<&'t ast::Value<'a>>, index: Option<usize>) -> Option<&'t ast::Value<'a>> {
+    match index {
+        Some(i) => tree?.as_array()?.elements.get(i),
+        None => tree,
+    }
+}

@@ -1,0 +1,157 @@
+//! One JSON object to one [`EventDefinition`], with every mistake of it.
+
+use super::event_definition::{EventDefinition, LogicalOperator, Rule, RuleKind};
+use super::findings::{Findings, Reported};
+use super::keys::{self, EVENT};
+use super::nearest::did_you_mean;
+use super::object::{Object, type_name};
+use super::problem::Severity;
+use super::query::Query;
+use super::rule::rule;
+use super::trend::EXPIRATION_MS;
+use serde_json::Value as Json;
+
+/// More rules than this are not in the published format.
+const MOST_RULES: usize = 5;
+
+/// Keys of smart alerts, which are no custom events although they have rules as well.
+const SMART_ALERT: [&str; 7] =
+    ["rule", "threshold", "granularity", "timeThreshold", "tagFilterExpression", "alertChannelIds", "evaluationType"];
+
+/// Whether a JSON value has the shape of a custom event, or else what it looks like.
+pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
+    let Some(map) = json.as_object() else {
+        return Err(type_name(json));
+    };
+    let rules = map.get("rules");
+    let typed = rules.and_then(Json::as_array).is_some_and(|list| list.iter().any(|r| r.get("ruleType").is_some()));
+    let smart = SMART_ALERT.iter().any(|key| map.contains_key(*key));
+    match (typed, smart) {
+        (true, _) => Ok(()),
+        (false, true) => Err("a smart alert"),
+        (false, false) if rules.is_some() || map.contains_key("entityType") => Ok(()),
+        (false, false) => Err("an object with neither `entityType` nor `rules`"),
+    }
+}
+
+/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `index`
+/// and `problem` are left to the caller, who knows where the object stood and which values came from elsewhere.
+pub(super) fn definition(
+    object: &Object<'_>,
+    source: &str,
+    name: &str,
+    file: &str,
+    findings: &mut Findings,
+) -> Option<EventDefinition> {
+    object.check_keys(&[EVENT], |key| keys::is_rule_key(key).then_some("a rule"), findings);
+    let title = advised_text(object, "name", findings);
+    let entity_type = advised_text(object, "entityType", findings);
+    let description = object.text("description", findings);
+    let query = query(object, source, findings);
+    let enabled = object.bool("enabled", findings);
+    let triggering = object.bool("triggering", findings);
+    let expiration = object.milliseconds("expirationTime", findings);
+    let operator = logical_operator(object, findings);
+    let rules = rules(object, source, findings);
+    if findings.first(Severity::Error).is_some() {
+        return None;
+    }
+    Some(EventDefinition {
+        name: name.to_string(),
+        file: file.to_string(),
+        index: None,
+        title: title.ok().flatten().unwrap_or(name).to_string(),
+        description: description.ok().flatten().unwrap_or("").to_string(),
+        entity_type: entity_type.ok().flatten().unwrap_or("").to_string(),
+        query,
+        enabled: enabled.ok().flatten().unwrap_or(true),
+        triggering: triggering.ok().flatten().unwrap_or(false),
+        expiration_ms: expiration.ok().flatten().unwrap_or(default_expiration(&rules)),
+        operator,
+        rules,
+        problem: None,
+    })
+}
+
+/// A grace period of its own have only definitions of trend rules: they are silent between two exports.
+fn default_expiration(rules: &[Rule]) -> i64 {
+    let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
+    if all_trends { EXPIRATION_MS } else { 0 }
+}
+
+fn is_trend(rule: &Rule) -> bool {
+    matches!(rule.kind, RuleKind::Trend(_))
+}
+
+/// A text that Instana demands and that nothing here depends on.
+fn advised_text<'a>(object: &Object<'a>, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
+    let text = object.text(key, findings)?.filter(|text| !text.trim().is_empty());
+    if text.is_none() {
+        let range = object.get(key).and_then(|f| f.range()).or(object.brace());
+        let message = format!("`{key}` is missing; Instana refuses a definition without it");
+        findings.add(Severity::Warning, "missing-key", (range, key), message, None);
+    }
+    Ok(text)
+}
+
+fn query(object: &Object<'_>, source: &str, findings: &mut Findings) -> Query {
+    let Ok(Some(text)) = object.text("query", findings) else {
+        return Query::default();
+    };
+    Query::parse(text).unwrap_or_else(|error| {
+        let field = object.get("query");
+        let range = field.as_ref().and_then(|f| f.range_inside(source, error.range).or(f.range()));
+        let help = error.help.map(str::to_string);
+        findings.add(Severity::Unjudgeable, "unanswerable-query", (range, "query"), error.message, help);
+        Query::unanswerable(text)
+    })
+}
+
+fn logical_operator(object: &Object<'_>, findings: &mut Findings) -> LogicalOperator {
+    match object.text("ruleLogicalOperator", findings) {
+        Ok(Some("OR")) => LogicalOperator::Or,
+        Ok(Some("AND") | None) | Err(Reported) => LogicalOperator::And,
+        Ok(Some(other)) => {
+            let path = "ruleLogicalOperator";
+            let range = object.get(path).and_then(|f| f.range());
+            let message = format!("`{path}` has the unknown operator `{other}`");
+            let help = did_you_mean(other, ["AND", "OR"]).unwrap_or_else(|| "known are AND and OR".to_string());
+            findings.add(Severity::Unjudgeable, "unknown-operator", (range, path), message, Some(help));
+            LogicalOperator::And
+        }
+    }
+}
+
+fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule> {
+    let Some(field) = object.get("rules") else {
+        findings.add(Severity::Unjudgeable, "no-rules", (object.brace(), "rules"), "`rules` is missing", None);
+        return Vec::new();
+    };
+    let Some(elements) = field.elements() else {
+        field.wrong_type("a list", findings);
+        return Vec::new();
+    };
+    let mut count = 0;
+    let mut rules = Vec::new();
+    for element in elements {
+        count += 1;
+        match element.object() {
+            Some(object) => rules.extend(rule(&object, source, findings)),
+            None => {
+                element.wrong_type("an object", findings);
+            }
+        }
+    }
+    if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
+        let message = "`rules` mixes trend rules with others, which are judged at other instants";
+        let help = Some("write two definitions".to_string());
+        findings.add(Severity::Unjudgeable, "mixed-rules", field.place(), message, help);
+    }
+    if count == 0 {
+        findings.add(Severity::Unjudgeable, "no-rules", field.place(), "`rules` is empty", None);
+    } else if count > MOST_RULES {
+        let message = format!("`rules` has {count} rules; the format allows {MOST_RULES}");
+        findings.add(Severity::Warning, "too-many-rules", field.place(), message, None);
+    }
+    rules
+}

@@ -1,0 +1,359 @@
+//! Events as a timeline per entity.
+
+use super::{Detail, Replay};
+use crate::catalog;
+use crate::definition::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
+use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
+use crate::model::{Attributes, MINUTE, MetricIdentity, Nanos, SECOND};
+use crate::report::Style;
+use crate::report::quantity::{Measure, margin_and_threshold};
+use crate::report::trend;
+use crate::report::words::{Clock, WIDTH, clean, counted, duration, meant, paragraph, span_ms};
+use std::io::{self, Write};
+
+/// More events than this are only counted in the brief text.
+const MOST_EVENTS: usize = 60;
+/// More violating series of a rule than this are only counted in the brief text.
+const MOST_SERIES: usize = 3;
+/// A process that is silent for less than this between two exports is not said to be silent.
+const SILENCE: Nanos = 2 * MINUTE;
+/// Columns of the severity.
+const SEVERITY: usize = 12;
+/// Columns in front of what is said about an event.
+const INDENT: usize = 4;
+
+/// Writes the events, grouped by entity; entities in the order of their first event.
+pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
+    let events = &replay.report.events;
+    if events.is_empty() {
+        return Ok(());
+    }
+    let clock = Clock::new(replay.report.coverage.from, replay.report.coverage.to);
+    let limit = if replay.detail == Detail::Full { usize::MAX } else { MOST_EVENTS };
+    let mut written = 0;
+    for (entity, group) in by_entity(events) {
+        if written >= limit {
+            break;
+        }
+        writeln!(out)?;
+        writeln!(out, "{}", style.strong(&clean(&entity_name(entity))))?;
+        for (i, event) in group.iter().take(limit - written).enumerate() {
+            if i > 0 {
+                writeln!(out)?;
+            }
+            if let Some(definition) = replay.definitions.get(event.definition) {
+                Story { replay, definition, event, clock, style }.write(out)?;
+            }
+            written += 1;
+        }
+    }
+    if events.iter().any(|event| matches!(event.state, EventState::Closed { closed_at, end, .. } if closed_at > end)) {
+        writeln!(out)?;
+        writeln!(out, "{}", style.dim("(█ violated   ░ in the grace period)"))?;
+    }
+    if written < events.len() {
+        writeln!(out)?;
+        let rest = (events.len() - written) as u64;
+        writeln!(out, "and {}, shown with -v.", counted(rest, "more event", "more events"))?;
+    }
+    Ok(())
+}
+
+fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
+    let mut groups: Vec<(Option<&EntityLabel>, Vec<&Event>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for event in events {
+        let entity = event.entity.as_deref();
+        let key = entity.map(|entity| &entity.resource);
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push((entity, Vec::new()));
+            groups.len() - 1
+        });
+        if let Some((_, group)) = groups.get_mut(place) {
+            group.push(event);
+        }
+    }
+    groups
+}
+
+pub(in crate::report) fn entity_name(entity: Option<&EntityLabel>) -> String {
+    match entity {
+        Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
+        Some(entity) => entity.label.clone(),
+        None => "about no single entity".to_string(),
+    }
+}
+
+/// One event and all that is needed to tell it.
+struct Story<'a> {
+    replay: &'a Replay<'a>,
+    definition: &'a EventDefinition,
+    event: &'a Event,
+    clock: Clock,
+    style: Style,
+}
+
+impl Story<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.title(out)?;
+        self.bar(out)?;
+        self.opened(out)?;
+        self.worst(out)?;
+        self.closed(out)
+    }
+
+    fn title(&self, out: &mut dyn Write) -> io::Result<()> {
+        let severity = severity(self.event.severity);
+        let painted = match self.event.severity {
+            10.. => self.style.critical(&severity),
+            5..=9 => self.style.warning(&severity),
+            _ => self.style.strong(&severity),
+        };
+        let lead = format!("  {painted}{:pad$}", "", pad = SEVERITY.saturating_sub(2 + severity.len()).max(1));
+        let title = format!("{}  {}", self.style.strong(&clean(&self.definition.title)), clean(&self.definition.name));
+        writeln!(out, "{lead}{title}")
+    }
+
+    fn worst(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
+            Some(peak) => {
+                let lead = self.lead("worst", peak.observation.at);
+                paragraph(out, &lead, lead.chars().count(), &worst(self.definition, self.event, peak))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A line from the start to the end of the recording: `█` while violating, `░` during the grace period.
+    fn bar(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (Some(from), Some(to)) = (self.replay.report.coverage.from, self.replay.report.coverage.to) else {
+            return Ok(());
+        };
+        if to <= from {
+            return Ok(());
+        }
+        let (first, last) = (self.clock.time(from), self.clock.time(to));
+        let width = WIDTH - INDENT - first.len() - last.len() - 2;
+        let cells = self.cells((from, to), width);
+        let is_open = |cell: &char| *cell != '·';
+        let begin = cells.iter().position(is_open).unwrap_or(width);
+        let end = cells.iter().rposition(is_open).map_or(begin, |last| last + 1);
+        let text = |cells: &[char]| cells.iter().collect::<String>();
+        let (before, rest) = cells.split_at(begin);
+        let (open, after) = rest.split_at(end - begin);
+        let open = match self.event.severity {
+            10.. => self.style.critical(&text(open)),
+            _ => self.style.warning(&text(open)),
+        };
+        let bar = format!("{}{open}{}", self.style.dim(&text(before)), self.style.dim(&text(after)));
+        writeln!(out, "{:INDENT$}{first} {bar} {last}", "")
+    }
+
+    fn cells(&self, (from, to): (Nanos, Nanos), width: usize) -> Vec<char> {
+        let column = |at: Nanos| {
+            let share = (at - from).clamp(0, to - from) as f64 / (to - from) as f64;
+            ((share * width as f64) as usize).min(width - 1)
+        };
+        let start = column(self.event.start);
+        let (violated, end) = match self.event.state {
+            EventState::Open if self.quiet_at_the_end(to) => (column(self.event.last_violation), width - 1),
+            EventState::Open => (width - 1, width - 1),
+            EventState::Closed { closed_at, .. } => (column(self.event.last_violation), column(closed_at)),
+        };
+        let cell = |i| match i {
+            i if i < start => '·',
+            i if i <= violated => '█',
+            i if i <= end => '░',
+            _ => '·',
+        };
+        (0..width).map(cell).collect()
+    }
+
+    /// Whether the event is open, but was not violated at the last instant that was judged.
+    fn quiet_at_the_end(&self, to: Nanos) -> bool {
+        let report = self.replay.report.definitions.get(self.event.definition);
+        // A trend says nothing at instants between two exports; only silence of some length means anything.
+        let is_trend = self.definition.rules.iter().any(|rule| matches!(rule.kind, RuleKind::Trend(_)));
+        if is_trend && to - self.event.last_violation < SILENCE {
+            return false;
+        }
+        report.is_some_and(|report| self.event.last_violation.saturating_add(report.step) <= to)
+    }
+
+    fn opened(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut lead = self.lead("opened", self.event.start);
+        for violated in &self.event.rules {
+            let Some(rule) = self.definition.rules.get(violated.index) else { continue };
+            for sentence in self.violations(rule, violated) {
+                paragraph(out, &lead, lead.chars().count(), &sentence)?;
+                lead = " ".repeat(lead.chars().count());
+            }
+        }
+        Ok(())
+    }
+
+    fn violations(&self, rule: &Rule, violated: &ViolatedRule) -> Vec<String> {
+        let threshold = match &rule.kind {
+            RuleKind::Threshold(threshold) => threshold,
+            RuleKind::Presence(presence) => return absence(presence, violated.observed),
+            RuleKind::Trend(_) => return self.growth(violated),
+        };
+        let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
+        let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
+        let worst = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
+        series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
+        let mut sentences: Vec<String> =
+            series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
+        if series.len() > limit {
+            let rest = (series.len() - limit) as u64;
+            sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
+        }
+        sentences
+    }
+
+    /// What the raised lives of a trend rule show, the steepest first.
+    fn growth(&self, violated: &ViolatedRule) -> Vec<String> {
+        let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
+        let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
+        series.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let said = |s: &&ViolatingSeries| {
+            let floor = format!("floor of {}", short_series(&s.metric, &s.attributes));
+            [s.trend.as_deref().map(trend::leak).unwrap_or_default(), floor]
+        };
+        let mut sentences: Vec<String> = series.iter().take(limit).flat_map(said).collect();
+        if series.len() > limit {
+            let rest = (series.len() - limit) as u64;
+            sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
+        }
+        sentences
+    }
+
+    fn closed(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (word, at, text) = match self.event.state {
+            EventState::Open => {
+                let end = self.replay.report.coverage.to.unwrap_or(self.event.last_violation);
+                let still = if self.quiet_at_the_end(end) {
+                    let grace = span_ms(self.definition.expiration_ms);
+                    format!(
+                        "; last violated {}, within the grace period of {grace}",
+                        self.clock.time(self.event.last_violation)
+                    )
+                } else {
+                    String::new()
+                };
+                let held = duration((end - self.event.start).max(0));
+                ("open", end, format!("still open when the {} ends, after {held}{still}", self.replay.what))
+            }
+            EventState::Closed { end, closed_at, reason } => {
+                let held = duration(end - self.event.start);
+                let what = match reason {
+                    CloseReason::Recovered => format!("recovered after {held}"),
+                    CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
+                };
+                let grace = if closed_at > end {
+                    let grace = span_ms(self.definition.expiration_ms);
+                    format!("; closed {} when the grace period of {grace} was over", self.clock.time(closed_at))
+                } else {
+                    "; closed at once".to_string()
+                };
+                ("ended", end, format!("{what}{grace}"))
+            }
+        };
+        let lead = self.lead(word, at);
+        paragraph(out, &lead, lead.chars().count(), &text)
+    }
+
+    fn lead(&self, word: &str, at: Nanos) -> String {
+        match self.clock.offset(at).as_str() {
+            "" => format!("{:INDENT$}{word:<7} {}  ", "", self.clock.time(at)),
+            offset => format!("{:INDENT$}{word:<7} {} {offset:<10} ", "", self.clock.time(at)),
+        }
+    }
+}
+
+/// `CRITICAL`, `WARNING`, or the number for a severity that has no name.
+pub(in crate::report) fn severity(severity: i64) -> String {
+    match severity {
+        10 => "CRITICAL".to_string(),
+        5 => "WARNING".to_string(),
+        -1 => "CHANGE".to_string(),
+        other => format!("SEVERITY {other}"),
+    }
+}
+
+/// How far the series is over its threshold, and below it which value of which series that is.
+pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
+    let measure = measure(threshold, Some(&series.metric));
+    let condition = threshold.condition;
+    let points = match detail {
+        Detail::Brief => String::new(),
+        Detail::Full => format!(" ({})", counted(series.points as u64, "point", "points")),
+    };
+    let value = measure.beside(series.value, condition.value);
+    [
+        format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
+        format!(
+            "{} over {} of {}{points}",
+            threshold.aggregation.name(),
+            span_ms(threshold.window_ms),
+            short_series(&series.metric, &series.attributes),
+        ),
+    ]
+}
+
+/// How bad an event became, and which series it was when several violated.
+pub(in crate::report) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
+    let value = peak.observation.value;
+    match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
+        Some(RuleKind::Threshold(threshold)) => {
+            let series = peak.series.as_ref();
+            let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
+            let several = event.rules.iter().map(|rule| rule.series.len()).sum::<usize>() > 1;
+            let whose = match series.filter(|_| several) {
+                Some(series) => format!(" ({})", short_series(&series.metric, &series.attributes)),
+                None => String::new(),
+            };
+            let far = margin_and_threshold(measure, threshold.condition, value);
+            format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
+        }
+        Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
+        Some(RuleKind::Trend(_)) => trend::slope(value),
+        None => Measure::plain().text(value),
+    }
+}
+
+/// The measure of a rule's values on a metric.
+pub(in crate::report) fn measure(threshold: &Threshold, metric: Option<&MetricIdentity>) -> Measure {
+    let known = metric.and_then(|metric| catalog::python().metric(&metric.name));
+    Measure::of_rule(known.map(|known| known.quantity).unwrap_or_default(), threshold.aggregation, threshold.condition)
+}
+
+/// Name and attributes of a series without its scope, which the rule names already.
+pub(in crate::report) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> String {
+    if attributes.is_empty() { metric.name.clone() } else { format!("{}{}", metric.name, attributes.to_suffix()) }
+}
+
+/// What a presence rule saw. It compares a number of entities, or the seconds since the newest point of one.
+pub(super) fn presence_seen(presence: &Presence, observed: f64) -> String {
+    let number = counted(observed as u64, "entity", "entities");
+    match presence {
+        Presence::Count { condition } | Presence::CountVerification { condition, .. } => {
+            let limit = Measure::plain().exact(condition.value);
+            format!("{number} present, {} {limit} violates", condition.operator.as_str())
+        }
+        Presence::Verification { matching, .. } if matching.operator == MatchOperator::Is => {
+            format!("{number} present")
+        }
+        Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => {
+            format!("no point for {}", duration((observed * SECOND as f64) as Nanos))
+        }
+    }
+}
+
+pub(super) fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
+    let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
+    if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
+        sentences.push(format!("meant: {}", meant(presence)));
+    }
+    sentences
+}
