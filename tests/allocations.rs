@@ -14,7 +14,7 @@ use corpus::{Corpus, Form, Shape};
 use foreshock::engine::{Engine, Input, Options, Retention};
 use foreshock::model::Batch;
 use foreshock::otlp::{Decoder, Encoding};
-use foreshock::recording::{Compression, Format, Reader, Source, Writer};
+use foreshock::recording::{Compression, Reader, RecordingFormat, Source, Writer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::io::Cursor;
@@ -29,7 +29,7 @@ const MEASURED_S: u64 = 600;
 /// A recording, the points of its warm-up, and all its points.
 fn recording(shape: Shape, compression: Compression) -> (Vec<u8>, u64, u64) {
     let mut corpus = Corpus::new(shape);
-    let mut writer = Writer::new(Vec::new(), Format::Own, compression).expect("the compression is supported");
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, compression).expect("the compression is supported");
     let (mut warm_up, mut points) = (0, 0);
     for step in 0..(WARM_UP_S + MEASURED_S) / shape.interval_s {
         corpus.step(Form::Protobuf, |request| {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use foreshock::engine::{self, DropReason, Engine, Options, drive};
 use foreshock::model::{Batch, Nanos, SECOND};
 use foreshock::otlp::{self, Decoder, Encoding};
-use foreshock::recording::{Compression, Format, Reader, Replayed, Source, Writer};
+use foreshock::recording::{Compression, Reader, RecordingFormat, Replayed, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message as _;
 use std::hint::black_box;
@@ -174,7 +174,7 @@ impl Judge {
 
 /// The requests of an input as a recording of our own form.
 pub fn record(input: &Input, compression: Compression) -> Bytes {
-    let mut writer = Writer::new(Vec::new(), Format::Own, compression).expect("the compression is supported");
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, compression).expect("the compression is supported");
     for (at, body) in &input.requests.list {
         writer.append(Some(*at as i64), body).expect("generated bodies are small");
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use corpus::{Corpus, Form, Shape};
 use foreshock::engine::{Engine, Input, Options, Watching};
 use foreshock::model::Batch;
-use foreshock::recording::{Compression, Format, Reader, Source, Writer};
+use foreshock::recording::{Compression, Reader, RecordingFormat, Source, Writer};
 use foreshock::tune::{BASELINE, Tuning};
 use measure::{Contender, interleave};
 use std::hint::black_box;
@@ -79,7 +79,8 @@ fn run(entities: u32, steps: u64, rounds: usize, interval_s: u64) -> bool {
 
 fn record(shape: Shape, steps: u64) -> (Bytes, u64) {
     let mut corpus = Corpus::new(shape);
-    let mut writer = Writer::new(Vec::new(), Format::Own, Compression::None).expect("the compression is supported");
+    let mut writer =
+        Writer::new(Vec::new(), RecordingFormat::Own, Compression::None).expect("the compression is supported");
     let mut points = 0;
     for _ in 0..steps {
         corpus.step(Form::Protobuf, |request| {

@@ -6,7 +6,7 @@ use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::{Input, Inputs};
 use crate::model::{MINUTE, Nanos};
-use crate::recording::{Compression, Cut, Format, Pattern, WriteError, Writer, cut};
+use crate::recording::{Compression, Cut, Pattern, RecordingFormat, WriteError, Writer, cut};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -50,17 +50,17 @@ enum Form {
 }
 
 impl Form {
-    fn resolve(self, output: &Path) -> (Format, Compression) {
+    fn resolve(self, output: &Path) -> (RecordingFormat, Compression) {
         let by_name = match output.extension().and_then(|extension| extension.to_str()) {
             Some("gz") => Compression::Gzip,
             Some("zst") => Compression::Zstd,
             _ => Compression::None,
         };
         match self {
-            Form::Own => (Format::Own, Compression::Zstd),
-            Form::OwnRaw => (Format::Own, Compression::None),
-            Form::Proto => (Format::Protobuf, by_name),
-            Form::Jsonl => (Format::JsonLines, by_name),
+            Form::Own => (RecordingFormat::Own, Compression::Zstd),
+            Form::OwnRaw => (RecordingFormat::Own, Compression::None),
+            Form::Proto => (RecordingFormat::Protobuf, by_name),
+            Form::Jsonl => (RecordingFormat::JsonLines, by_name),
         }
     }
 }

@@ -111,8 +111,8 @@ impl Args {
             return Ok(specs);
         }
         let format = match self.format {
-            Format::Text => sink::Format::Text,
-            Format::Jsonl => sink::Format::JsonLines,
+            Format::Text => sink::StreamFormat::Text,
+            Format::Jsonl => sink::StreamFormat::JsonLines,
         };
         Ok(vec![SinkSpec::Stdout { format }])
     }

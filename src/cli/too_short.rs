@@ -9,7 +9,7 @@ use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, 
 use crate::inspect::Inspection;
 use crate::model::{Batch, MS, Nanos, SECOND};
 use crate::receive::{Keep, Kept};
-use crate::recording::{Compression, Format, Reader, Source, WriteError, Writer};
+use crate::recording::{Compression, Reader, RecordingFormat, Source, WriteError, Writer};
 use crate::report::TooShort;
 use bytes::Bytes;
 use std::convert::Infallible;
@@ -28,7 +28,7 @@ pub(super) struct Memory(Arc<Mutex<Option<Writer<Vec<u8>>>>>);
 
 impl Memory {
     pub(super) fn new() -> Result<Self, WriteError> {
-        let writer = Writer::new(Vec::new(), Format::Own, Compression::Zstd)?;
+        let writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd)?;
         Ok(Memory(Arc::new(Mutex::new(Some(writer)))))
     }
 

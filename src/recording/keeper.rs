@@ -5,7 +5,7 @@
 //! names the older ones come first. A file that is there already is put aside in the same way, never overwritten: behind
 //! the torn end of a crash nothing could be read.
 
-use super::writer::{Format, WriteError, Writer};
+use super::writer::{RecordingFormat, WriteError, Writer};
 use super::{Compression, own::HEAD_LIMIT};
 use crate::model::{MS, Nanos, SECOND};
 use chrono::DateTime;
@@ -141,7 +141,7 @@ impl Keeper {
 
     fn begin(&mut self) -> Result<(), WriteError> {
         let file = OpenOptions::new().create(true).truncate(true).write(true).open(&self.path)?;
-        let mut writer = Writer::new(Counted { file, written: 0 }, Format::Own, Compression::Zstd)?;
+        let mut writer = Writer::new(Counted { file, written: 0 }, RecordingFormat::Own, Compression::Zstd)?;
         writer.set_longest_run(LONGEST_RUN);
         writer.set_head(self.keeping.head.clone())?;
         if let Some(last) = self.last {

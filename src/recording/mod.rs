@@ -30,7 +30,7 @@ pub use inputs::Replayed;
 pub use keeper::{Keeper, Keeping};
 pub use own::{AT_FIELD, HEAD_FIELD};
 pub use reader::{Arrival, Compression, FileInfo, Form, Reader, Source};
-pub use writer::{Format, WriteError, Writer};
+pub use writer::{RecordingFormat, WriteError, Writer};
 
 /// The largest body, after decompression.
 pub const MESSAGE_LIMIT: usize = 64 << 20;

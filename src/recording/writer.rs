@@ -19,7 +19,7 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// The forms that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum RecordingFormat {
     /// Our own: keeps the instants of arrival.
     Own,
     /// Length-prefixed protobuf. It has no place for instants of arrival: a reader takes them from the points.
@@ -48,7 +48,7 @@ pub enum WriteError {
 /// Writes one recording. What is held back is lost unless [`Writer::finish`] or [`Writer::flush`] is called.
 pub struct Writer<W: Write> {
     out: W,
-    format: Format,
+    format: RecordingFormat,
     packing: Packing,
     head: Option<String>,
     /// The longest time a run may last.
@@ -66,7 +66,7 @@ enum Packing {
 
 impl<W: Write> Writer<W> {
     /// A recording into `out`, which may hold one already.
-    pub fn new(out: W, format: Format, compression: Compression) -> Result<Self, WriteError> {
+    pub fn new(out: W, format: RecordingFormat, compression: Compression) -> Result<Self, WriteError> {
         let packing = match compression {
             Compression::None => Packing::None,
             Compression::Gzip => Packing::Gzip,
@@ -102,12 +102,12 @@ impl<W: Write> Writer<W> {
         }
         self.close_before(at)?;
         match self.format {
-            Format::Own => self.own_message(at, body),
-            Format::Protobuf => {
+            RecordingFormat::Own => self.own_message(at, body),
+            RecordingFormat::Protobuf => {
                 self.content.extend_from_slice(&(body.len() as u32).to_be_bytes());
                 self.content.extend_from_slice(body);
             }
-            Format::JsonLines => {
+            RecordingFormat::JsonLines => {
                 let start = self.content.len();
                 if let Err(error) = otlp::to_json(body, &mut self.content) {
                     self.content.truncate(start);
@@ -121,7 +121,7 @@ impl<W: Write> Writer<W> {
 
     /// Appends an instant without a body. Only our own form keeps it.
     pub fn tick(&mut self, at: Nanos) -> Result<(), WriteError> {
-        if self.format == Format::Own {
+        if self.format == RecordingFormat::Own {
             self.close_before(Some(at))?;
             self.own_message(Some(at), &[]);
         }
@@ -137,7 +137,7 @@ impl<W: Write> Writer<W> {
 
     /// Writes what was held back and gives back what was written to.
     pub fn finish(mut self) -> Result<W, WriteError> {
-        if self.format == Format::Own && self.head.is_some() {
+        if self.format == RecordingFormat::Own && self.head.is_some() {
             self.own_message(None, &[]);
         }
         self.flush()?;

@@ -19,7 +19,7 @@ mod webhook;
 
 pub use error::{SecretFlaw, SinkError};
 pub use lane::{Bounds, Loss, SinkCounts, WhenFull};
-pub use spec::{Format, SecretPlace, SinkSpec, SpecError, SpecFlaw, Url, WebhookSpec};
+pub use spec::{SecretPlace, SinkSpec, SpecError, SpecFlaw, StreamFormat, Url, WebhookSpec};
 
 use crate::definition::EventDefinition;
 use crate::engine::{EventState, Transition};
@@ -68,11 +68,10 @@ impl Shape {
 
     fn of(spec: &SinkSpec) -> Self {
         match spec {
-            SinkSpec::Stdout { format: Format::Text } => Shape::PaintedText,
-            SinkSpec::File { format: Format::Text, .. } => Shape::Text,
-            SinkSpec::Stdout { format: Format::JsonLines } | SinkSpec::File { format: Format::JsonLines, .. } => {
-                Shape::JsonLine
-            }
+            SinkSpec::Stdout { format: StreamFormat::Text } => Shape::PaintedText,
+            SinkSpec::File { format: StreamFormat::Text, .. } => Shape::Text,
+            SinkSpec::Stdout { format: StreamFormat::JsonLines }
+            | SinkSpec::File { format: StreamFormat::JsonLines, .. } => Shape::JsonLine,
             SinkSpec::Webhook(_) => Shape::Issue,
         }
     }

@@ -23,14 +23,14 @@ pub enum SinkSpec {
     /// Standard output.
     Stdout {
         /// What a transition looks like there.
-        format: Format,
+        format: StreamFormat,
     },
     /// A file, appended to.
     File {
         /// The file.
         path: PathBuf,
         /// What a transition looks like there.
-        format: Format,
+        format: StreamFormat,
     },
     /// A POST for each transition.
     Webhook(WebhookSpec),
@@ -38,7 +38,7 @@ pub enum SinkSpec {
 
 /// What a transition looks like in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum StreamFormat {
     /// A text to read.
     Text,
     /// One line of JSON.
@@ -198,8 +198,8 @@ fn stdout<'a>(mut options: impl Iterator<Item = &'a str>, place: Option<&str>) -
         return Err(SpecFlaw::StdoutFormat);
     }
     let format = match place {
-        None | Some("text") => Format::Text,
-        Some("jsonl") => Format::JsonLines,
+        None | Some("text") => StreamFormat::Text,
+        Some("jsonl") => StreamFormat::JsonLines,
         Some(_) => return Err(SpecFlaw::StdoutFormat),
     };
     Ok(SinkSpec::Stdout { format })
@@ -215,13 +215,13 @@ fn file<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Resu
             _ => return Err(unknown("file", option, "`format`")),
         }
     }
-    Ok(SinkSpec::File { path: PathBuf::from(place), format: format.unwrap_or(Format::JsonLines) })
+    Ok(SinkSpec::File { path: PathBuf::from(place), format: format.unwrap_or(StreamFormat::JsonLines) })
 }
 
-fn stream_format(value: &str) -> Result<Format, SpecFlaw> {
+fn stream_format(value: &str) -> Result<StreamFormat, SpecFlaw> {
     match value {
-        "text" => Ok(Format::Text),
-        "jsonl" => Ok(Format::JsonLines),
+        "text" => Ok(StreamFormat::Text),
+        "jsonl" => Ok(StreamFormat::JsonLines),
         _ => Err(SpecFlaw::Value { option: "format", expected: "`text` or `jsonl`" }),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use foreshock::model::{Batch, Nanos, SECOND};
-use foreshock::recording::{Arrival, Compression, Damage, Form, Format, OpenError, Reader, Source, Writer};
+use foreshock::recording::{Arrival, Compression, Damage, Form, OpenError, Reader, RecordingFormat, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{
     Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric, number_data_point,
@@ -85,7 +85,12 @@ pub fn bodies(n: i64) -> Vec<(Nanos, Vec<u8>)> {
     (0..n).map(|i| (START + i * SECOND, body(&[START + i * SECOND]))).collect()
 }
 
-pub fn write(arrivals: &[(Nanos, Vec<u8>)], format: Format, compression: Compression, frame: usize) -> Vec<u8> {
+pub fn write(
+    arrivals: &[(Nanos, Vec<u8>)],
+    format: RecordingFormat,
+    compression: Compression,
+    frame: usize,
+) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), format, compression).expect("a writer");
     for (i, (at, body)) in arrivals.iter().enumerate() {
         match body.is_empty() {
@@ -148,7 +153,7 @@ fn own_recordings_give_back_what_was_written() {
     }
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         for frame in [1, 8, 1000] {
-            let outcome = read(&write(&arrivals, Format::Own, compression, frame));
+            let outcome = read(&write(&arrivals, RecordingFormat::Own, compression, frame));
             let read: Vec<_> = outcome.arrivals.iter().map(|(a, body)| (a.at.unwrap(), body.clone())).collect();
             assert_eq!(read, arrivals, "{compression:?} {frame}");
             assert!(outcome.arrivals.iter().all(|(arrival, body)| arrival.is_tick == body.is_empty()));
@@ -163,7 +168,7 @@ fn the_head_comes_back_and_is_no_arrival() {
     let head = r#"{"foreshock":1,"rules":"abc"}"#;
     for arrivals in [bodies(0), bodies(3)] {
         for compression in [Compression::None, Compression::Zstd] {
-            let mut writer = Writer::new(Vec::new(), Format::Own, compression).unwrap();
+            let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, compression).unwrap();
             writer.set_head(head.to_string()).unwrap();
             for (at, body) in &arrivals {
                 writer.append(Some(*at), body).unwrap();
@@ -179,7 +184,7 @@ fn the_head_comes_back_and_is_no_arrival() {
 
 #[test]
 fn other_readers_skip_our_fields() {
-    let mut writer = Writer::new(Vec::new(), Format::Own, Compression::None).unwrap();
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::None).unwrap();
     writer.set_head("{\"foreshock\":1}".to_string()).unwrap();
     for (at, body) in bodies(5) {
         writer.append(Some(at), &body).unwrap();
@@ -195,12 +200,13 @@ fn other_readers_skip_our_fields() {
 
 #[test]
 fn a_client_cannot_set_the_instant() {
-    let forged = write(&[(START + 900 * SECOND, body(&[START]))], Format::Own, Compression::None, 1).split_off(4);
-    let outcome = read(&write(&[(START, forged.clone())], Format::Own, Compression::Zstd, 1));
+    let forged =
+        write(&[(START + 900 * SECOND, body(&[START]))], RecordingFormat::Own, Compression::None, 1).split_off(4);
+    let outcome = read(&write(&[(START, forged.clone())], RecordingFormat::Own, Compression::Zstd, 1));
     // The reader takes the fields in front, which are all it could have meant.
     assert_eq!(outcome.arrivals.len(), 1);
     let behind = [body(&[START]), forged[..13].to_vec()].concat();
-    let outcome = read(&write(&[(START, behind.clone())], Format::Own, Compression::Zstd, 1));
+    let outcome = read(&write(&[(START, behind.clone())], RecordingFormat::Own, Compression::Zstd, 1));
     assert_eq!(outcome.instants(), [Some(START)]);
     assert_eq!(outcome.bodies(), [&behind]);
 }
@@ -209,7 +215,7 @@ fn a_client_cannot_set_the_instant() {
 fn foreign_protobuf_takes_its_instants_from_the_points() {
     let arrivals = bodies(20);
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let outcome = read(&write(&arrivals, Format::Protobuf, compression, 3));
+        let outcome = read(&write(&arrivals, RecordingFormat::Protobuf, compression, 3));
         assert_eq!(outcome.instants(), arrivals.iter().map(|(at, _)| Some(*at)).collect::<Vec<_>>());
         assert_eq!(outcome.bodies(), arrivals.iter().map(|(_, body)| body.as_slice()).collect::<Vec<_>>());
         assert_eq!(outcome.forms, [(Form::Protobuf, compression)]);
@@ -231,7 +237,7 @@ fn compressed_frames_around_each_message() {
 #[test]
 fn native_zstd_may_split_messages_over_frames() {
     let arrivals = bodies(300);
-    let content = write(&arrivals, Format::Protobuf, Compression::None, 1);
+    let content = write(&arrivals, RecordingFormat::Protobuf, Compression::None, 1);
     for size in [1, 37, 1000, content.len()] {
         let recording: Vec<u8> = content.chunks(size).flat_map(zstd).collect();
         let outcome = read(&recording);
@@ -298,9 +304,9 @@ fn files_are_merged_by_time_and_ties_keep_their_order() {
     };
     let (a, b, c) = (every(0, 3, 10), every(0, 2, 15), every(7, 1, 3));
     let files = vec![
-        write(&a, Format::Own, Compression::Zstd, 2),
-        write(&b, Format::Protobuf, Compression::Gzip, 2),
-        write(&c, Format::Own, Compression::None, 2),
+        write(&a, RecordingFormat::Own, Compression::Zstd, 2),
+        write(&b, RecordingFormat::Protobuf, Compression::Gzip, 2),
+        write(&c, RecordingFormat::Own, Compression::None, 2),
     ];
     let outcome = read_all(files).unwrap();
     let mut expected: Vec<_> =
@@ -315,15 +321,15 @@ fn time_never_goes_backwards_within_a_file() {
     let instants = [5, 3, 9, 9, 1, 10].map(|s| START + s * SECOND);
     let arrivals = instants.map(|at| (at, body(&[at])));
     let expected = [5, 5, 9, 9, 9, 10].map(|s| Some(START + s * SECOND));
-    assert_eq!(read(&write(&arrivals, Format::Own, Compression::Zstd, 2)).instants(), expected);
-    assert_eq!(read(&write(&arrivals, Format::Protobuf, Compression::None, 2)).instants(), expected);
+    assert_eq!(read(&write(&arrivals, RecordingFormat::Own, Compression::Zstd, 2)).instants(), expected);
+    assert_eq!(read(&write(&arrivals, RecordingFormat::Protobuf, Compression::None, 2)).instants(), expected);
 }
 
 #[test]
 fn a_body_without_a_time_follows_the_one_before_it() {
     let first = [(START, body(&[START])), (0, body(&[0])), (START + 5 * SECOND, body(&[START + 5 * SECOND]))];
     let second = [(0, body(&[0])), (START + SECOND, body(&[START + SECOND]))];
-    let files = [&first[..], &second[..]].map(|file| write(file, Format::Protobuf, Compression::None, 1));
+    let files = [&first[..], &second[..]].map(|file| write(file, RecordingFormat::Protobuf, Compression::None, 1));
     let outcome = read_all(files.to_vec()).unwrap();
     let read: Vec<_> = outcome.arrivals.iter().map(|(a, _)| (a.at.map(|at| (at - START) / SECOND), a.file)).collect();
     assert_eq!(read, [(None, 1), (Some(0), 0), (None, 0), (Some(1), 1), (Some(5), 0)]);
@@ -386,7 +392,7 @@ fn every_kept_recording_is_read_to_its_end() {
 fn appended_recordings_are_one_recording() {
     let (first, second) = (bodies(4), bodies(9).split_off(4));
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let both = [&first, &second].map(|part| write(part, Format::Own, compression, 3)).concat();
+        let both = [&first, &second].map(|part| write(part, RecordingFormat::Own, compression, 3)).concat();
         let outcome = read(&both);
         assert_eq!(outcome.arrivals.len(), 9);
         assert_eq!(outcome.damages, []);
@@ -405,7 +411,7 @@ fn frames_are_closed_when_they_are_full_or_old() {
         frames
     };
     let large = body(&vec![START; 10_000]);
-    let mut writer = Writer::new(Vec::new(), Format::Own, Compression::Zstd).unwrap();
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd).unwrap();
     for _ in 0..20 {
         writer.append(Some(START), &large).unwrap();
     }
@@ -414,7 +420,7 @@ fn frames_are_closed_when_they_are_full_or_old() {
     assert!(full.iter().rev().skip(1).all(|frame| ((1 << 20)..(1 << 20) + large.len() + 17).contains(&frame.len())));
     assert!(full.iter().all(|frame| messages(frame).len() > 1));
 
-    let mut writer = Writer::new(Vec::new(), Format::Own, Compression::Zstd).unwrap();
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd).unwrap();
     writer.set_longest_run(SECOND);
     for i in 0..10 {
         writer.append(Some(START + i * SECOND / 4), &body(&[START])).unwrap();
@@ -443,7 +449,7 @@ fn slow_sources_and_large_bodies() {
     let large = body(&vec![START; 20_000]);
     let arrivals = [(START, body(&[START])), (START, large), (START, body(&[START]))];
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let bytes = write(&arrivals, Format::Own, compression, 2);
+        let bytes = write(&arrivals, RecordingFormat::Own, compression, 2);
         let total = bytes.len() as u64;
         for step in [1, 1000, 1 << 20] {
             let drip = Drip(Cursor::new(bytes.clone()), step);

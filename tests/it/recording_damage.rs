@@ -5,7 +5,7 @@ use crate::recording::{
 };
 use foreshock::model::SECOND;
 use foreshock::recording::{
-    Compression, Damage, DamageKind, Flaw, Format, MESSAGE_LIMIT, OpenError, Place, Reader, Writer,
+    Compression, Damage, DamageKind, Flaw, MESSAGE_LIMIT, OpenError, Place, Reader, RecordingFormat, Writer,
 };
 use proptest::prelude::*;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ fn said(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn a_flipped_byte_costs_one_frame_and_is_said() {
     const FRAME: usize = 4;
-    let recording = write(&bodies(12), Format::Own, Compression::Zstd, FRAME);
+    let recording = write(&bodies(12), RecordingFormat::Own, Compression::Zstd, FRAME);
     let whole = read(&recording);
     let expected = whole.bodies();
     for i in 0..recording.len() {
@@ -51,7 +51,7 @@ fn a_flipped_byte_costs_one_frame_and_is_said() {
 
 #[test]
 fn a_flipped_byte_of_an_uncompressed_recording_costs_a_message_or_ends_it() {
-    let recording = write(&bodies(6), Format::Own, Compression::None, 6);
+    let recording = write(&bodies(6), RecordingFormat::Own, Compression::None, 6);
     for i in 0..recording.len() {
         for mask in [0x01, 0x10, 0x80, 0xff] {
             let mut damaged = recording.clone();
@@ -64,11 +64,13 @@ fn a_flipped_byte_of_an_uncompressed_recording_costs_a_message_or_ends_it() {
 
 #[test]
 fn a_body_that_cannot_be_read_is_skipped_with_its_place() {
-    for (format, compression) in [(Format::Own, Compression::None), (Format::Protobuf, Compression::Gzip)] {
+    for (format, compression) in
+        [(RecordingFormat::Own, Compression::None), (RecordingFormat::Protobuf, Compression::Gzip)]
+    {
         let recording = write(&bodies(5), format, compression, 5);
         let mut content = if compression == Compression::Gzip { gunzip(&recording) } else { recording };
         let third = 2 * content.len() / 5;
-        let body_at = if format == Format::Own { third + 4 + 13 } else { third + 4 };
+        let body_at = if format == RecordingFormat::Own { third + 4 + 13 } else { third + 4 };
         content[body_at] = 0x0c;
         let place = match compression {
             Compression::Gzip => Place::Content(third as u64),
@@ -85,7 +87,8 @@ fn a_body_that_cannot_be_read_is_skipped_with_its_place() {
 
 #[test]
 fn a_broken_line_is_skipped_with_its_number() {
-    let mut text = String::from_utf8(write(&bodies(5), Format::JsonLines, Compression::None, 5)).expect("JSON");
+    let mut text =
+        String::from_utf8(write(&bodies(5), RecordingFormat::JsonLines, Compression::None, 5)).expect("JSON");
     let third = text.match_indices('\n').nth(1).expect("lines").0 + 1;
     text.replace_range(third + 20..third + 25, "");
     for bytes in [text.clone().into_bytes(), gzip(text.as_bytes()), zstd(text.as_bytes())] {
@@ -98,7 +101,7 @@ fn a_broken_line_is_skipped_with_its_number() {
 
 #[test]
 fn an_impossible_length_ends_the_file_with_a_word() {
-    let mut recording = write(&bodies(3), Format::Own, Compression::None, 3);
+    let mut recording = write(&bodies(3), RecordingFormat::Own, Compression::None, 3);
     let second = recording.len() / 3;
     for length in [u32::MAX, (MESSAGE_LIMIT + (1 << 20)) as u32, 1 << 24] {
         recording[second..second + 4].copy_from_slice(&length.to_be_bytes());
@@ -113,7 +116,7 @@ fn an_impossible_length_ends_the_file_with_a_word() {
 
 #[test]
 fn zeros_behind_an_own_recording_are_said() {
-    let mut recording = write(&bodies(3), Format::Own, Compression::None, 3);
+    let mut recording = write(&bodies(3), RecordingFormat::Own, Compression::None, 3);
     recording.resize(recording.len() + 4096, 0);
     let outcome = read(&recording);
     assert_eq!(outcome.arrivals.len(), 3);
@@ -145,7 +148,7 @@ fn ends(parts: &[Vec<u8>]) -> Vec<usize> {
 fn a_recording_cut_anywhere_is_a_torn_tail() {
     let arrivals = bodies(6);
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        for format in [Format::Own, Format::Protobuf] {
+        for format in [RecordingFormat::Own, RecordingFormat::Protobuf] {
             let parts: Vec<_> = arrivals.chunks(2).map(|part| write(part, format, compression, 2)).collect();
             let messages = arrivals.chunks(1).map(|part| write(part, format, Compression::None, 1)).collect::<Vec<_>>();
             let good = if compression == Compression::None { ends(&messages) } else { ends(&parts) };
@@ -158,7 +161,7 @@ fn a_recording_cut_anywhere_is_a_torn_tail() {
 
 #[test]
 fn json_lines_cut_anywhere_are_a_torn_tail() {
-    let text = write(&bodies(3), Format::JsonLines, Compression::None, 3);
+    let text = write(&bodies(3), RecordingFormat::JsonLines, Compression::None, 3);
     let breaks = text.iter().enumerate().filter(|(_, c)| **c == b'\n').map(|(i, _)| i);
     // A line without its line break is whole.
     let good: Vec<_> = std::iter::once(0).chain(breaks.flat_map(|i| [i, i + 1])).collect();
@@ -170,7 +173,7 @@ fn what_was_flushed_of_a_cut_stream_is_read() {
     let arrivals = bodies(40);
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).expect("an encoder");
     for (i, (at, body)) in arrivals.iter().enumerate() {
-        let message = write(&[(*at, body.clone())], Format::Protobuf, Compression::None, 1);
+        let message = write(&[(*at, body.clone())], RecordingFormat::Protobuf, Compression::None, 1);
         encoder.write_all(&message).expect("into memory");
         if i == 29 {
             encoder.flush().expect("into memory");
@@ -186,7 +189,7 @@ fn what_was_flushed_of_a_cut_stream_is_read() {
 #[test]
 fn a_damaged_frame_of_a_foreign_chain_costs_what_lies_across_it() {
     let arrivals = bodies(200);
-    for format in [Format::Protobuf, Format::JsonLines] {
+    for format in [RecordingFormat::Protobuf, RecordingFormat::JsonLines] {
         let content = write(&arrivals, format, Compression::None, 200);
         let frames: Vec<_> = content.chunks(1000).map(checked_zstd).collect();
         for broken in 0..frames.len() {
@@ -196,7 +199,7 @@ fn a_damaged_frame_of_a_foreign_chain_costs_what_lies_across_it() {
             let outcome = match read_all(vec![damaged.concat()]) {
                 Ok(outcome) => outcome,
                 // Nothing tells where a message begins when the first frame is gone.
-                Err(_) if broken == 0 && format == Format::Protobuf => continue,
+                Err(_) if broken == 0 && format == RecordingFormat::Protobuf => continue,
                 Err(error) => panic!("{error}"),
             };
             assert!(outcome.damage_count >= 1);
@@ -204,7 +207,7 @@ fn a_damaged_frame_of_a_foreign_chain_costs_what_lies_across_it() {
                 arrivals.iter().zip(&outcome.arrivals).take_while(|((at, _), (a, _))| a.at == Some(*at)).count();
             assert!(first * 1000 / 10 >= broken, "everything before the frame");
             // Length-prefixed messages are found again where a frame begins with one: at the latest, never.
-            if format == Format::JsonLines {
+            if format == RecordingFormat::JsonLines {
                 assert!(outcome.arrivals.len() >= 190, "{broken}: {} {:?}", outcome.arrivals.len(), said(&outcome));
             }
         }
@@ -213,7 +216,8 @@ fn a_damaged_frame_of_a_foreign_chain_costs_what_lies_across_it() {
 
 #[test]
 fn garbage_between_and_behind_frames_is_said() {
-    let parts: Vec<_> = bodies(9).chunks(3).map(|part| write(part, Format::Own, Compression::Zstd, 3)).collect();
+    let parts: Vec<_> =
+        bodies(9).chunks(3).map(|part| write(part, RecordingFormat::Own, Compression::Zstd, 3)).collect();
     let garbage = [vec![0u8; 1000], b"\x28\xb5\x2f\xfd rubbish \x28\xb5\x2f\xfd\x20\x01".to_vec()].concat();
     let outcome = read(&[&parts[0][..], &garbage, &parts[1], &parts[2]].concat());
     assert_eq!((outcome.arrivals.len(), outcome.damage_count), (9, 1));
@@ -225,7 +229,7 @@ fn garbage_between_and_behind_frames_is_said() {
 
 #[test]
 fn damages_are_words_with_file_and_place() {
-    let mut recording = write(&bodies(6), Format::Own, Compression::Zstd, 2);
+    let mut recording = write(&bodies(6), RecordingFormat::Own, Compression::Zstd, 2);
     recording[30] ^= 0xff;
     recording.truncate(recording.len() - 3);
     let outcome = read_all(vec![recording]).expect("a recording");
@@ -250,7 +254,7 @@ fn an_error_of_the_source_is_said_and_the_rest_is_kept() {
         }
     }
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let recording = write(&bodies(4), Format::Own, compression, 2);
+        let recording = write(&bodies(4), RecordingFormat::Own, compression, 2);
         let outcome =
             drain(Reader::open(vec![source("s", Fails(recording))]).expect("a recording")).expect("a recording");
         assert_eq!(outcome.arrivals.len(), 4);
@@ -280,7 +284,7 @@ fn bombs_are_refused_at_the_limit() {
     let error = read_all(vec![zstd(&vec![b'a'; MESSAGE_LIMIT + 2])]).expect_err("no recording");
     assert!(matches!(error, OpenError::Unrecognised { .. }));
     let too_large = vec![0; MESSAGE_LIMIT + 1];
-    let mut writer = Writer::new(Vec::new(), Format::Own, Compression::Zstd).expect("a writer");
+    let mut writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd).expect("a writer");
     assert!(writer.append(Some(START), &too_large).is_err());
     assert!(writer.set_head("x".repeat(MESSAGE_LIMIT)).is_err());
     assert_eq!(writer.finish().expect("the end"), b"");
@@ -297,9 +301,9 @@ fn nearly_a_recording() -> impl Strategy<Value = Vec<u8>> {
         Just(b"{\"resourceMetrics\":[]}\n".to_vec()),
         Just(b"{".to_vec()),
         Just(vec![0, 0, 0, 5]),
-        Just(write(&bodies(2), Format::Own, Compression::None, 1)),
-        Just(write(&bodies(2), Format::Own, Compression::Zstd, 1)),
-        Just(write(&bodies(2), Format::Protobuf, Compression::Gzip, 1)),
+        Just(write(&bodies(2), RecordingFormat::Own, Compression::None, 1)),
+        Just(write(&bodies(2), RecordingFormat::Own, Compression::Zstd, 1)),
+        Just(write(&bodies(2), RecordingFormat::Protobuf, Compression::Gzip, 1)),
         Just(prefixed(&[zstd(&body(&[START]))])),
         Just(body(&[START])),
     ];
@@ -324,7 +328,7 @@ proptest! {
         rubbish in proptest::collection::vec(any::<u8>(), 1..300),
         n in 1i64..5,
     ) {
-        let good = write(&bodies(n), Format::Own, Compression::Zstd, 2);
+        let good = write(&bodies(n), RecordingFormat::Own, Compression::Zstd, 2);
         let outcome = read(&[&good[..], &rubbish, &good].concat());
         prop_assert_eq!(outcome.arrivals.len(), 2 * n as usize);
     }
@@ -344,9 +348,9 @@ fn the_time_is_linear_in_hostile_bytes() {
     ];
     for bytes in hostile {
         let started = std::time::Instant::now();
-        let _ = read_all(vec![write(&bodies(1), Format::Own, Compression::Zstd, 1), bytes.clone()]);
-        let _ = read_all(vec![[write(&bodies(1), Format::Own, Compression::Zstd, 1), bytes.clone()].concat()]);
-        let _ = read_all(vec![[write(&bodies(1), Format::Own, Compression::None, 1), bytes].concat()]);
+        let _ = read_all(vec![write(&bodies(1), RecordingFormat::Own, Compression::Zstd, 1), bytes.clone()]);
+        let _ = read_all(vec![[write(&bodies(1), RecordingFormat::Own, Compression::Zstd, 1), bytes.clone()].concat()]);
+        let _ = read_all(vec![[write(&bodies(1), RecordingFormat::Own, Compression::None, 1), bytes].concat()]);
         assert!(started.elapsed().as_secs() < 20);
     }
 }

@@ -3,7 +3,7 @@
 use crate::otlp_messages::{Dice, mangle, message, request_descriptor};
 use crate::recording::{fixture, messages, read, write};
 use foreshock::otlp;
-use foreshock::recording::{Compression, Form, Format};
+use foreshock::recording::{Compression, Form, RecordingFormat};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use proptest::prelude::*;
 use prost::Message;
@@ -71,7 +71,7 @@ fn json_lines_round_trip() {
     let original = read(&fixture("healthy_web.binpb.gz"));
     let arrivals: Vec<_> = original.arrivals.iter().map(|(a, body)| (a.at.expect("a time"), body.clone())).collect();
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let outcome = read(&write(&arrivals, Format::JsonLines, compression, 40));
+        let outcome = read(&write(&arrivals, RecordingFormat::JsonLines, compression, 40));
         assert_eq!(outcome.forms, [(Form::JsonLines, compression)]);
         assert_eq!(outcome.instants(), original.instants());
         assert_eq!(outcome.damages, []);

@@ -2,7 +2,7 @@
 
 use super::cli_support::Folder;
 use super::sink_support::{OK, Receiver, Reply, closed, dead_port, open, opened, settings, try_open, wait_for};
-use foreshock::sink::{Bounds, Format, Loss, SecretPlace, SinkCounts, SinkSpec, WhenFull};
+use foreshock::sink::{Bounds, Loss, SecretPlace, SinkCounts, SinkSpec, StreamFormat, WhenFull};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ fn lost(counts: &SinkCounts, loss: Loss) -> u64 {
 #[test]
 fn a_place_is_taken_as_it_is() {
     let parse = |text: &str| text.parse::<SinkSpec>().unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(parse("stdout"), SinkSpec::Stdout { format: Format::Text });
-    assert_eq!(parse("stdout:text"), SinkSpec::Stdout { format: Format::Text });
-    assert_eq!(parse("stdout:jsonl"), SinkSpec::Stdout { format: Format::JsonLines });
+    assert_eq!(parse("stdout"), SinkSpec::Stdout { format: StreamFormat::Text });
+    assert_eq!(parse("stdout:text"), SinkSpec::Stdout { format: StreamFormat::Text });
+    assert_eq!(parse("stdout:jsonl"), SinkSpec::Stdout { format: StreamFormat::JsonLines });
     let file = |path: &str, format| SinkSpec::File { path: PathBuf::from(path), format };
-    assert_eq!(parse("file:a,b:c=d.jsonl"), file("a,b:c=d.jsonl", Format::JsonLines));
-    assert_eq!(parse("file,format=text:/var/log/x"), file("/var/log/x", Format::Text));
+    assert_eq!(parse("file:a,b:c=d.jsonl"), file("a,b:c=d.jsonl", StreamFormat::JsonLines));
+    assert_eq!(parse("file,format=text:/var/log/x"), file("/var/log/x", StreamFormat::Text));
     let SinkSpec::Webhook(webhook) = parse("webhook:https://h:8443/a,b;c:d?e=f,g") else { panic!("a webhook") };
     assert_eq!(webhook.url.to_string(), "https://h:8443/…");
     assert_eq!((webhook.token, webhook.headers, webhook.retry_for), (None, None, None));
