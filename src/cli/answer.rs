@@ -8,7 +8,6 @@ use crate::definition::EventDefinition;
 use crate::engine::{Engine, Event, Input, Inputs, Report, Transition, Verdict};
 use crate::gate::{Finding, Place, Suite};
 use crate::inspect::{Client, Clients};
-use crate::model::Batch;
 use crate::report;
 use crate::report::Run;
 use crate::report::outcome::{self, Verdicts};
@@ -276,9 +275,5 @@ impl<I: Inputs> Inputs for Watched<I> {
             self.clients.add(batch);
         }
         Some(input)
-    }
-
-    fn ahead(&self, inputs: usize) -> Option<&Batch> {
-        self.inputs.ahead(inputs)
     }
 }

@@ -6,7 +6,6 @@
 use super::error::CliError;
 use super::output::{self, Terminal};
 use crate::engine::{Input, Inputs};
-use crate::model::Batch;
 use crate::recording::{DamageKind, OpenError, Reader, Replayed, Source};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::fs::File;
@@ -122,10 +121,6 @@ impl Inputs for Recordings {
             self.progress.finish_and_clear();
         }
         input
-    }
-
-    fn ahead(&self, inputs: usize) -> Option<&Batch> {
-        self.inputs.ahead(inputs)
     }
 }
 

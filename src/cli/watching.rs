@@ -6,7 +6,6 @@
 use crate::definition::EventDefinition;
 use crate::engine::{Engine, Input, Inputs, Options, Watching};
 use crate::gate::Aggregates;
-use crate::model::Batch;
 
 /// Memory that the values may take. Beyond, the entities that came last are left out, and that is said.
 const MOST_BYTES: u64 = 512 << 20;
@@ -43,9 +42,5 @@ impl<I: Inputs> Inputs for Observed<I> {
             engine.step(input, &mut |_| {});
         }
         Some(input)
-    }
-
-    fn ahead(&self, inputs: usize) -> Option<&Batch> {
-        self.inputs.ahead(inputs)
     }
 }

@@ -2,20 +2,11 @@
 //! transitions, and in nothing else.
 
 use super::{Engine, Input, Transition};
-use crate::model::Batch;
-
-/// So many inputs ahead the engine looks for what it will need.
-pub const FORESIGHT: usize = 4;
 
 /// Where inputs come from, in the order of their instants.
 pub trait Inputs {
     /// The next input; `None` when there will be no more. May wait.
     fn next(&mut self) -> Option<Input<'_>>;
-
-    /// The body that comes so many inputs after the next one, when it is there already.
-    fn ahead(&self, _inputs: usize) -> Option<&Batch> {
-        None
-    }
 }
 
 /// Steps through all inputs and judges what is left when they end. `emit` is called after each of them, with what it
@@ -26,9 +17,7 @@ pub fn drive<E>(
     mut emit: impl FnMut(&Engine, &mut Vec<Transition>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut transitions = Vec::new();
-    loop {
-        engine.foresee(inputs);
-        let Some(input) = inputs.next() else { break };
+    while let Some(input) = inputs.next() {
         engine.step(input, &mut |transition| transitions.push(transition));
         emit(engine, &mut transitions)?;
         transitions.clear();

@@ -3,7 +3,6 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
-use super::drive::{FORESIGHT as FAR, Inputs};
 use super::entity::{Entity, Group, Identities, Resource};
 use super::forget::Past;
 use super::known::Known;
@@ -16,25 +15,10 @@ use crate::model::{
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
 use foldhash::fast::RandomState;
-use prefetch_index::prefetch_index;
 use std::collections::HashSet;
 
 /// A point may be this much later than its arrival.
 pub(super) const FUTURE: Nanos = 5 * MINUTE;
-
-/// Asks the processor to bring near what the turns after a resource's will read of the body: another thread may have written
-/// it, and then it lies in the cache of another core.
-#[inline]
-fn bring_body_near(batch: &Batch, number: usize) {
-    const LINE: usize = 64;
-    let of = |ahead: usize| batch.resources.get(number + ahead);
-    if let Some(Span { start, end }) = of(FAR + 3).map(|resource| resource.raw) {
-        (start as usize..end as usize).step_by(LINE).for_each(|byte| prefetch_index(&batch.body, byte));
-    }
-    if let Some(resource) = of(3) {
-        prefetch_index(&batch.metrics, (resource.metrics_end as usize).saturating_sub(1));
-    }
-}
 
 /// What is known of resources and entities, and what came in.
 #[derive(Debug, Default)]
@@ -64,14 +48,12 @@ impl Engine {
         }
         self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
         let (mut metric, mut point) = (0, 0);
-        for (number, resource) in batch.resources.iter().enumerate() {
-            self.look_ahead(batch, number);
+        for resource in &batch.resources {
             let metrics = &batch.metrics[metric..resource.metrics_end as usize];
             metric = resource.metrics_end as usize;
             let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
             let mut reading: Option<(Report, Nanos)> = None;
-            let guess = self.intake.known.foresee(0).or_else(|| self.intake.known.follower());
-            if let Some(known) = self.resource_of_shape(batch, resource, guess) {
+            if let Some(known) = self.resource_of_shape(batch, resource) {
                 point += points.len();
                 if let Some(newest) = self.take_report(known, points) {
                     self.watch_report(known, points, newest);
@@ -92,60 +74,6 @@ impl Engine {
                 self.store.end_report(report, if is_whole { resource.shape } else { 0 });
                 self.is_in(id, newest);
             }
-        }
-        if let Some(next) = self.intake.known.follower() {
-            self.intake.known.prefetch(next);
-            self.store.prefetch(next);
-        }
-    }
-
-    /// Brings near what the next inputs will need, when each is a report of one resource; a body of several looks ahead by
-    /// itself.
-    #[inline]
-    pub(super) fn foresee(&mut self, inputs: &impl Inputs) {
-        self.intake.known.advance();
-        if let Some(batch) = inputs.ahead(FAR)
-            && let [resource] = &batch.resources[..]
-        {
-            self.intake.known.look_for(batch.bytes(resource.raw), FAR);
-        }
-        self.bring_near();
-    }
-
-    /// The same for the resources of a body, at the turn of one of them.
-    #[inline]
-    fn look_ahead(&mut self, batch: &Batch, number: usize) {
-        let known = &mut self.intake.known;
-        if batch.resources.len() == 1 {
-            return;
-        }
-        known.advance();
-        bring_body_near(batch, number);
-        let begin = if number == 0 { 0 } else { FAR };
-        for (ahead, resource) in batch.resources.iter().skip(number).enumerate().take(FAR + 1).skip(begin) {
-            known.look_for(batch.bytes(resource.raw), ahead);
-        }
-        self.bring_near();
-    }
-
-    /// Brings near what the next reports need, each turn a step further.
-    #[inline]
-    fn bring_near(&mut self) {
-        let Intake { known, resources, entities, .. } = &mut self.intake;
-        if let Some(found) = known.foresee(FAR - 1) {
-            known.prefetch_place(found);
-            prefetch_index(&resources[..], found as usize);
-            self.store.prefetch_resource(found);
-        }
-        if let Some(found) = known.foresee(FAR - 2) {
-            known.prefetch(found);
-            self.store.prefetch_place(found);
-            let entity = resources[found as usize].entity as usize;
-            prefetch_index(&entities[..], entity);
-            self.judge.prefetch(entity);
-        }
-        if let Some(found) = known.foresee(FAR - 3) {
-            self.store.prefetch(found);
         }
     }
 
@@ -187,16 +115,11 @@ impl Engine {
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.
     #[inline]
-    fn resource_of_shape(
-        &mut self,
-        batch: &Batch,
-        resource: &ResourceSpan,
-        guess: Option<ResourceId>,
-    ) -> Option<ResourceId> {
+    fn resource_of_shape(&mut self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
         if resource.shape == 0 || self.options.series == SeriesMode::Merge {
             return None;
         }
-        let known = self.intake.known.find(batch.bytes(resource.raw), guess)?;
+        let known = self.intake.known.find(batch.bytes(resource.raw))?;
         self.store.has_shape(known, resource.shape).then_some(known)
     }
 
@@ -358,7 +281,7 @@ impl Engine {
     /// The number of a resource, or why it has none.
     #[inline]
     fn resource(&mut self, raw: &[u8]) -> Result<ResourceId, DropReason> {
-        match self.intake.known.find(raw, None) {
+        match self.intake.known.find(raw) {
             Some(resource) => Ok(resource),
             None => self.new_bytes_of_a_resource(raw),
         }

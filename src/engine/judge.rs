@@ -15,7 +15,6 @@ use super::{Engine, SeriesMode, presence};
 use crate::definition::{EventDefinition, LogicalOperator};
 use crate::model::{Attributes, MS, Nanos};
 use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
-use prefetch_index::prefetch_index;
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
@@ -198,16 +197,6 @@ impl Judge {
         }
         self.answers.resize(self.answers.len() + rules, RuleAnswer::EMPTY);
         self.open.push(Vec::new());
-    }
-
-    /// Asks the processor to bring near what an evaluation of the entity will write.
-    #[inline]
-    pub fn prefetch(&self, entity: usize) {
-        let rules = self.totals.len();
-        for answer in entity * rules..(entity + 1) * rules {
-            prefetch_index(&self.answers[..], answer);
-        }
-        prefetch_index(&self.clocks[..], entity);
     }
 
     /// A report of the entity came. True when it is likely to be the only one before the next instant.

@@ -25,7 +25,7 @@ mod summary;
 pub mod trend;
 
 pub use admission::refused;
-pub use drive::{FORESIGHT, Inputs, drive};
+pub use drive::{Inputs, drive};
 pub use life::{Life, State, combine};
 pub use observe::{Observations, ObservedEntity, Said, Watching};
 pub use report::{

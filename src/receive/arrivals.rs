@@ -5,26 +5,10 @@
 use super::inbox::{Inbox, Queued, SPARE, lists};
 use super::reception::Reception;
 use crate::clock::{Clock, now};
-use crate::engine::{FORESIGHT, Input, Inputs};
+use crate::engine::{Input, Inputs};
 use crate::model::{Batch, Nanos};
-use prefetch_index::prefetch_index;
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// So many bodies before its turn a body is brought near: sooner than the engine looks at it.
-const AHEAD: usize = FORESIGHT + 2;
-/// No more than the beginning of a large one: a processor brings near by itself what is read in its order.
-const NEAR_POINTS: usize = 48;
-const NEAR_BYTES: usize = 512;
-const LINE: usize = 64;
-
-/// Another thread wrote the body, and so it lies in the cache of another core. Waiting for that takes longer than all the rest
-/// that is done with a small body, so it is asked for beforehand.
-fn bring_near(batch: &Batch) {
-    (0..batch.points.len().min(NEAR_POINTS)).for_each(|i| prefetch_index(&batch.points, i));
-    (0..batch.body.len().min(NEAR_BYTES)).step_by(LINE).for_each(|i| prefetch_index(&batch.body, i));
-    prefetch_index(&batch.resources, 0);
-}
 
 /// See the file's head. When it is dropped nothing is accepted any more.
 pub struct Arrivals {
@@ -87,10 +71,6 @@ impl Arrivals {
 }
 
 impl Inputs for Arrivals {
-    fn ahead(&self, inputs: usize) -> Option<&Batch> {
-        self.taken.get(inputs)?.batch.as_ref()
-    }
-
     fn next(&mut self) -> Option<Input<'_>> {
         if let Some(mut used) = self.current.take() {
             used.clear();
@@ -101,11 +81,6 @@ impl Inputs for Arrivals {
         }
         loop {
             if let Some(queued) = self.taken.pop_front() {
-                self.taken
-                    .get(AHEAD)
-                    .and_then(|queued| queued.batch.as_ref())
-                    .iter()
-                    .for_each(|batch| bring_near(batch));
                 self.current = queued.batch;
                 return Some(Input { at: queued.at, batch: self.current.as_ref() });
             }

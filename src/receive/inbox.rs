@@ -11,7 +11,6 @@ use crate::clock::{Clock, now};
 use crate::engine::{DropReason, Timestamps, refused};
 use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;
-use prefetch_index::prefetch_index;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
@@ -141,8 +140,6 @@ impl Inbox {
     pub(super) fn spare(&self) -> Batch {
         let mut state = self.lock();
         let Some(batch) = state.spares.pop() else { return Batch::default() };
-        // The engine's thread put them there. This is the one after the next.
-        prefetch_index(&state.spares, state.spares.len().saturating_sub(2));
         state.spare_bytes -= lists(&batch);
         batch
     }

@@ -4,9 +4,9 @@
 use crate::generate::{Arrival, BASE, Point, PointValue, S, set, text};
 use crate::oracle_engine::{Step, definitions, oracle, run};
 use crate::oracle_worlds::{World, world};
-use foreshock::engine::{Engine, Input, Inputs, Options, Report, Retention, Transition, Verdict, drive};
-use foreshock::model::{Attributes, Batch, Buckets, Histogram, Kind, MetricIdentity, Temporality};
-use foreshock::otlp::{Decoder, Encoding};
+use foreshock::engine::{Options, Report, Transition, Verdict};
+use foreshock::model::{Attributes, Buckets, Histogram, Kind, MetricIdentity, Temporality};
+use foreshock::otlp::Encoding;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -63,63 +63,8 @@ fn with_ticks(arrivals: &[Arrival], fractions: &[f64]) -> Vec<Step> {
     out
 }
 
-/// Inputs that are all there, and say of what is ahead what is so, or something else.
-struct Foreseeable {
-    inputs: Vec<(Option<i64>, Option<Batch>)>,
-    next: usize,
-    /// The number of the input that is shown in place of another.
-    shown: fn(usize) -> usize,
-}
-
-impl Foreseeable {
-    fn of(steps: &[Step], shown: fn(usize) -> usize) -> Self {
-        let mut decoder = Decoder::default();
-        let inputs = steps.iter().map(|step| {
-            let mut batch = Batch::default();
-            let body = step.body.as_ref()?;
-            decoder.decode(Encoding::Protobuf, body.clone().into(), &mut batch).expect("bodies are well-formed");
-            Some(batch)
-        });
-        let inputs = steps.iter().zip(inputs).map(|(step, batch)| (step.at, batch)).collect();
-        Foreseeable { inputs, next: 0, shown }
-    }
-}
-
-impl Inputs for Foreseeable {
-    fn next(&mut self) -> Option<Input<'_>> {
-        let (at, batch) = self.inputs.get(self.next)?;
-        self.next += 1;
-        Some(Input { at: *at, batch: batch.as_ref() })
-    }
-
-    fn ahead(&self, inputs: usize) -> Option<&Batch> {
-        self.inputs.get((self.shown)(self.next + inputs))?.1.as_ref()
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Looking at what comes next only makes it quicker: whether it is what comes, something else, or long forgotten.
-    #[test]
-    fn what_is_seen_ahead_changes_nothing(world in world(), forgets in any::<bool>()) {
-        let forget_after = forgets.then_some(60 * S);
-        let options = Options { retention: Retention { forget_after, ..Retention::default() }, ..world.options.clone() };
-        let one_each: Vec<Arrival> = split(&world.arrivals, &[true]);
-        let steps: Vec<Step> = one_each.iter().map(Step::of).collect();
-        let (alone, report) = run(definitions(&world), &options, Encoding::Protobuf, &steps);
-        for shown in [|number| number, |number| number / 2 * 2, |number| number / 3] {
-            let mut engine = Engine::new(definitions(&world), options.clone());
-            let mut transitions = Vec::new();
-            let all = drive(&mut engine, &mut Foreseeable::of(&steps, shown), |_, new| {
-                transitions.append(new);
-                Ok::<(), ()>(())
-            });
-            prop_assert_eq!(all, Ok(()));
-            prop_assert_eq!(format!("{transitions:?}"), format!("{alone:?}"));
-            prop_assert_eq!(format!("{:?}", engine.report()), format!("{report:?}"));
-        }
-    }
 
     #[test]
     fn how_the_input_is_cut_does_not_matter(
