@@ -4,30 +4,21 @@
 //! arrivals' own `at`. Everything it says is data ([`Event`], [`Report`]); `render` gives it a shape. It cannot fail: what is
 //! wrong with a definition or a point is counted and told in the report.
 //!
-//! Reading order: `intake` (a body's points are checked, recognised and kept), `entity` (who is who), `selection` (which rules look at which
-//! series), `judge` (the grid, and what an instant says of an entity), `life` (events), `observe` (what decides, for those who
-//! ask what another threshold would have done), `presence`, `trend`, `summary`, `forget`. `drive` is the
-//! loop around a step, `admission` what a sender can be told before.
+//! Three rooms: `ingest` (the points of an export are checked, recognised and kept; who is who; eviction), `evaluate` (the
+//! schedule, thresholds, presence and trends), `alert` (the life of events). `drive` is the loop around a step.
 
-mod admission;
+mod alert;
 mod drive;
-mod entity;
-mod forget;
-mod intake;
-mod judge;
-mod known;
-mod life;
-mod observe;
-mod presence;
+mod evaluate;
+mod ingest;
 mod report;
-mod selection;
 mod summary;
-pub mod trend;
 
-pub use admission::refused;
+pub use alert::life::{Life, State, combine};
 pub use drive::{Inputs, drive};
-pub use life::{Life, State, combine};
-pub use observe::{Observations, ObservedEntity, Said, Watching};
+pub use evaluate::trace::{Observations, ObservedEntity, Said, Watching};
+pub use evaluate::trend;
+pub use ingest::admission::refused;
 pub use report::{
     CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
     Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,
@@ -36,11 +27,11 @@ pub use report::{
 use crate::definition::EventDefinition;
 use crate::model::{Batch, Nanos};
 use crate::series::SeriesStore;
-use forget::Rounds;
-use intake::Intake;
-use judge::Judge;
-use selection::Selection;
-use trend::Trends;
+use evaluate::judge::Judge;
+use evaluate::selection::Selection;
+use evaluate::trend::Trends;
+use ingest::forget::Rounds;
+use ingest::intake::Intake;
 
 /// Choices the semantics leave open; the default of each is documented in `docs/semantics.md`.
 #[derive(Clone, Debug, PartialEq)]

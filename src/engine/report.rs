@@ -1,6 +1,6 @@
 //! What the engine says: transitions while it runs, a report at the end. Data only.
 
-use super::trend::{Evidence, LifeReport};
+use super::evaluate::trend::{Evidence, LifeReport};
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use std::sync::Arc;
 

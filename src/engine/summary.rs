@@ -1,9 +1,9 @@
 //! The report: what was judged, in the end.
 
 use super::Engine;
-use super::judge::RuleTotals;
+use super::evaluate::judge::RuleTotals;
+use super::evaluate::trend::{LifeReport, TrendVerdict};
 use super::report::{Coverage, DefinitionReport, InconclusiveReason, Report, RuleReport, SeriesLabel, Verdict};
-use super::trend::{LifeReport, TrendVerdict};
 use crate::model::MetricIdentity;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 //! The checks come in a fixed order and each dropped point has one reason. A resource, an entity or a series exists from its
 //! first point that passes the checks up to `future`; from then on recognising it costs a comparison of bytes.
 
-use super::entity::{Entity, Group, Identities, Resource};
-use super::forget::Past;
-use super::known::Known;
-use super::report::{Counts, Coverage, DropReason};
-use super::trend::Watcher;
-use super::{Engine, SeriesMode, Timestamps};
+use crate::engine::evaluate::trend::Watcher;
+use crate::engine::ingest::entity::{Entity, Group, Identities, Resource};
+use crate::engine::ingest::forget::Past;
+use crate::engine::ingest::known::Known;
+use crate::engine::report::{Counts, Coverage, DropReason};
+use crate::engine::{Engine, SeriesMode, Timestamps};
 use crate::model::{
     Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
 };
@@ -18,29 +18,29 @@ use foldhash::fast::RandomState;
 use std::collections::HashSet;
 
 /// A point may be this much later than its arrival.
-pub(super) const FUTURE: Nanos = 5 * MINUTE;
+pub(in crate::engine) const FUTURE: Nanos = 5 * MINUTE;
 
 /// What is known of resources and entities, and what came in.
 #[derive(Debug, Default)]
-pub(super) struct Intake {
+pub(in crate::engine) struct Intake {
     pub counts: Counts,
     pub coverage: Coverage,
     /// Whether a body had a point with a time.
     pub any_time: bool,
-    pub(super) known: Known,
-    pub(super) identities: Identities,
+    pub(in crate::engine) known: Known,
+    pub(in crate::engine) identities: Identities,
     pub resources: Vec<Resource>,
     pub entities: Vec<Entity>,
     pub matched_series: Vec<u64>,
     pub matched_by_rule: Vec<u64>,
-    pub(super) joined: HashSet<SeriesId, RandomState>,
+    pub(in crate::engine) joined: HashSet<SeriesId, RandomState>,
     /// What is forgotten.
     pub past: Past,
 }
 
 impl Engine {
     /// Takes in a body at the engine's time.
-    pub(super) fn take_in(&mut self, batch: &Batch) {
+    pub(in crate::engine) fn take_in(&mut self, batch: &Batch) {
         self.intake.counts.points += batch.points.len() as u64;
         if let Some(at) = self.at {
             self.intake.coverage.from.get_or_insert(at);
@@ -360,7 +360,7 @@ fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
 
 /// The checks on the value alone.
 #[cold]
-pub(super) fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
+pub(in crate::engine) fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
     match point.value {
         PointValue::None => Err(DropReason::NoRecordedValue),
         PointValue::Summary => Err(DropReason::Summary),

@@ -4,11 +4,11 @@
 //! requests of the rules that select the series. So the choice is made when something is seen for
 //! the first time, and a fleet of equal processes shares it.
 
-use super::presence::condition_of;
-use super::trend::ring::BUCKET;
-use super::trend::{Watcher, watchers};
-use super::{Counters, Options};
 use crate::definition::{CompareOp, Condition, EventDefinition, Presence, RuleKind, Selector};
+use crate::engine::evaluate::presence::condition_of;
+use crate::engine::evaluate::trend::ring::BUCKET;
+use crate::engine::evaluate::trend::{Watcher, watchers};
+use crate::engine::{Counters, Options};
 use crate::model::{Attributes, MS, Nanos, SECOND};
 use crate::series::{Plan, PlannedRequest, Renumbering, Request, SeriesStore};
 use foldhash::fast::RandomState;
@@ -17,7 +17,7 @@ use std::ops::Range;
 
 /// One rule of a judged definition.
 #[derive(Clone, Debug)]
-pub(super) struct JudgedRule {
+pub(in crate::engine) struct JudgedRule {
     /// Index in the definition's rules.
     pub index: usize,
     pub severity: i64,
@@ -26,7 +26,7 @@ pub(super) struct JudgedRule {
 
 /// What a judged rule looks at.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(in crate::engine) enum What {
     Threshold {
         request: Request,
         condition: Condition,
@@ -41,7 +41,7 @@ pub(super) enum What {
 
 /// See the module's own words.
 #[derive(Debug, Default)]
-pub(super) struct Selection {
+pub(in crate::engine) struct Selection {
     /// All rules of judged definitions, by definition.
     pub rules: Vec<JudgedRule>,
     /// What violates each of these rules.
@@ -63,7 +63,7 @@ pub(super) struct Selection {
 
 /// Resources that the same definitions select.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Class {
+pub(in crate::engine) struct Class {
     /// The judged definitions whose query selects the resource, in order.
     pub definitions: Vec<usize>,
 }

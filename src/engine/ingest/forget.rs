@@ -6,12 +6,12 @@
 //! that could still be judged: no window holds its points, no event of it is open, no presence rule means it, no trend
 //! compares with it. When it comes back it is new. What was counted stays counted.
 
-use super::judge::{Judge, NO_SERIES};
-use super::presence::interest;
-use super::report::SeriesLabel;
-use super::trend::KEPT_FOR;
-use super::{Engine, Options};
 use crate::definition::{EventDefinition, RuleKind};
+use crate::engine::evaluate::judge::{Judge, NO_SERIES};
+use crate::engine::evaluate::presence::interest;
+use crate::engine::evaluate::trend::KEPT_FOR;
+use crate::engine::report::SeriesLabel;
+use crate::engine::{Engine, Options};
 use crate::model::{MS, MetricIdentity, Nanos, SECOND};
 use crate::series::{Horizon, Renumbered, Renumbering, ResourceId};
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ const MOST_NAMED: usize = 4096;
 
 /// When something is forgotten.
 #[derive(Debug)]
-pub(super) struct Rounds {
+pub(in crate::engine) struct Rounds {
     /// The silence it takes.
     silence: Nanos,
     /// How long a round is.
@@ -66,7 +66,7 @@ impl Rounds {
 
 /// What the report still says of what is forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(in crate::engine) struct Past {
     /// Per definition the entities it selected.
     entities: Vec<u64>,
     pub metrics: HashMap<Arc<MetricIdentity>, usize>,
@@ -83,7 +83,7 @@ impl Past {
 
 impl Engine {
     /// Forgets what is silent for too long when a new round begins at `at`.
-    pub(super) fn forget(&mut self, at: Nanos) {
+    pub(in crate::engine) fn forget(&mut self, at: Nanos) {
         let Some((round, horizon)) = self.rounds.as_mut().and_then(|rounds| rounds.begin(at)) else { return };
         self.store.begin_round(round);
         let mut gone = self.store.silent(horizon);

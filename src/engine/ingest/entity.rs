@@ -3,11 +3,11 @@
 //! An entity is the resource that is judged; several resources are one when they have the same service name and instance.
 //! Nothing of their attributes is kept but the bytes: names are read from them when somebody asks.
 
-use super::Engine;
-use super::intake::Intake;
-use super::presence::means;
-use super::report::{DropReason, EntityLabel};
-use super::selection::{Selection, What};
+use crate::engine::Engine;
+use crate::engine::evaluate::presence::means;
+use crate::engine::evaluate::selection::{Selection, What};
+use crate::engine::ingest::intake::Intake;
+use crate::engine::report::{DropReason, EntityLabel};
 use crate::model::{Attributes, Nanos, Value};
 use crate::otlp;
 use crate::series::{Renumbered, Renumbering, ResourceId, SeriesId};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Resources and entities by the hash of their identity, or by the next free number behind it.
 #[derive(Debug, Default)]
-pub(super) struct Identities {
+pub(in crate::engine) struct Identities {
     resources: HashMap<u64, ResourceId, RandomState>,
     entities: HashMap<u64, u32, RandomState>,
     hasher: RandomState,
@@ -26,14 +26,14 @@ pub(super) struct Identities {
 
 /// One resource.
 #[derive(Debug)]
-pub(super) struct Resource {
+pub(in crate::engine) struct Resource {
     pub entity: u32,
     pub class: u32,
 }
 
 /// One entity: the resource that is judged.
 #[derive(Debug)]
-pub(super) struct Entity {
+pub(in crate::engine) struct Entity {
     /// Its first resource, and the class of that one.
     first: ResourceId,
     class: u32,
@@ -47,7 +47,7 @@ pub(super) struct Entity {
 
 /// What most entities do not have.
 #[derive(Debug, Default)]
-pub(super) struct EntityRest {
+pub(in crate::engine) struct EntityRest {
     /// All resources but the first.
     others: Vec<ResourceId>,
     /// The judged definitions that select one of the resources, in order, when those are of several classes.
@@ -102,7 +102,7 @@ impl Entity {
 
 /// Series of one metric that a rule reads as one.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(in crate::engine) struct Group {
     pub rule: u32,
     pub members: Vec<SeriesId>,
 }
@@ -170,7 +170,7 @@ impl Engine {
     /// Bytes never seen: a new resource, or a known one whose attributes came in another order. An error says why there is no
     /// place for it.
     #[cold]
-    pub(super) fn new_bytes_of_a_resource(&mut self, raw: &[u8]) -> Result<ResourceId, DropReason> {
+    pub(in crate::engine) fn new_bytes_of_a_resource(&mut self, raw: &[u8]) -> Result<ResourceId, DropReason> {
         let attributes = otlp::resource(raw).map_err(|_| DropReason::Malformed)?;
         let place = match self.intake.find_resource(&attributes) {
             Ok(resource) => {
@@ -240,7 +240,7 @@ impl Engine {
 
     /// Whether an entity may have another series.
     #[inline]
-    pub(super) fn has_room(&self, entity: u32) -> bool {
+    pub(in crate::engine) fn has_room(&self, entity: u32) -> bool {
         let retention = &self.options.retention;
         let own = self.intake.entities[entity as usize].series;
         (self.store.len() as u64) < retention.series && u64::from(own) < retention.series_of_entity

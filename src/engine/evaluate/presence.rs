@@ -4,17 +4,17 @@
 //! compares a value with a condition, and everything else (margins, nearest, events) is as for thresholds. Definitions
 //! that only count have one event with an empty resource.
 
-use super::Engine;
-use super::entity::Entity;
-use super::judge::{NO_SERIES, NearestSeen, RuleAnswer, expiration, state_of};
-use super::life::{OpenEvent, State, Worst, combine};
-use super::report::{Transition, ViolatedRule};
-use super::selection::{Selection, What};
 use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, MatchOperator, Presence};
+use crate::engine::Engine;
+use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::evaluate::judge::{NO_SERIES, NearestSeen, RuleAnswer, expiration, state_of};
+use crate::engine::evaluate::selection::{Selection, What};
+use crate::engine::ingest::entity::Entity;
+use crate::engine::report::{Transition, ViolatedRule};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND};
 
 /// How long an absent entity is still of interest to a rule.
-pub(super) fn interest(presence: &Presence) -> Nanos {
+pub(in crate::engine) fn interest(presence: &Presence) -> Nanos {
     close_after(presence).max(offline_after(presence))
 }
 
@@ -25,7 +25,7 @@ const CLOSE_AFTER: Nanos = 24 * 60 * MINUTE;
 
 /// A definition whose rules all count entities: it has one event for all of them.
 #[derive(Debug)]
-pub(super) struct GlobalState {
+pub(in crate::engine) struct GlobalState {
     pub definition: usize,
     pub open: Option<Box<OpenEvent>>,
     /// What the last judged instant said.
@@ -34,7 +34,7 @@ pub(super) struct GlobalState {
 }
 
 /// The definitions that only count.
-pub(super) fn global_states(definitions: &[EventDefinition], selection: &Selection) -> Vec<GlobalState> {
+pub(in crate::engine) fn global_states(definitions: &[EventDefinition], selection: &Selection) -> Vec<GlobalState> {
     (0..definitions.len())
         .filter(|&d| {
             let mut rules = selection.rules[selection.rules_of[d].clone()].iter().peekable();
@@ -55,7 +55,7 @@ fn counts(presence: &Presence) -> bool {
 }
 
 /// The comparison that violates: of a number of entities, or of a silence in seconds.
-pub(super) fn condition_of(presence: &Presence) -> Condition {
+pub(in crate::engine) fn condition_of(presence: &Presence) -> Condition {
     match presence {
         Presence::Count { condition } | Presence::CountVerification { condition, .. } => *condition,
         Presence::Verification { .. } if counts(presence) => Condition { operator: CompareOp::Less, value: 1.0 },
@@ -80,7 +80,7 @@ fn close_after(presence: &Presence) -> Nanos {
 }
 
 /// Whether a rule means an entity with this resource.
-pub(super) fn means(presence: &Presence, resource: &Attributes) -> bool {
+pub(in crate::engine) fn means(presence: &Presence, resource: &Attributes) -> bool {
     match presence {
         Presence::Count { .. } | Presence::Offline => true,
         Presence::CountVerification { matching, .. } | Presence::Verification { matching, .. } => {
@@ -108,7 +108,7 @@ impl RuleAnswer {
 
 impl Engine {
     /// Answers the presence rules of a definition on an entity; true when the next instant may say something else.
-    pub(super) fn apply_presence(&mut self, entity: usize, d: usize, at: Nanos) -> bool {
+    pub(in crate::engine) fn apply_presence(&mut self, entity: usize, d: usize, at: Nanos) -> bool {
         let mut changes = false;
         for number in self.selection.rules_of[d].clone() {
             let What::Presence { presence, condition } = &self.selection.rules[number].what else { continue };
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// Judges the definitions that only count.
-    pub(super) fn judge_global(&mut self, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
+    pub(in crate::engine) fn judge_global(&mut self, at: Nanos, due: &[bool], emit: &mut dyn FnMut(Transition)) {
         for g in 0..self.judge.global.len() {
             let d = self.judge.global[g].definition;
             if !due[d] {
@@ -221,7 +221,7 @@ impl Engine {
     }
 
     /// The first instant at which a counting definition may say something else without a point coming.
-    pub(super) fn global_wake(&self) -> Nanos {
+    pub(in crate::engine) fn global_wake(&self) -> Nanos {
         let mut wake = Nanos::MAX;
         for global in &self.judge.global {
             let grace = expiration(&self.definitions[global.definition]);
@@ -240,7 +240,7 @@ impl Engine {
     }
 
     /// Passes over the instants `from, from + step, …` before `to`: what the last one said stands for all of them.
-    pub(super) fn pass_global(&mut self, step: Nanos, from: Nanos, to: Nanos) {
+    pub(in crate::engine) fn pass_global(&mut self, step: Nanos, from: Nanos, to: Nanos) {
         let times = ((to - from) / step) as u64;
         for g in 0..self.judge.global.len() {
             let d = self.judge.global[g].definition;

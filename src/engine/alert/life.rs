@@ -3,8 +3,10 @@
 //! [`Life`] is the whole of the rule and nothing else, so that who asks what another threshold would have done lives by the
 //! same code; [`OpenEvent`] is a life with what people are told of it.
 
-use super::judge::multiple_from;
-use super::report::{CloseReason, EntityLabel, Event, EventState, Observation, Peak, SeriesLabel, ViolatedRule};
+use crate::engine::evaluate::judge::multiple_from;
+use crate::engine::report::{
+    CloseReason, EntityLabel, Event, EventState, Observation, Peak, SeriesLabel, ViolatedRule,
+};
 use crate::model::Nanos;
 use std::sync::Arc;
 
@@ -101,7 +103,7 @@ impl Life {
 
 /// An event that is not closed yet.
 #[derive(Clone, Debug)]
-pub(super) struct OpenEvent {
+pub(in crate::engine) struct OpenEvent {
     pub event: Event,
     life: Life,
     /// Margin of the peak.
@@ -110,7 +112,7 @@ pub(super) struct OpenEvent {
 
 /// The worst value of a definition on an entity at an instant.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Worst {
+pub(in crate::engine) struct Worst {
     pub margin: f64,
     pub value: f64,
     pub rule: usize,

@@ -6,34 +6,37 @@
 //! coming instant as soon as its report is in, while its points are at hand; another report before that instant merely
 //! makes the answer void.
 
-use super::life::{OpenEvent, State, Worst, combine};
-use super::observe::Watch;
-use super::report::{EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
-use super::selection::{Selection, What};
-use super::trend::ring::BUCKET;
-use super::{Engine, SeriesMode, presence};
 use crate::definition::{EventDefinition, LogicalOperator};
+use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::evaluate::presence;
+use crate::engine::evaluate::selection::{Selection, What};
+use crate::engine::evaluate::trace::Watch;
+use crate::engine::evaluate::trend::ring::BUCKET;
+use crate::engine::report::{
+    EntityLabel, Event, Nearest, Observation, SeriesLabel, Transition, ViolatedRule, ViolatingSeries,
+};
+use crate::engine::{Engine, SeriesMode};
 use crate::model::{Attributes, MS, Nanos};
 use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(in crate::engine) struct Judge {
     /// Next instant of every step that occurs.
     grid: Vec<(Nanos, Nanos)>,
     started: bool,
     /// The step of all definitions that are judged by windows, when they have the same.
-    pub(super) only_step: Option<Nanos>,
+    pub(in crate::engine) only_step: Option<Nanos>,
     /// The newest judged instant.
     last: Nanos,
     due: Vec<bool>,
     /// Per entity when it must be looked at.
-    pub(super) clocks: Vec<Clock>,
+    pub(in crate::engine) clocks: Vec<Clock>,
     /// Per entity the answers of all rules, one entity after the other.
-    pub(super) answers: Vec<RuleAnswer>,
+    pub(in crate::engine) answers: Vec<RuleAnswer>,
     /// Per entity the open events, by definition.
-    pub(super) open: Vec<Vec<(usize, Box<OpenEvent>)>>,
+    pub(in crate::engine) open: Vec<Vec<(usize, Box<OpenEvent>)>>,
     /// Per rule what was judged.
     pub totals: Vec<RuleTotals>,
     /// Per definition the nearest evaluation.
@@ -46,16 +49,16 @@ pub(super) struct Judge {
     pub opened: Vec<u64>,
     closed: Vec<Event>,
     keeps_closed: bool,
-    pub(super) global: Vec<presence::GlobalState>,
+    pub(in crate::engine) global: Vec<presence::GlobalState>,
     /// Keeps what decides instead of opening events, when somebody asked for that.
-    pub(super) watch: Option<Box<Watch>>,
+    pub(in crate::engine) watch: Option<Box<Watch>>,
     frames: BlockFrames,
     attributes_of_none: Arc<Attributes>,
 }
 
 /// When an entity must be looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(in crate::engine) struct Clock {
     /// At this instant; `Nanos::MIN` after a point came.
     wake: Nanos,
     /// Its answers hold until here (exclusive).
@@ -66,7 +69,7 @@ pub(super) struct Clock {
 
 /// What the last evaluation said of a rule on an entity.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RuleAnswer {
+pub(in crate::engine) struct RuleAnswer {
     pub evaluations: u32,
     pub warming_up: u32,
     /// A window was covered, but the aggregate had no value.
@@ -103,11 +106,11 @@ impl RuleAnswer {
 }
 
 /// The series of an answer that is not about one.
-pub(super) const NO_SERIES: u32 = u32::MAX;
+pub(in crate::engine) const NO_SERIES: u32 = u32::MAX;
 
 /// What was judged of a rule so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RuleTotals {
+pub(in crate::engine) struct RuleTotals {
     pub evaluations: u64,
     pub warming_up: u64,
     pub no_value: bool,
@@ -131,7 +134,7 @@ impl RuleTotals {
 
 /// The nearest evaluation of a definition so far.
 #[derive(Clone, Debug)]
-pub(super) struct NearestSeen {
+pub(in crate::engine) struct NearestSeen {
     pub margin: f64,
     pub at: Nanos,
     pub rule: u32,
@@ -229,13 +232,13 @@ impl Judge {
 }
 
 /// The first multiple of `step` that is not before `at`.
-pub(super) fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
+pub(in crate::engine) fn multiple_from(at: Nanos, step: Nanos) -> Nanos {
     at.div_euclid(step).saturating_add(Nanos::from(at.rem_euclid(step) != 0)).saturating_mul(step)
 }
 
 impl Engine {
     /// Judges every instant before `until` that was not judged yet.
-    pub(super) fn judge_until(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
+    pub(in crate::engine) fn judge_until(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
         while let Some(at) = self.judge.next_instant()
             && at < until
         {
@@ -295,7 +298,7 @@ impl Engine {
 
     /// A report of the entity came: it is evaluated now or at the next instant.
     #[inline]
-    pub(super) fn report_came(&mut self, entity: u32) {
+    pub(in crate::engine) fn report_came(&mut self, entity: u32) {
         if self.judge.wake(entity as usize)
             && let Some(next) = self.judge.next_instant()
         {
@@ -396,7 +399,7 @@ impl Engine {
     /// Does something with the due definitions that are judged on an entity alone and by the grid. True when that, or the
     /// presence of something, keeps the entity busy.
     #[inline]
-    pub(super) fn each_own(
+    pub(in crate::engine) fn each_own(
         &mut self,
         entity: usize,
         at: Nanos,
@@ -419,7 +422,7 @@ impl Engine {
         busy
     }
 
-    pub(super) fn answers(&self, entity: usize) -> &[RuleAnswer] {
+    pub(in crate::engine) fn answers(&self, entity: usize) -> &[RuleAnswer] {
         let rules = self.selection.rules.len();
         &self.judge.answers[entity * rules..][..rules]
     }
@@ -588,7 +591,7 @@ impl Engine {
     }
 
     /// The nearest evaluation of a definition, with names.
-    pub(super) fn nearest_of(&self, d: usize) -> Option<Nearest> {
+    pub(in crate::engine) fn nearest_of(&self, d: usize) -> Option<Nearest> {
         let n = self.judge.nearest[d].as_ref()?;
         let rule = &self.selection.rules[n.rule as usize];
         if let Some(label) = &n.label {
@@ -614,7 +617,7 @@ impl Engine {
         Some(nearest(n, rule.index, series))
     }
 
-    pub(super) fn set_answer(&mut self, entity: usize, rule: usize, answer: RuleAnswer) {
+    pub(in crate::engine) fn set_answer(&mut self, entity: usize, rule: usize, answer: RuleAnswer) {
         let rules = self.selection.rules.len();
         self.judge.answers[entity * rules + rule] = answer;
     }
@@ -652,7 +655,7 @@ fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &Answer<'_>) {
 }
 
 /// What a rule says on an entity. When the series with the smallest margin does not violate, none does.
-pub(super) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) -> State {
+pub(in crate::engine) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) -> State {
     if answer.evaluations == 0 {
         return State::Unknown;
     }
@@ -661,6 +664,6 @@ pub(super) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) 
 }
 
 /// The grace period of a definition.
-pub(super) fn expiration(definition: &EventDefinition) -> Nanos {
+pub(in crate::engine) fn expiration(definition: &EventDefinition) -> Nanos {
     definition.expiration_ms.saturating_mul(crate::model::MS)
 }

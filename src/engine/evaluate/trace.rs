@@ -3,16 +3,16 @@
 //! The aggregate of a rule does not depend on its threshold. So of every rule on every entity the one value is kept that
 //! decides at an instant: the most violating one over its series. It stands until the next change, as the answers of the
 //! engine do, and an entity that is not looked at has not changed. An engine that watches opens no events for rules with
-//! windows: whoever reads the observations lets events live by [`super::Life`]. Everything before that, from the bytes to the
+//! windows: whoever reads the observations lets events live by [`crate::engine::Life`]. Everything before that, from the bytes to the
 //! answer of a rule, is the same code on the same path.
 //!
 //! Memory is bounded: when there is too much, the entities that came last are given up, for another pass to begin with.
 
-use super::judge::{Judge, RuleAnswer, multiple_from};
-use super::report::{EntityLabel, SeriesLabel};
-use super::selection::What;
-use super::{Engine, Options, Retention, SeriesMode};
 use crate::definition::{CompareOp, Condition, EventDefinition};
+use crate::engine::evaluate::judge::{Judge, RuleAnswer, multiple_from};
+use crate::engine::evaluate::selection::What;
+use crate::engine::report::{EntityLabel, SeriesLabel};
+use crate::engine::{Engine, Options, Retention, SeriesMode};
 use crate::model::{Attributes, MS, Nanos};
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Watching {
 
 /// The observations while they are made.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::engine) struct Watch {
     first: usize,
     /// Entities from here on are given up.
     end: usize,
@@ -312,7 +312,7 @@ impl Engine {
     }
 
     /// Notes what the due definitions say of an entity at an instant; true when the next instant may say something else.
-    pub(super) fn observe(&mut self, entity: usize, at: Nanos, due: &[bool]) -> bool {
+    pub(in crate::engine) fn observe(&mut self, entity: usize, at: Nanos, due: &[bool]) -> bool {
         let all_due = self.judge.only_step.is_some_and(|step| at % step == 0);
         if all_due && !self.selection.any_presence && self.judge.global.is_empty() {
             return self.observe_all(entity, at);

@@ -3,8 +3,8 @@
 //! The checks are those of the intake up to `future`, in the same order. What depends on the points before (`too_late`,
 //! `duplicate`, `too_dense`) is only known when the engine takes the body in, after the sender has its answer.
 
-use super::intake::{FUTURE, check_value};
-use super::{DropReason, Timestamps};
+use crate::engine::ingest::intake::{FUTURE, check_value};
+use crate::engine::{DropReason, Timestamps};
 use crate::model::{Batch, Nanos, PointValue};
 
 /// How many points of a body that arrives at `at` will be dropped, by reason.

@@ -18,5 +18,5 @@ mod watch;
 pub use detector::{Change, Detector, Evaluation};
 pub use verdict::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
 
-pub(super) use forget::KEPT_FOR;
-pub(super) use judge::{Trends, Watcher, watchers};
+pub(in crate::engine) use forget::KEPT_FOR;
+pub(in crate::engine) use judge::{Trends, Watcher, watchers};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// See the file's head.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::engine) struct Known {
     by_raw: HashMap<Arc<[u8]>, ResourceId, RandomState>,
     /// Of each resource the bytes it was first seen with, and which one came after it last time.
     raws: Vec<Arc<[u8]>>,

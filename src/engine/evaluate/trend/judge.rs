@@ -4,10 +4,6 @@
 //! merging. On an entity a rule is violating while a life of it is raised and its bucket had a point, unknown while a raised
 //! life is silent, and clear when none is raised: then its event closes at once, because growth has ended or the process has.
 
-use super::super::Engine;
-use super::super::judge::multiple_from;
-use super::super::life::{OpenEvent, State, Worst, combine};
-use super::super::selection::{Selection, What};
 use super::aside::{Collections, Limits, counts_full_collections};
 use super::ladder::Workbench;
 use super::life::{Life, Said};
@@ -15,6 +11,10 @@ use super::ring::BUCKET;
 use super::verdict::{Evidence, LifeReport, TrendVerdict};
 use super::watch::{Sample, Watch};
 use crate::definition::{EventDefinition, LogicalOperator, MemoryLimit, MetricId, RuleKind, Trend};
+use crate::engine::Engine;
+use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::evaluate::judge::multiple_from;
+use crate::engine::evaluate::selection::{Selection, What};
 use crate::engine::report::{
     DropReason, Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries,
 };
@@ -262,8 +262,11 @@ impl Engine {
         let rules = self.selection.rules_of[d].clone();
         let state = combine(or, rules.map(|rule| self.state_of_trend(subject, rule as u32, &raised)));
         if state != State::Violating {
-            let expiration =
-                if state == State::Clear { 0 } else { super::super::judge::expiration(&self.definitions[d]) };
+            let expiration = if state == State::Clear {
+                0
+            } else {
+                crate::engine::evaluate::judge::expiration(&self.definitions[d])
+            };
             let open = &mut self.trends.subjects[subject].open;
             if let Some(over) = open.take_if(|open| open.rest(at, state == State::Clear, expiration)) {
                 emit(Transition { at, event: over.event.clone() });
@@ -344,7 +347,7 @@ impl Engine {
         let closing = self.trends.watches.iter().filter_map(Watch::next_close);
         let events = self.trends.subjects.iter().filter_map(|subject| {
             let open = subject.open.as_ref()?;
-            let grace = super::super::judge::expiration(&self.definitions[subject.definition]);
+            let grace = crate::engine::evaluate::judge::expiration(&self.definitions[subject.definition]);
             Some(if open.is_fresh() { Nanos::MIN } else { open.expires(grace) })
         });
         let wake = closing.chain(events).min().unwrap_or(Nanos::MAX);

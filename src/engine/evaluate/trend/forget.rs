@@ -1,8 +1,8 @@
 //! What is left of trends when series and entities are forgotten: the reports of their lives.
 
-use super::super::Engine;
 use super::judge::Trends;
 use super::ring::{BUCKET, KEPT};
+use crate::engine::Engine;
 use crate::model::Nanos;
 use crate::series::{Renumbered, Renumbering};
 

@@ -1,0 +1,3 @@
+//! Alert: the life of events.
+
+pub(super) mod life;
