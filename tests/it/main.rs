@@ -8,6 +8,7 @@ mod check_docs;
 mod check_mutate;
 mod check_recordings;
 mod check_scenarios;
+mod circles;
 mod cli;
 mod cli_convert;
 mod cli_support;
