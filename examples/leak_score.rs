@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::{Engine, Input, Options};
-use foreshock::model::{Batch, Nanos, SECOND};
+use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
@@ -148,7 +148,7 @@ fn definitions() -> Vec<EventDefinition> {
 /// Of each definition the seconds at which its events start.
 fn starts(trace: &Trace, definitions: &[EventDefinition]) -> Vec<Vec<i64>> {
     let mut engine = Engine::new(definitions.to_vec(), Options::default());
-    let mut batch = Batch::default();
+    let mut export = Export::default();
     let mut starts = trace.start_changes.iter().peekable();
     let mut start = 0;
     for (i, (&t, &rss)) in trace.t.iter().zip(&trace.rss).enumerate() {
@@ -157,11 +157,11 @@ fn starts(trace: &Trace, definitions: &[EventDefinition]) -> Vec<Vec<i64>> {
         }
         let at = ORIGIN + t * SECOND;
         let body = Bytes::from(body(at, ORIGIN + start * SECOND, rss));
-        if otlp::decode(Encoding::Protobuf, body, &mut batch).is_ok() {
-            engine.step(Input { at: Some(at), batch: Some(&batch) }, &mut |_| {});
+        if otlp::decode(Encoding::Protobuf, body, &mut export).is_ok() {
+            engine.step(Input { at: Some(at), export: Some(&export) }, &mut |_| {});
         }
     }
-    engine.step(Input { at: Some(ORIGIN + trace.duration_s * SECOND), batch: None }, &mut |_| {});
+    engine.step(Input { at: Some(ORIGIN + trace.duration_s * SECOND), export: None }, &mut |_| {});
     engine.finish(&mut |_| {});
     let report = engine.report();
     let of = |d: usize| report.events.iter().filter(move |event| event.definition == d);

@@ -1,7 +1,7 @@
 //! Foreshock shows what alert rules will do before they are deployed.
 //!
 //! This page is the map. One point's way, and the order to read in:
-//! `recording` or `receive` (bytes and the instant they arrived) → `otlp` (bytes to [`model::Batch`]) → `engine` (which asks `series` to
+//! `recording` or `receive` (bytes and the instant they arrived) → `otlp` (bytes to [`model::Export`]) → `engine` (which asks `series` to
 //! keep points and `definition` what the rules say) → `report` (what a person or a program reads) → `cli`.
 //!
 //! | floor | room | owns |

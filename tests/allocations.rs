@@ -12,7 +12,7 @@ mod shipped;
 
 use corpus::{Corpus, Form, Shape};
 use foreshock::engine::{Engine, Input, Options, Retention};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{Compression, Reader, RecordingFormat, Source, Writer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -49,10 +49,10 @@ fn allocations_a_point(shape: Shape, compression: Compression) -> f64 {
     let source = Source { name: "generated".into(), size: None, reader: Box::new(Cursor::new(bytes)) };
     let mut reader = Reader::open(vec![source]).expect("a recording");
     let mut engine = Engine::new(shipped::definitions(), Options::default());
-    let (mut batch, mut seen, mut region) = (Batch::default(), 0, None);
-    while let Some(arrival) = reader.next(&mut batch) {
-        engine.step(Input { at: arrival.at, batch: Some(&batch) }, &mut |_| {});
-        seen += batch.points.len() as u64;
+    let (mut export, mut seen, mut region) = (Export::default(), 0, None);
+    while let Some(arrival) = reader.next(&mut export) {
+        engine.step(Input { at: arrival.at, export: Some(&export) }, &mut |_| {});
+        seen += export.points.len() as u64;
         if seen >= warm_up && region.is_none() {
             region = Some(Region::new(ALLOCATOR));
         }
@@ -67,7 +67,7 @@ fn held_by_generations(generations: usize) -> Vec<isize> {
     const LIFE_S: u64 = 1200;
     let retention = Retention { forget_after: Some(7_200_000_000_000), closed_events: false, ..Retention::default() };
     let mut engine = Engine::new(shipped::definitions(), Options { retention, ..Options::default() });
-    let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
+    let (mut decoder, mut export) = (Decoder::default(), Export::default());
     let region = Region::new(ALLOCATOR);
     let mut corpus = Corpus::new(Shape { entities: 20, interval_s: 60, points_per_request: 0 });
     let mut held = Vec::new();
@@ -75,8 +75,8 @@ fn held_by_generations(generations: usize) -> Vec<isize> {
         for _ in 0..LIFE_S / 60 {
             corpus.step(Form::Protobuf, |request| {
                 let body = renamed(request.body, generation);
-                decoder.decode(Encoding::Protobuf, body.into(), &mut batch).expect("generated bodies are sound");
-                engine.step(Input { at: Some(request.at as i64), batch: Some(&batch) }, &mut |_| {});
+                decoder.decode(Encoding::Protobuf, body.into(), &mut export).expect("generated bodies are sound");
+                engine.step(Input { at: Some(request.at as i64), export: Some(&export) }, &mut |_| {});
             });
         }
         let change = region.change();

@@ -3,7 +3,7 @@
 use crate::corpus::{Corpus, Form};
 use crate::outside::Raw;
 use bytes::Bytes;
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::otlp::{Decoder as OtlpDecoder, Encoding};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,16 +42,16 @@ impl Body {
 
 /// The bodies of each of the next steps of a corpus; `now` makes them carry the current time whenever they are sent.
 pub fn bodies(corpus: &mut Corpus, steps: u64, now: bool) -> Vec<Vec<Body>> {
-    let (mut decoder, mut batch) = (OtlpDecoder::default(), Batch::default());
+    let (mut decoder, mut export) = (OtlpDecoder::default(), Export::default());
     let step = |_| {
         let mut bodies = Vec::new();
         corpus.step(Form::Protobuf, |request| {
             let bytes = Bytes::copy_from_slice(request.body);
             let mut times = Vec::new();
             if now {
-                decoder.decode(Encoding::Protobuf, bytes.clone(), &mut batch).expect("generated bodies are valid");
+                decoder.decode(Encoding::Protobuf, bytes.clone(), &mut export).expect("generated bodies are valid");
                 let mut from = 0;
-                for point in &batch.points {
+                for point in &export.points {
                     // The tag of a point's time, and the time; points come in the order of the wire.
                     let mut field = [0x19; 9];
                     field[1..].copy_from_slice(&point.time.to_le_bytes());

@@ -4,7 +4,7 @@ use crate::corpus::{Corpus, Form, Shape};
 use crate::shipped;
 use bytes::Bytes;
 use foreshock::engine::{self, DropReason, Engine, Options, drive};
-use foreshock::model::{Batch, Nanos, SECOND};
+use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Decoder, Encoding};
 use foreshock::recording::{Compression, Reader, RecordingFormat, Replayed, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -83,10 +83,10 @@ fn lines(requests: &Requests) -> Bytes {
 
 /// Every body decoded, nothing else.
 pub fn walk(input: &Input) -> u64 {
-    let (mut batch, mut points) = (Batch::default(), 0);
+    let (mut export, mut points) = (Export::default(), 0);
     for (_, body) in &input.requests.list {
-        otlp::decode(Encoding::Protobuf, body.clone(), &mut batch).expect("generated bodies are valid");
-        points += black_box(&batch).points.len() as u64;
+        otlp::decode(Encoding::Protobuf, body.clone(), &mut export).expect("generated bodies are valid");
+        points += black_box(&export).points.len() as u64;
     }
     assert_eq!(points, input.points, "the decoder missed points");
     points
@@ -127,7 +127,7 @@ pub fn judge(input: &Input) -> u64 {
 /// An engine with the shipped rules.
 pub struct Judge {
     engine: Engine,
-    batch: Batch,
+    export: Export,
     decoder: Decoder,
     transitions: u64,
 }
@@ -141,7 +141,7 @@ impl Judge {
     fn with(options: Options) -> Self {
         Judge {
             engine: Engine::new(shipped::definitions(), options),
-            batch: Batch::default(),
+            export: Export::default(),
             decoder: Decoder::default(),
             transitions: 0,
         }
@@ -150,14 +150,16 @@ impl Judge {
     /// Decodes the bodies and hands them to the engine.
     pub fn feed(&mut self, requests: &Requests) -> u64 {
         for (at, body) in &requests.list {
-            self.decoder.decode(Encoding::Protobuf, body.clone(), &mut self.batch).expect("generated bodies are valid");
+            self.decoder
+                .decode(Encoding::Protobuf, body.clone(), &mut self.export)
+                .expect("generated bodies are valid");
             self.step(Some(*at as i64), true);
         }
         requests.points
     }
 
-    fn step(&mut self, at: Option<Nanos>, has_batch: bool) {
-        let input = engine::Input { at, batch: has_batch.then_some(&self.batch) };
+    fn step(&mut self, at: Option<Nanos>, has_export: bool) {
+        let input = engine::Input { at, export: has_export.then_some(&self.export) };
         self.engine.step(input, &mut |_| self.transitions += 1);
     }
 

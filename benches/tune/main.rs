@@ -16,7 +16,7 @@ mod shipped;
 use bytes::Bytes;
 use corpus::{Corpus, Form, Shape};
 use foreshock::engine::{Engine, Input, Options, Watching};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::recording::{Compression, Reader, RecordingFormat, Source, Writer};
 use foreshock::tune::{BASELINE, Tuning};
 use measure::{Contender, interleave};
@@ -95,9 +95,9 @@ fn feed(recording: &Bytes, engine: &mut Engine) {
     let bytes = Box::new(Cursor::new(recording.clone()));
     let source = Source { name: "generated".into(), size: Some(recording.len() as u64), reader: bytes };
     let mut reader = Reader::open(vec![source]).expect("a recording");
-    let mut batch = Batch::default();
-    while let Some(arrival) = reader.next(&mut batch) {
-        engine.step(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) }, &mut |_| {});
+    let mut export = Export::default();
+    while let Some(arrival) = reader.next(&mut export) {
+        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }

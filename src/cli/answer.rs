@@ -271,8 +271,8 @@ pub(super) struct Watched<I> {
 impl<I: Inputs> Inputs for Watched<I> {
     fn next(&mut self) -> Option<Input<'_>> {
         let input = self.inputs.next()?;
-        if let Some(batch) = input.batch {
-            self.clients.add(batch);
+        if let Some(export) = input.export {
+            self.clients.add(export);
         }
         Some(input)
     }

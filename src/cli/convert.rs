@@ -163,9 +163,9 @@ impl Cutting {
         }
         let is_outside =
             |at: Nanos| self.cut.from.is_some_and(|from| at < from) || self.cut.to.is_some_and(|to| at > to);
-        if let Some(batch) = arrival.batch {
+        if let Some(export) = arrival.export {
             self.body.clear();
-            if cut(&batch.body, arrival.at, &self.cut, &mut self.body)? {
+            if cut(&export.payload, arrival.at, &self.cut, &mut self.body)? {
                 self.kept += 1;
                 return writer.append(arrival.at, &self.body);
             }

@@ -41,8 +41,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let mut output = Output::open(args.output.as_deref())?;
     let mut inspection = Inspection::default();
     while let Some(arrival) = recordings.next() {
-        if let Some(batch) = arrival.batch {
-            inspection.add(batch, arrival.at);
+        if let Some(export) = arrival.export {
+            inspection.add(export, arrival.at);
         }
     }
     let findings = inspection.finish();

@@ -131,8 +131,8 @@ fn trace(recording: &Path, event: &Event) -> Result<Trace, CliError> {
     let mut trace = Trace::new(only, event.start);
     let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
     while let Some(input) = recordings.next() {
-        if let Some(batch) = input.batch {
-            trace.add(input.at, batch).map_err(|error| CliError::Limit { what: error.to_string() })?;
+        if let Some(export) = input.export {
+            trace.add(input.at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
         }
     }
     Ok(trace)

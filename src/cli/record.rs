@@ -38,9 +38,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let (mut bodies, mut points) = (0u64, 0);
     let status = receiving.run(terminal, |_, mut arrivals| {
         while let Some(input) = arrivals.next() {
-            if let Some(batch) = input.batch {
+            if let Some(export) = input.export {
                 bodies += 1;
-                points += batch.points.len() as u64;
+                points += export.points.len() as u64;
             }
         }
         Ok(())

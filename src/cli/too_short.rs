@@ -7,7 +7,7 @@ use super::scale::floor_ms;
 use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, Verdict, drive};
 use crate::inspect::Inspection;
-use crate::model::{Batch, MS, Nanos, SECOND};
+use crate::model::{Export, MS, Nanos, SECOND};
 use crate::receive::{Keep, Kept};
 use crate::recording::{Compression, Reader, RecordingFormat, Source, WriteError, Writer};
 use crate::report::TooShort;
@@ -61,7 +61,7 @@ impl Memory {
 /// The kept bodies once more.
 struct Again {
     reader: Reader,
-    batch: Batch,
+    export: Export,
 }
 
 impl Again {
@@ -71,14 +71,14 @@ impl Again {
             size: Some(kept.len() as u64),
             reader: Box::new(Cursor::new(kept.clone())),
         };
-        Ok(Again { reader: Reader::open(vec![source])?, batch: Batch::default() })
+        Ok(Again { reader: Reader::open(vec![source])?, export: Export::default() })
     }
 }
 
 impl Inputs for Again {
     fn next(&mut self) -> Option<Input<'_>> {
-        let arrival = self.reader.next(&mut self.batch)?;
-        Some(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&self.batch) })
+        let arrival = self.reader.next(&mut self.export)?;
+        Some(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&self.export) })
     }
 }
 
@@ -92,8 +92,8 @@ fn judge(kept: &Bytes, definitions: Vec<EventDefinition>, options: Options) -> R
 pub(super) fn longest_interval(kept: &Bytes) -> Result<Option<Nanos>, CliError> {
     let (mut again, mut inspection) = (Again::open(kept)?, Inspection::default());
     while let Some(input) = again.next() {
-        if let Some(batch) = input.batch {
-            inspection.add(batch, input.at);
+        if let Some(export) = input.export {
+            inspection.add(export, input.at);
         }
     }
     Ok(inspection.finish().services.iter().filter_map(|service| service.interval).max())

@@ -25,7 +25,7 @@ pub use report::{
 };
 
 use crate::definition::EventDefinition;
-use crate::model::{Batch, Nanos};
+use crate::model::{Export, Nanos};
 use crate::series::SeriesStore;
 use evaluate::judge::Judge;
 use evaluate::selection::Selection;
@@ -131,7 +131,7 @@ pub struct Input<'a> {
     /// When it arrived; `None` leaves the engine's time where it is. Never moves it backwards.
     pub at: Option<Nanos>,
     /// What arrived; `None` for a tick.
-    pub batch: Option<&'a Batch>,
+    pub export: Option<&'a Export>,
 }
 
 /// Judges arrivals with event definitions.
@@ -183,8 +183,8 @@ impl Engine {
             self.at = Some(at);
             self.forget(at);
         }
-        if let Some(batch) = input.batch {
-            self.take_in(batch);
+        if let Some(export) = input.export {
+            self.take_in(export);
         }
     }
 

@@ -9,7 +9,7 @@ use super::compare::{self, Failure};
 use super::encode::{self, Point, PointValue};
 use crate::definition::{self, EventDefinition, Position, Problem, Severity};
 use crate::engine::{Engine, Input, Inputs, Report};
-use crate::model::{Attributes, Batch, MS, MetricIdentity, Nanos, SECOND, Temporality};
+use crate::model::{Attributes, Export, MS, MetricIdentity, Nanos, SECOND, Temporality};
 use crate::otlp;
 use crate::scenario::{Arrival, Key, Node, RunKind, Sample, Scenario, Series};
 use bytes::Bytes;
@@ -172,14 +172,14 @@ fn take_in(
     mut recording: Option<&mut dyn Inputs>,
     failures: &mut Vec<Failure>,
 ) {
-    let mut batch = Batch::default();
+    let mut export = Export::default();
     let mut told = bodies(scenario).into_iter().peekable();
     let mut tell = |engine: &mut Engine, at: Nanos, body: Vec<u8>| match otlp::decode(
         otlp::Encoding::Protobuf,
         Bytes::from(body),
-        &mut batch,
+        &mut export,
     ) {
-        Ok(()) => engine.step(Input { at: Some(at), batch: Some(&batch) }, &mut |_| {}),
+        Ok(()) => engine.step(Input { at: Some(at), export: Some(&export) }, &mut |_| {}),
         Err(error) => {
             let message = format!("the points at {} cannot be decoded: {error}", compare::since(scenario, at));
             failures.push(Failure { position: scenario.position, message, code: "undecodable" });
@@ -195,7 +195,7 @@ fn take_in(
         tell(engine, at, body);
     }
     if let Some(until) = scenario.until {
-        engine.step(Input { at: Some(scenario.start + until), batch: None }, &mut |_| {});
+        engine.step(Input { at: Some(scenario.start + until), export: None }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }

@@ -1,7 +1,7 @@
 //! Which client libraries sent the metrics: instrumentation scopes and their versions.
 
 use crate::catalog::Release;
-use crate::model::{Batch, Span};
+use crate::model::{Export, Span};
 use std::collections::BTreeSet;
 
 /// One instrumentation scope in one version.
@@ -20,7 +20,7 @@ impl Client {
     }
 }
 
-/// Collects clients from batches. Cheap enough to run beside the engine: a scope is looked at once per body, and only
+/// Collects clients from exports. Cheap enough to run beside the engine: a scope is looked at once per body, and only
 /// compared while it is one that was seen before.
 #[derive(Clone, Debug, Default)]
 pub struct Clients {
@@ -32,15 +32,15 @@ pub struct Clients {
 const MOST_CLIENTS: usize = 1000;
 
 impl Clients {
-    /// Looks at one batch.
-    pub fn add(&mut self, batch: &Batch) {
+    /// Looks at one export.
+    pub fn add(&mut self, export: &Export) {
         let mut last: Option<(Span, Span)> = None;
-        for metric in &batch.metrics {
+        for metric in &export.metrics {
             if last == Some((metric.scope, metric.scope_version)) {
                 continue;
             }
             last = Some((metric.scope, metric.scope_version));
-            let (scope, version) = (batch.bytes(metric.scope), batch.bytes(metric.scope_version));
+            let (scope, version) = (export.bytes(metric.scope), export.bytes(metric.scope_version));
             if self.newest.0 == scope && self.newest.1 == version {
                 continue;
             }

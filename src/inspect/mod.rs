@@ -1,7 +1,7 @@
 //! What is in a recording, without any rule: services and instances, metrics with kind, unit and attributes, the export
 //! interval, the client's release, gaps, resets, several writers, and what would be dropped.
 //!
-//! Pure: batches in, findings out; `render` gives them a shape. Absent on purpose: judging. Whether a point is too late or
+//! Pure: exports in, findings out; `render` gives them a shape. Absent on purpose: judging. Whether a point is too late or
 //! too dense depends on the rules, so neither is counted here; points that arrive out of order are.
 
 mod client;
@@ -13,7 +13,7 @@ pub use client::{Client, Clients};
 pub use findings::{Findings, Gap, Instance, Metric, Service};
 
 use crate::engine::DropReason;
-use crate::model::{Attributes, Batch, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue};
+use crate::model::{Attributes, Export, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue};
 use crate::otlp;
 use series::{SeriesFacts, Value};
 use service::ResourceFacts;
@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, HashMap};
 /// Points later than this after their arrival are dropped as `future`.
 const FUTURE: Nanos = 5 * MINUTE;
 
-/// Collects facts from batches.
+/// Collects facts from exports.
 #[derive(Debug, Default)]
 pub struct Inspection {
     clients: Clients,
@@ -60,23 +60,23 @@ struct MetricFacts {
 
 impl Inspection {
     /// Looks at one arrival.
-    pub fn add(&mut self, batch: &Batch, at: Option<Nanos>) {
-        self.clients.add(batch);
+    pub fn add(&mut self, export: &Export, at: Option<Nanos>) {
+        self.clients.add(export);
         self.totals.bodies += 1;
         if let Some(at) = at {
             let (first, last) = self.totals.arrived.unwrap_or((at, at));
             self.totals.arrived = Some((first.min(at), last.max(at)));
         }
         let (mut metric, mut point) = (0, 0);
-        for span in &batch.resources {
-            let resource = self.resource(batch.bytes(span.raw));
+        for span in &export.resources {
+            let resource = self.resource(export.bytes(span.raw));
             let mut newest = None;
             while metric < span.metrics_end as usize {
-                let Some(metric_span) = batch.metrics.get(metric) else { break };
-                let known = self.metric(batch, metric_span);
+                let Some(metric_span) = export.metrics.get(metric) else { break };
+                let known = self.metric(export, metric_span);
                 let end = metric_span.points_end as usize;
-                for point in batch.points.get(point..end).unwrap_or_default() {
-                    let kept = self.point(batch, (resource, known), metric_span, point, at);
+                for point in export.points.get(point..end).unwrap_or_default() {
+                    let kept = self.point(export, (resource, known), metric_span, point, at);
                     newest = newest.max(kept);
                 }
                 point = end;
@@ -103,17 +103,17 @@ impl Inspection {
         index
     }
 
-    fn metric(&mut self, batch: &Batch, span: &MetricSpan) -> usize {
+    fn metric(&mut self, export: &Export, span: &MetricSpan) -> usize {
         let mut key = vec![span.kind as u8, span.temporality as u8, u8::from(span.monotonic)];
         for part in [span.scope, span.scope_version, span.name] {
             key.extend_from_slice(&(part.end - part.start).to_le_bytes());
-            key.extend_from_slice(batch.bytes(part));
+            key.extend_from_slice(export.bytes(part));
         }
         if let Some(index) = self.by_raw_metric.get(&key) {
             return *index;
         }
         let next = self.metrics.len();
-        let index = *self.by_metric.entry(otlp::metric(batch, span)).or_insert_with_key(|identity| {
+        let index = *self.by_metric.entry(otlp::metric(export, span)).or_insert_with_key(|identity| {
             self.metrics.push(MetricFacts {
                 identity: identity.clone(),
                 units: BTreeSet::new(),
@@ -122,9 +122,9 @@ impl Inspection {
             next
         });
         if let Some(facts) = self.metrics.get_mut(index) {
-            let (unit, _) = otlp::metric_text(batch.bytes(span.raw));
+            let (unit, _) = otlp::metric_text(export.bytes(span.raw));
             facts.units.insert(unit);
-            facts.versions.insert(String::from_utf8_lossy(batch.bytes(span.scope_version)).into_owned());
+            facts.versions.insert(String::from_utf8_lossy(export.bytes(span.scope_version)).into_owned());
         }
         self.by_raw_metric.insert(key, index);
         index
@@ -133,14 +133,14 @@ impl Inspection {
     /// The time of the point when it passes all checks.
     fn point(
         &mut self,
-        batch: &Batch,
+        export: &Export,
         key: SeriesKey,
         metric: &MetricSpan,
         point: &PointSpan,
         at: Option<Nanos>,
     ) -> Option<Nanos> {
         self.totals.points += 1;
-        let value = match value(batch, metric, point) {
+        let value = match value(export, metric, point) {
             Ok(value) => value,
             Err(reason) => return self.drop(reason),
         };
@@ -150,7 +150,7 @@ impl Inspection {
         if at.is_some_and(|at| point.time > at.saturating_add(FUTURE)) {
             return self.drop(DropReason::Future);
         }
-        let Some(series) = self.series(key, batch.bytes(point.attributes)) else {
+        let Some(series) = self.series(key, export.bytes(point.attributes)) else {
             return self.drop(DropReason::Malformed);
         };
         let facts = self.series.get_mut(series)?;
@@ -190,7 +190,7 @@ impl Inspection {
 }
 
 /// What the point says, or why it would be dropped; the checks in the order the engine makes them.
-fn value(batch: &Batch, metric: &MetricSpan, point: &PointSpan) -> Result<Value, DropReason> {
+fn value(export: &Export, metric: &MetricSpan, point: &PointSpan) -> Result<Value, DropReason> {
     match point.value {
         PointValue::None => Err(DropReason::NoRecordedValue),
         PointValue::Number(value) if value.is_finite() => Ok(Value::Number(value)),
@@ -198,7 +198,7 @@ fn value(batch: &Batch, metric: &MetricSpan, point: &PointSpan) -> Result<Value,
         PointValue::Summary => Err(DropReason::Summary),
         PointValue::Histogram(span) => {
             let exponential = metric.kind == Kind::ExponentialHistogram;
-            let histogram = otlp::histogram(batch.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
+            let histogram = otlp::histogram(export.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
             let parts = [histogram.sum, histogram.min, histogram.max];
             if parts.iter().flatten().any(|part| !part.is_finite()) {
                 return Err(DropReason::NotFinite);

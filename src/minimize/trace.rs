@@ -3,7 +3,7 @@
 //! What is taken in is bounded, and what is left out is known: a search among half of the points would find the wrong thing.
 //! Absent on purpose: judging, and what the points look like as a text.
 
-use crate::model::{Attributes, Batch, Histogram, Kind, MetricIdentity, Nanos, PointValue};
+use crate::model::{Attributes, Export, Histogram, Kind, MetricIdentity, Nanos, PointValue};
 use crate::otlp;
 use std::collections::HashMap;
 
@@ -62,33 +62,33 @@ impl Trace {
     }
 
     /// Takes an arrival in. Points without a time are none that an engine would keep.
-    pub fn add(&mut self, at: Option<Nanos>, batch: &Batch) -> Result<(), TooMany> {
+    pub fn add(&mut self, at: Option<Nanos>, export: &Export) -> Result<(), TooMany> {
         self.at = self.at.max(at.unwrap_or(self.at));
         if self.at > self.until {
             return Ok(());
         }
-        let mut metrics = batch.metrics.iter().enumerate();
+        let mut metrics = export.metrics.iter().enumerate();
         let (mut metric_at, mut point_at) = (0, 0);
-        for resource in &batch.resources {
-            let attributes = otlp::resource(batch.bytes(resource.raw)).unwrap_or_default();
+        for resource in &export.resources {
+            let attributes = otlp::resource(export.bytes(resource.raw)).unwrap_or_default();
             let is_meant = self.only.iter().all(|(key, value)| attributes.get(key) == Some(value));
             while metric_at < resource.metrics_end as usize {
                 let Some((index, metric)) = metrics.next() else { break };
                 metric_at = index + 1;
-                let points = batch.points.get(point_at..metric.points_end as usize).unwrap_or_default();
+                let points = export.points.get(point_at..metric.points_end as usize).unwrap_or_default();
                 point_at = metric.points_end as usize;
                 if !is_meant || metric.kind == Kind::Summary {
                     continue;
                 }
-                let identity = otlp::metric(batch, metric);
+                let identity = otlp::metric(export, metric);
                 for point in points.iter().filter(|point| point.time != 0) {
-                    let own = otlp::attributes(batch.bytes(point.attributes)).unwrap_or_default();
+                    let own = otlp::attributes(export.bytes(point.attributes)).unwrap_or_default();
                     let said = match point.value {
                         PointValue::None | PointValue::Summary => Said::Nothing,
                         PointValue::Number(value) => Said::Number(value),
                         PointValue::Histogram(raw) => {
                             let exponential = metric.kind == Kind::ExponentialHistogram;
-                            otlp::histogram(batch.bytes(raw), exponential)
+                            otlp::histogram(export.bytes(raw), exponential)
                                 .map_or(Said::Nothing, |histogram| Said::Histogram(Box::new(histogram)))
                         }
                     };

@@ -1,18 +1,18 @@
-//! The nouns every room speaks: instants, attributes, metric kinds, histograms, and the [`Batch`] of one export.
+//! The nouns every room speaks: instants, attributes, metric kinds, histograms, and the [`Export`] of one export.
 //!
 //! Owns the data types and nothing else: no parsing, no arithmetic over windows, no rules. A type lands here when two
 //! rooms that may not see each other have to pass it on.
 
 mod aggregation;
 mod attributes;
-mod batch;
+mod export;
 mod histogram;
 mod metric;
 mod time;
 
 pub use aggregation::Aggregation;
 pub use attributes::{Attributes, Value};
-pub use batch::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
+pub use export::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
 pub use histogram::{Buckets, ExponentialBuckets, Histogram};
 pub use metric::{Kind, MetricIdentity, Temporality};
 pub use time::{MINUTE, MS, Nanos, SECOND, clamp_time, to_ms};

@@ -1,7 +1,7 @@
-//! OTLP on the wire: bytes in, [`Batch`] out. The only room that knows protobuf and OTLP/JSON.
+//! OTLP on the wire: bytes in, [`Export`] out. The only room that knows protobuf and OTLP/JSON.
 //!
 //! `decode` walks the bytes of an `ExportMetricsServiceRequest` without copying; JSON is first transcribed to protobuf, so
-//! that everything behind it knows one encoding. What the ranges of a [`Batch`] mean is asked for afterwards, and only
+//! that everything behind it knows one encoding. What the ranges of a [`Export`] mean is asked for afterwards, and only
 //! when something is seen for the first time: `resource`, `metric`, `attributes`, `histogram`.
 //!
 //! Whatever a protobuf runtime decodes is decoded to the same content. More is accepted in two cases only: text that is
@@ -18,7 +18,7 @@ mod wire;
 
 pub use json::to_json;
 
-use crate::model::{Attributes, Batch, Histogram, MetricIdentity, MetricSpan};
+use crate::model::{Attributes, Export, Histogram, MetricIdentity, MetricSpan};
 use bytes::Bytes;
 
 /// The encodings of a body.
@@ -47,36 +47,36 @@ pub struct Decoder(shape::Shapes);
 
 impl Decoder {
     /// Decodes one body as [`decode`] does.
-    pub fn decode(&mut self, encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
-        decode_with(encoding, body, batch, Some(&mut self.0))
+    pub fn decode(&mut self, encoding: Encoding, body: Bytes, export: &mut Export) -> Result<(), DecodeError> {
+        decode_with(encoding, body, export, Some(&mut self.0))
     }
 }
 
-/// Decodes one body into `batch`, whose lists are emptied first and keep their room. After an error they are empty.
-pub fn decode(encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<(), DecodeError> {
-    decode_with(encoding, body, batch, None)
+/// Decodes one body into `export`, whose lists are emptied first and keep their room. After an error they are empty.
+pub fn decode(encoding: Encoding, body: Bytes, export: &mut Export) -> Result<(), DecodeError> {
+    decode_with(encoding, body, export, None)
 }
 
 fn decode_with(
     encoding: Encoding,
     body: Bytes,
-    batch: &mut Batch,
+    export: &mut Export,
     shapes: Option<&mut shape::Shapes>,
 ) -> Result<(), DecodeError> {
-    let previous = std::mem::take(&mut batch.body);
-    batch.clear();
+    let previous = std::mem::take(&mut export.payload);
+    export.clear();
     let result = match encoding {
-        Encoding::Protobuf => walk::walk(body, batch, shapes),
+        Encoding::Protobuf => walk::walk(body, export, shapes),
         Encoding::Json => {
             // Nobody else looks at the previous transcription, as a rule: its room is there to be used again.
             let mut transcription = if previous.is_unique() { Vec::from(previous) } else { Vec::new() };
             transcription.clear();
             json::transcribe(&body, &mut transcription)
-                .and_then(|()| walk::walk(Bytes::from(transcription), batch, shapes))
+                .and_then(|()| walk::walk(Bytes::from(transcription), export, shapes))
         }
     };
     if result.is_err() {
-        batch.clear();
+        export.clear();
     }
     result
 }
@@ -102,8 +102,8 @@ pub fn attribute_count(raw: &[u8]) -> usize {
 }
 
 /// The identity a metric gives to its series. Text that is not UTF-8 is read with replacement characters.
-pub fn metric(batch: &Batch, metric: &MetricSpan) -> MetricIdentity {
-    let text = |span| String::from_utf8_lossy(batch.bytes(span)).into_owned();
+pub fn metric(export: &Export, metric: &MetricSpan) -> MetricIdentity {
+    let text = |span| String::from_utf8_lossy(export.bytes(span)).into_owned();
     MetricIdentity {
         scope: text(metric.scope),
         name: text(metric.name),

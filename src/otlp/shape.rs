@@ -9,7 +9,7 @@
 use super::DecodeError;
 use super::walk::{METRIC, NUMBER, RESOURCE_METRICS, SCOPE_METRICS, SUM};
 use super::wire::{Wire, length, skip, varint};
-use crate::model::{Batch, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
+use crate::model::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Shapes remembered at a time; the oldest gives way.
@@ -66,7 +66,7 @@ impl Default for Shapes {
 impl Shapes {
     /// Decodes the `ResourceMetrics` that begins at `first` and ends with `b`, when its shape is known.
     #[inline]
-    pub fn take(&mut self, b: &[u8], first: usize, batch: &mut Batch) -> bool {
+    pub fn take(&mut self, b: &[u8], first: usize, export: &mut Export) -> bool {
         let Some(raw) = leading_resource(b, first) else { return false };
         let rest = &b[raw.end as usize..];
         let known = match self.kept.get(self.last) {
@@ -78,17 +78,17 @@ impl Shapes {
         };
         self.last = known;
         self.credit = CREDIT.min(self.credit + 1);
-        self.kept[known].decode(raw, rest, batch);
+        self.kept[known].decode(raw, rest, export);
         true
     }
 
-    /// Remembers the shape of the report that was just walked, the last resource of the batch.
-    pub fn learn(&mut self, b: &[u8], first: usize, (metric, point): (usize, usize), batch: &Batch) {
+    /// Remembers the shape of the report that was just walked, the last resource of the export.
+    pub fn learn(&mut self, b: &[u8], first: usize, (metric, point): (usize, usize), export: &Export) {
         if self.credit == 0 {
             return;
         }
         self.credit -= 1;
-        let Some(mut shape) = Shape::of(b, first, (metric, point), batch) else { return };
+        let Some(mut shape) = Shape::of(b, first, (metric, point), export) else { return };
         self.made += 1;
         shape.number = self.family | (self.made & u64::from(u32::MAX));
         if self.kept.len() < REMEMBERED {
@@ -139,9 +139,9 @@ impl Shape {
     }
 
     #[inline]
-    fn decode(&self, raw: Span, rest: &[u8], batch: &mut Batch) {
-        let (base, point) = (raw.end, batch.points.len() as u32);
-        batch.metrics.extend(self.metrics.iter().map(|m| MetricSpan {
+    fn decode(&self, raw: Span, rest: &[u8], export: &mut Export) {
+        let (base, point) = (raw.end, export.points.len() as u32);
+        export.metrics.extend(self.metrics.iter().map(|m| MetricSpan {
             scope: moved(m.scope, base),
             scope_version: moved(m.scope_version, base),
             name: moved(m.name, base),
@@ -149,7 +149,7 @@ impl Shape {
             points_end: m.points_end + point,
             ..*m
         }));
-        batch.points.extend(self.points.iter().map(|place| {
+        export.points.extend(self.points.iter().map(|place| {
             let bits = word(rest, place.value);
             // Without a field of its own the start stands where the time is, and is blotted out.
             let start = word(rest, place.start) & place.has_start;
@@ -160,15 +160,15 @@ impl Shape {
                 value: PointValue::Number(if place.integer { bits as i64 as f64 } else { f64::from_bits(bits) }),
             }
         }));
-        batch.resources.push(ResourceSpan { raw, metrics_end: batch.metrics.len() as u32, shape: self.number });
+        export.resources.push(ResourceSpan { raw, metrics_end: export.metrics.len() as u32, shape: self.number });
     }
 
     /// The shape of a walked report; `None` when it has parts that change their length, or in an order that is not the
     /// usual one.
-    fn of(b: &[u8], first: usize, (metric, point): (usize, usize), batch: &Batch) -> Option<Shape> {
+    fn of(b: &[u8], first: usize, (metric, point): (usize, usize), export: &Export) -> Option<Shape> {
         let raw = leading_resource(b, first)?;
         let (base, rest) = (raw.end, &b[raw.end as usize..]);
-        if rest.len() > LONGEST || batch.points.len() == point {
+        if rest.len() > LONGEST || export.points.len() == point {
             return None;
         }
         let own = |span: Span| {
@@ -178,7 +178,7 @@ impl Shape {
         };
         let mut fields = Vec::new();
         locate(rest, 0, 0, &mut fields).ok()?;
-        let walked = &batch.points[point..];
+        let walked = &export.points[point..];
         if fields.len() != walked.len() {
             return None;
         }
@@ -190,7 +190,7 @@ impl Shape {
             points.push(Place { attributes, time, start, has_start, value: value as u32, integer });
         }
         let mut metrics = Vec::new();
-        for m in &batch.metrics[metric..] {
+        for m in &export.metrics[metric..] {
             let points_end = m.points_end - point as u32;
             let (scope, scope_version) = (own(m.scope)?, own(m.scope_version)?);
             metrics.push(MetricSpan { scope, scope_version, name: own(m.name)?, raw: own(m.raw)?, points_end, ..*m });
@@ -204,18 +204,18 @@ impl Shape {
         let tail = rest.len() - rest.len() % 8;
         let rest_pairs = rest[tail..].iter().copied().zip(masks[tail..].iter().copied()).collect();
         let shape = Shape { number: 0, words, rest: rest_pairs, metrics, points };
-        shape.reproduces(raw, rest, (metric, point), batch).then_some(shape)
+        shape.reproduces(raw, rest, (metric, point), export).then_some(shape)
     }
 
     /// Whether the shape gives back the report it was made from.
-    fn reproduces(&self, raw: Span, rest: &[u8], (metric, point): (usize, usize), batch: &Batch) -> bool {
-        let mut again = Batch::default();
+    fn reproduces(&self, raw: Span, rest: &[u8], (metric, point): (usize, usize), export: &Export) -> bool {
+        let mut again = Export::default();
         self.decode(raw, rest, &mut again);
         let ends = |m: &MetricSpan| MetricSpan { points_end: m.points_end - point as u32, ..*m };
         self.fits(rest)
-            && again.points.iter().zip(&batch.points[point..]).all(|(a, b)| a == b || both_not_a_number(a, b))
-            && again.metrics.iter().copied().eq(batch.metrics[metric..].iter().map(ends))
-            && batch.resources.last().is_some_and(|resource| resource.raw == raw)
+            && again.points.iter().zip(&export.points[point..]).all(|(a, b)| a == b || both_not_a_number(a, b))
+            && again.metrics.iter().copied().eq(export.metrics[metric..].iter().map(ends))
+            && export.resources.last().is_some_and(|resource| resource.raw == raw)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The walk over an `ExportMetricsServiceRequest`: one pass, every byte range noted in the [`Batch`], nothing copied.
+//! The walk over an `ExportMetricsServiceRequest`: one pass, every byte range noted in the [`Export`], nothing copied.
 //!
 //! Protobuf allows more than encoders write. Fields may come in any order, and a message field that occurs several times
 //! stands for the concatenation of its parts (a oneof only while the same member is set again). All of that is read in
@@ -13,7 +13,7 @@
 use super::DecodeError;
 use super::shape::Shapes;
 use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, double, error, fixed64, length, skip, varint};
-use crate::model::{Batch, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
+use crate::model::{Export, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
 use bytes::Bytes;
 
 const REQUEST: &[Wire] = &[NONE, LEN];
@@ -53,15 +53,15 @@ const SUMMARY: Layout = Layout {
 const JOINED_TAG: [u8; 3] = [0xc2, 0xa3, 0x09];
 const JOINED_HEADER: usize = JOINED_TAG.len() + 5;
 
-/// Walks a body into the empty lists of a batch. After an error the lists hold rubbish.
-pub(super) fn walk(body: Bytes, batch: &mut Batch, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
+/// Walks a body into the empty lists of a export. After an error the lists hold rubbish.
+pub(super) fn walk(body: Bytes, export: &mut Export, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
     if body.len() > u32::MAX as usize {
         return Err(error("a body of more than 4 GiB", u32::MAX as usize));
     }
-    let mut walker = Walker { batch, joined: Vec::new(), joined_at: body.len() + JOINED_HEADER };
+    let mut walker = Walker { export, joined: Vec::new(), joined_at: body.len() + JOINED_HEADER };
     walker.request(&body, shapes)?;
     let joined = walker.joined;
-    batch.body = if joined.is_empty() { body } else { append(&body, &joined)? };
+    export.payload = if joined.is_empty() { body } else { append(&body, &joined)? };
     Ok(())
 }
 
@@ -81,7 +81,7 @@ fn append(body: &[u8], joined: &[u8]) -> Result<Bytes, DecodeError> {
 }
 
 struct Walker<'a> {
-    batch: &'a mut Batch,
+    export: &'a mut Export,
     /// Parts that lay apart, copied together.
     joined: Vec<u8>,
     /// Where `joined` will begin in the body.
@@ -121,12 +121,12 @@ impl Walker<'_> {
             match varint(b, &mut p)? {
                 0x0a => {
                     let end = length(b, &mut p)?;
-                    let known = shapes.as_mut().is_some_and(|shapes| shapes.take(&b[..end], p, self.batch));
+                    let known = shapes.as_mut().is_some_and(|shapes| shapes.take(&b[..end], p, self.export));
                     if !known {
-                        let before = (self.batch.metrics.len(), self.batch.points.len());
+                        let before = (self.export.metrics.len(), self.export.points.len());
                         self.resource_metrics(&b[..end], p)?;
                         if let Some(shapes) = &mut shapes {
-                            shapes.learn(&b[..end], p, before, self.batch);
+                            shapes.learn(&b[..end], p, before, self.export);
                         }
                     }
                     p = end;
@@ -159,13 +159,13 @@ impl Walker<'_> {
         if parts > 1 {
             raw = self.join(b, first, 0x0a, (RESOURCE_METRICS, 1), false)?;
         }
-        let metrics_end = self.batch.metrics.len() as u32;
-        self.batch.resources.push(ResourceSpan { raw, metrics_end, shape: 0 });
+        let metrics_end = self.export.metrics.len() as u32;
+        self.export.resources.push(ResourceSpan { raw, metrics_end, shape: 0 });
         Ok(())
     }
 
     fn scope_metrics(&mut self, b: &[u8], mut p: usize) -> Result<(), DecodeError> {
-        let first_metric = self.batch.metrics.len();
+        let first_metric = self.export.metrics.len();
         let mut scope = Scope::default();
         let mut scope_came_late = false;
         while p < b.len() {
@@ -174,7 +174,7 @@ impl Walker<'_> {
                 0x0a => {
                     let end = length(b, &mut p)?;
                     read_scope(&b[..end], p, &mut scope)?;
-                    scope_came_late = self.batch.metrics.len() > first_metric;
+                    scope_came_late = self.export.metrics.len() > first_metric;
                     p = end;
                 }
                 0x12 => {
@@ -186,7 +186,7 @@ impl Walker<'_> {
             }
         }
         if scope_came_late {
-            for metric in &mut self.batch.metrics[first_metric..] {
+            for metric in &mut self.export.metrics[first_metric..] {
                 (metric.scope, metric.scope_version) = (scope.name, scope.version);
             }
         }
@@ -194,7 +194,7 @@ impl Walker<'_> {
     }
 
     fn metric(&mut self, b: &[u8], first: usize, scope: Scope) -> Result<(), DecodeError> {
-        let first_point = self.batch.points.len();
+        let first_point = self.export.points.len();
         let mut p = first;
         let mut name = Span::default();
         let mut data: Option<Data> = None;
@@ -225,7 +225,7 @@ impl Walker<'_> {
             let mut member = match data {
                 Some(before) if before.kind == kind => before,
                 _ => {
-                    self.batch.points.truncate(first_point);
+                    self.export.points.truncate(first_point);
                     Data { kind, temporality: Temporality::Cumulative, monotonic: false }
                 }
             };
@@ -233,11 +233,11 @@ impl Walker<'_> {
             data = Some(member);
             p = end;
         }
-        let points_end = self.batch.points.len();
+        let points_end = self.export.points.len();
         if let Some(Data { kind, temporality, monotonic }) = data
             && points_end > first_point
         {
-            self.batch.metrics.push(MetricSpan {
+            self.export.metrics.push(MetricSpan {
                 scope: scope.name,
                 scope_version: scope.version,
                 name,
@@ -322,7 +322,7 @@ impl Walker<'_> {
             false => span(attributes.start, attributes.end),
             true => self.join(b, first, 0x3a, (NUMBER, METRIC_DEPTH + 2), true)?,
         };
-        self.batch.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
+        self.export.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
         Ok(())
     }
 
@@ -356,7 +356,7 @@ impl Walker<'_> {
             false => span(attributes.start, attributes.end),
             true => self.join(b, first, layout.attributes, (layout.fields, METRIC_DEPTH + 2), true)?,
         };
-        self.batch.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
+        self.export.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
         Ok(())
     }
 

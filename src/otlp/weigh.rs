@@ -1,4 +1,4 @@
-//! How much a body will become: the entries of a [`crate::model::Batch`], counted without making them.
+//! How much a body will become: the entries of a [`crate::model::Export`], counted without making them.
 //!
 //! An empty point takes two bytes on the wire and dozens in memory, so a small body, compressed once more, could fill all
 //! memory there is. Whoever takes bodies from strangers asks here first.

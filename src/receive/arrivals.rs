@@ -6,7 +6,7 @@ use super::inbox::{Inbox, Queued, SPARE, lists};
 use super::reception::Reception;
 use crate::clock::{Clock, now};
 use crate::engine::{Input, Inputs};
-use crate::model::{Batch, Nanos};
+use crate::model::{Export, Nanos};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ pub struct Arrivals {
     /// The last instant that has to be over before somebody looks.
     due: Option<Nanos>,
     taken: VecDeque<Queued>,
-    current: Option<Batch>,
+    current: Option<Export>,
     /// Lists that the engine is done with. They go back all at once, under the lock that is needed anyway.
-    used: Vec<Batch>,
+    used: Vec<Export>,
     used_bytes: usize,
     tick: Option<Nanos>,
     ended: bool,
@@ -81,11 +81,11 @@ impl Inputs for Arrivals {
         }
         loop {
             if let Some(queued) = self.taken.pop_front() {
-                self.current = queued.batch;
-                return Some(Input { at: queued.at, batch: self.current.as_ref() });
+                self.current = queued.export;
+                return Some(Input { at: queued.at, export: self.current.as_ref() });
             }
             if let Some(at) = self.tick.take() {
-                return Some(Input { at: Some(at), batch: None });
+                return Some(Input { at: Some(at), export: None });
             }
             if self.ended {
                 return None;

@@ -9,7 +9,7 @@ use super::budget::{Charge, Held};
 use super::refusal::{Reason, Refusal};
 use crate::clock::{Clock, now};
 use crate::engine::{DropReason, Timestamps, refused};
-use crate::model::{Batch, MetricSpan, Nanos, PointSpan, ResourceSpan};
+use crate::model::{Export, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -97,7 +97,7 @@ pub(super) struct State {
     kept: u64,
     /// Why nothing can be kept any more.
     broken: Option<String>,
-    spares: Vec<Batch>,
+    spares: Vec<Export>,
     spare_bytes: usize,
     most_spare: usize,
     scratch: Vec<Nanos>,
@@ -107,7 +107,7 @@ pub(super) struct State {
 pub(super) struct Queued {
     pub(super) at: Option<Nanos>,
     /// `None` for a body without content, which only says that time has come this far.
-    pub(super) batch: Option<Batch>,
+    pub(super) export: Option<Export>,
     /// Gives the bytes back once the engine is done.
     _held: Held,
 }
@@ -137,26 +137,26 @@ impl Inbox {
     }
 
     /// Empty lists to decode into.
-    pub(super) fn spare(&self) -> Batch {
+    pub(super) fn spare(&self) -> Export {
         let mut state = self.lock();
-        let Some(batch) = state.spares.pop() else { return Batch::default() };
-        state.spare_bytes -= lists(&batch);
-        batch
+        let Some(export) = state.spares.pop() else { return Export::default() };
+        state.spare_bytes -= lists(&export);
+        export
     }
 
     /// Takes back lists.
-    pub(super) fn give_back(&self, mut batch: Batch) {
-        batch.clear();
-        self.lock().give_back(&mut vec![batch]);
+    pub(super) fn give_back(&self, mut export: Export) {
+        export.clear();
+        self.lock().give_back(&mut vec![export]);
     }
 
     /// Accepts a decoded body; `body` is what is kept of it. The charge is resized to what it takes from now on.
-    pub(super) fn offer(&self, mut batch: Batch, body: &Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
+    pub(super) fn offer(&self, mut export: Export, body: &Bytes, charge: &Arc<Charge>) -> Result<Accepted, Refusal> {
         // Lists that were large for another body would be charged to this one.
-        batch.points.shrink_to(4 * batch.points.len().max(64));
-        let cost = cost(&batch);
+        export.points.shrink_to(4 * export.points.len().max(64));
+        let cost = cost(&export);
         if !charge.resize(cost) {
-            self.give_back(batch);
+            self.give_back(export);
             return Err(Refusal { reason: Reason::InboxFull, message: "the inbox is full".into() });
         }
         let mut state = self.lock();
@@ -165,18 +165,18 @@ impl Inbox {
         }
         let arrived = match self.clock {
             Clock::Wall => Some(now()),
-            Clock::Data => batch.data_time(&mut state.scratch),
+            Clock::Data => export.data_time(&mut state.scratch),
         };
         let at = arrived.map(|at| state.last.map_or(at, |last| last.max(at)));
         state.keep(Kept::Body { at, body })?;
         state.kept += 1;
         state.last = at.or(state.last);
         let none = [0; DropReason::ALL.len()];
-        let refused = self.timestamps.map_or(none, |timestamps| refused(&batch, state.last, timestamps));
-        let batch = (!body.is_empty()).then_some(batch);
+        let refused = self.timestamps.map_or(none, |timestamps| refused(&export, state.last, timestamps));
+        let export = (!body.is_empty()).then_some(export);
         let before = state.queued_bytes;
         state.queued_bytes += cost;
-        state.queue.push_back(Queued { at, batch, _held: charge.hand_over() });
+        state.queue.push_back(Queued { at, export, _held: charge.hand_over() });
         // A call for every body that comes after that would be one into the system.
         let much = before < self.wake_at && state.queued_bytes >= self.wake_at;
         if state.waits || much {
@@ -315,10 +315,10 @@ impl State {
     }
 
     /// Takes back lists that were emptied; those there is no room for stay.
-    pub(super) fn give_back(&mut self, used: &mut Vec<Batch>) {
-        while let Some(batch) = used.pop_if(|batch| self.spare_bytes + lists(batch) <= self.most_spare) {
-            self.spare_bytes += lists(&batch);
-            self.spares.push(batch);
+    pub(super) fn give_back(&mut self, used: &mut Vec<Export>) {
+        while let Some(export) = used.pop_if(|export| self.spare_bytes + lists(export) <= self.most_spare) {
+            self.spare_bytes += lists(&export);
+            self.spares.push(export);
         }
     }
 
@@ -331,13 +331,13 @@ impl State {
 }
 
 /// The bytes a decoded body takes.
-fn cost(batch: &Batch) -> usize {
-    batch.body.len() + lists(batch) + OVERHEAD
+fn cost(export: &Export) -> usize {
+    export.payload.len() + lists(export) + OVERHEAD
 }
 
 /// The bytes its lists take.
-pub(super) fn lists(batch: &Batch) -> usize {
-    batch.resources.capacity() * size_of::<ResourceSpan>()
-        + batch.metrics.capacity() * size_of::<MetricSpan>()
-        + batch.points.capacity() * size_of::<PointSpan>()
+pub(super) fn lists(export: &Export) -> usize {
+    export.resources.capacity() * size_of::<ResourceSpan>()
+        + export.metrics.capacity() * size_of::<MetricSpan>()
+        + export.points.capacity() * size_of::<PointSpan>()
 }

@@ -11,7 +11,7 @@ use super::recorder::Recorder;
 use super::refusal::{Reason, Refusal};
 use crate::clock::{Clock, monotonic, now};
 use crate::engine::{DropReason, Timestamps};
-use crate::model::{Batch, Span};
+use crate::model::{Export, Span};
 use crate::otlp::{self, DecodeError, Decoder, Encoding};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -189,17 +189,17 @@ impl Reception {
             }
         };
         weigh(&body)?;
-        let mut batch = self.inbox.spare();
+        let mut export = self.inbox.spare();
         let decoded = {
             let mut decoder = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
-            decoder.decode(Encoding::Protobuf, body.clone(), &mut batch)
+            decoder.decode(Encoding::Protobuf, body.clone(), &mut export)
         };
-        if let Err(refusal) = decoded.map_err(malformed).and_then(|()| self.check(&batch)) {
-            self.inbox.give_back(batch);
+        if let Err(refusal) = decoded.map_err(malformed).and_then(|()| self.check(&export)) {
+            self.inbox.give_back(export);
             return Err(refusal);
         }
-        let (points, bytes) = (batch.points.len() as u64, body.len() as u64);
-        let accepted = self.inbox.offer(batch, &body, charge)?;
+        let (points, bytes) = (export.points.len() as u64, body.len() as u64);
+        let accepted = self.inbox.offer(export, &body, charge)?;
         self.counters.points.fetch_add(points, Ordering::Relaxed);
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(accepted)
@@ -207,10 +207,10 @@ impl Reception {
 
     /// The limits on what is in a body. The whole body is refused: cutting points out of it would make what is judged another
     /// thing than what is kept.
-    fn check(&self, batch: &Batch) -> Result<(), Refusal> {
+    fn check(&self, export: &Export) -> Result<(), Refusal> {
         let Limits { message_bytes, attributes, attribute_bytes, .. } = self.limits;
-        if batch.body.len() > message_bytes.saturating_mul(2) {
-            let message = format!("{} bytes when its parts are put together", batch.body.len());
+        if export.payload.len() > message_bytes.saturating_mul(2) {
+            let message = format!("{} bytes when its parts are put together", export.payload.len());
             return Err(Refusal { reason: Reason::TooLarge, message });
         }
         // Every attribute takes two bytes at least: as a rule nothing has to be counted.
@@ -220,15 +220,15 @@ impl Reception {
             if length(span) > attribute_bytes {
                 return Some(format!("{what} of {} bytes; the most is {attribute_bytes}", length(span)));
             }
-            let n = if length(span) > surely_fine { otlp::attribute_count(batch.bytes(span)) } else { 0 };
+            let n = if length(span) > surely_fine { otlp::attribute_count(export.bytes(span)) } else { 0 };
             (n > attributes).then(|| format!("{what}: {n}; the most is {attributes}"))
         };
-        let names = batch.metrics.iter().flat_map(|metric| [metric.name, metric.scope]);
+        let names = export.metrics.iter().flat_map(|metric| [metric.name, metric.scope]);
         let long_name = names.map(length).find(|&n| n > attribute_bytes);
         let found = long_name
             .map(|n| format!("a name of {n} bytes; the most is {attribute_bytes}"))
-            .or_else(|| batch.resources.iter().find_map(|resource| wrong(resource.raw, "attributes of a resource")))
-            .or_else(|| batch.points.iter().find_map(|point| wrong(point.attributes, "attributes of a point")));
+            .or_else(|| export.resources.iter().find_map(|resource| wrong(resource.raw, "attributes of a resource")))
+            .or_else(|| export.points.iter().find_map(|point| wrong(point.attributes, "attributes of a point")));
         found.map_or(Ok(()), |message| Err(Refusal { reason: Reason::Attributes, message }))
     }
 

@@ -58,7 +58,7 @@ mod tests {
     use super::super::inbox::{Inbox, Kept};
     use super::Recorder;
     use crate::clock::Clock;
-    use crate::model::Batch;
+    use crate::model::Export;
     use bytes::Bytes;
     use std::io;
     use std::sync::{Arc, Mutex, mpsc};
@@ -84,7 +84,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let sent = || -> JoinHandle<bool> {
             let body = Bytes::from_static(b"x");
-            let number = inbox.offer(Batch::default(), &body, &budget.open()).expect("accepted").number;
+            let number = inbox.offer(Export::default(), &body, &budget.open()).expect("accepted").number;
             let (inbox, recorder) = (Arc::clone(&inbox), Arc::clone(&recorder));
             tokio::spawn(async move { recorder.wait(&inbox, number).await.is_ok() })
         };

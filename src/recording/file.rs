@@ -10,7 +10,7 @@ use super::fields::{Walk, walk};
 use super::own::{self, LENGTH_LIMIT};
 use super::zstd_chain::{InflateError, Inflater, Step, ZstdChain};
 use super::{Compression, Form, MESSAGE_LIMIT};
-use crate::model::{Batch, Nanos};
+use crate::model::{Export, Nanos};
 use crate::otlp::{Decoder, Encoding};
 use bytes::{Buf, Bytes};
 
@@ -83,22 +83,22 @@ pub(super) enum Short {
 }
 
 impl File {
-    /// Reads the next arrival into `batch`.
-    pub(super) fn next(&mut self, batch: &mut Batch) -> Option<Next> {
-        // What the batch holds is left to `decode`, which uses its room again; but for a body that lies in our own buffer,
+    /// Reads the next arrival into `export`.
+    pub(super) fn next(&mut self, export: &mut Export) -> Option<Next> {
+        // What the export holds is left to `decode`, which uses its room again; but for a body that lies in our own buffer,
         // which may be needed now.
         if matches!(self.framing, Framing::Messages) {
-            batch.body = Bytes::new();
+            export.payload = Bytes::new();
         }
         loop {
             let next = match self.framing {
                 Framing::Ended => {
-                    batch.clear();
+                    export.clear();
                     return None;
                 }
-                Framing::Lines => self.line(batch),
-                Framing::Messages | Framing::ZstdMessages(_) => self.message(batch),
-                Framing::Whole(encoding) => self.whole(encoding, batch),
+                Framing::Lines => self.line(export),
+                Framing::Messages | Framing::ZstdMessages(_) => self.message(export),
+                Framing::Whole(encoding) => self.whole(encoding, export),
             };
             if let Some(next) = next {
                 self.after_damage = false;
@@ -168,7 +168,7 @@ impl File {
     }
 
     /// One length-prefixed message; `None` when there was none to hand out.
-    fn message(&mut self, batch: &mut Batch) -> Option<Next> {
+    fn message(&mut self, export: &mut Export) -> Option<Next> {
         let Some(length) = self.length() else { return self.cut_message(PREFIX) };
         if length == 0 {
             self.zeros();
@@ -195,7 +195,7 @@ impl File {
         let place = self.place();
         self.content.consume(PREFIX);
         let message = self.content.take(length as usize);
-        match self.body(message, batch) {
+        match self.body(message, export) {
             Ok(next) => next,
             Err(_) if self.after_damage => self.skip_run(),
             Err(flaw) => {
@@ -259,7 +259,7 @@ impl File {
     }
 
     /// What a message says: our fields, and a body in the encoding of the framing.
-    fn body(&mut self, message: Bytes, batch: &mut Batch) -> Result<Option<Next>, Flaw> {
+    fn body(&mut self, message: Bytes, export: &mut Export) -> Result<Option<Next>, Flaw> {
         if let Framing::ZstdMessages(state) = &mut self.framing {
             let (inflater, chunk) = &mut **state;
             let n = inflater.inflate(&message, MESSAGE_LIMIT, chunk).map_err(|error| match error {
@@ -268,7 +268,7 @@ impl File {
             })?;
             let body = chunk.take(n);
             let encoding = if starts_json(&body) { Encoding::Json } else { Encoding::Protobuf };
-            return self.arrival(encoding, body, batch).map(Some);
+            return self.arrival(encoding, body, export).map(Some);
         }
         let prefix = own::prefix(&message).map_err(Flaw::Body)?;
         if let Some(head) = prefix.head.filter(|_| self.head.is_none()) {
@@ -281,21 +281,21 @@ impl File {
         match (at, body.is_empty()) {
             (None, true) => Ok(None),
             (Some(at), true) => {
-                batch.clear();
+                export.clear();
                 Ok(Some(Next { at: self.advance(Some(at)), tick: true }))
             }
             (Some(at), false) => {
-                self.decoder.decode(Encoding::Protobuf, body, batch).map_err(Flaw::Body)?;
+                self.decoder.decode(Encoding::Protobuf, body, export).map_err(Flaw::Body)?;
                 Ok(Some(Next { at: self.advance(Some(at)), tick: false }))
             }
-            (None, false) => self.arrival(Encoding::Protobuf, body, batch).map(Some),
+            (None, false) => self.arrival(Encoding::Protobuf, body, export).map(Some),
         }
     }
 
     /// A body without an instant of its own: the one its points give.
-    fn arrival(&mut self, encoding: Encoding, body: Bytes, batch: &mut Batch) -> Result<Next, Flaw> {
-        self.decoder.decode(encoding, body, batch).map_err(Flaw::Body)?;
-        let at = batch.data_time(&mut self.times);
+    fn arrival(&mut self, encoding: Encoding, body: Bytes, export: &mut Export) -> Result<Next, Flaw> {
+        self.decoder.decode(encoding, body, export).map_err(Flaw::Body)?;
+        let at = export.data_time(&mut self.times);
         Ok(Next { at: self.advance(at), tick: false })
     }
 
@@ -306,7 +306,7 @@ impl File {
     }
 
     /// One line; `None` when there was none to hand out.
-    fn line(&mut self, batch: &mut Batch) -> Option<Next> {
+    fn line(&mut self, export: &mut Export) -> Option<Next> {
         let after_damage = self.after_damage;
         let mut searched = 0;
         let (length, complete) = loop {
@@ -336,7 +336,7 @@ impl File {
         if line.trim_ascii().is_empty() {
             return None;
         }
-        match self.arrival(Encoding::Json, line, batch) {
+        match self.arrival(Encoding::Json, line, export) {
             Ok(next) => Some(next),
             Err(_) if !complete && self.broken => None,
             Err(_) if !complete => {
@@ -373,11 +373,11 @@ impl File {
     }
 
     /// The whole content as one body; it was read when the form was recognised.
-    fn whole(&mut self, encoding: Encoding, batch: &mut Batch) -> Option<Next> {
+    fn whole(&mut self, encoding: Encoding, export: &mut Export) -> Option<Next> {
         self.framing = Framing::Ended;
         let place = self.place();
         let body = self.content.take(self.content.len());
-        match self.arrival(encoding, body, batch) {
+        match self.arrival(encoding, body, export) {
             Ok(next) => Some(next),
             Err(flaw) => {
                 self.note(place, flaw, DamageKind::Damage);

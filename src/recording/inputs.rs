@@ -2,25 +2,25 @@
 
 use super::reader::{Arrival, Reader};
 use crate::engine::{Input, Inputs};
-use crate::model::Batch;
+use crate::model::Export;
 
 /// The inputs of a reader, one after the other.
 pub struct Replayed {
     /// Where the inputs are read from.
     pub reader: Reader,
-    batch: Batch,
+    export: Export,
 }
 
 impl Replayed {
     /// The arrivals of a reader.
     pub fn new(reader: Reader) -> Self {
-        Replayed { reader, batch: Batch::default() }
+        Replayed { reader, export: Export::default() }
     }
 }
 
 impl Inputs for Replayed {
     fn next(&mut self) -> Option<Input<'_>> {
-        let Arrival { at, is_tick, .. } = self.reader.next(&mut self.batch)?;
-        Some(Input { at, batch: (!is_tick).then_some(&self.batch) })
+        let Arrival { at, is_tick, .. } = self.reader.next(&mut self.export)?;
+        Some(Input { at, export: (!is_tick).then_some(&self.export) })
     }
 }

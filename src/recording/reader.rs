@@ -6,7 +6,7 @@
 use super::damage::{Damage, OpenError};
 use super::feed::Counted;
 use super::file::{File, Next};
-use crate::model::{Batch, Nanos};
+use crate::model::{Export, Nanos};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,7 +97,7 @@ pub struct Reader {
 /// A file and its next arrival.
 struct Pending {
     file: File,
-    batch: Batch,
+    export: Export,
     next: Option<Next>,
     ended: bool,
 }
@@ -111,7 +111,7 @@ impl Reader {
         for (index, source) in sources.into_iter().enumerate() {
             let counted = Counted { inner: source.reader, read: Arc::clone(&read) };
             let file = File::open(index, source.name, counted)?;
-            let mut pending = Pending { file, batch: Batch::default(), next: None, ended: false };
+            let mut pending = Pending { file, export: Export::default(), next: None, ended: false };
             // The head of a recording stands in its first message.
             pending.look();
             files.push(pending);
@@ -119,13 +119,13 @@ impl Reader {
         Ok(Reader { files, read, total })
     }
 
-    /// Reads the next arrival into `batch`, which is empty for a tick.
-    pub fn next(&mut self, batch: &mut Batch) -> Option<Arrival> {
+    /// Reads the next arrival into `export`, which is empty for a tick.
+    pub fn next(&mut self, export: &mut Export) -> Option<Arrival> {
         if let [only] = &mut self.files[..]
             && only.next.is_none()
         {
-            // Nothing to merge with: one batch does.
-            let next = if only.ended { None } else { only.file.next(batch) };
+            // Nothing to merge with: one export does.
+            let next = if only.ended { None } else { only.file.next(export) };
             only.ended = next.is_none();
             return next.map(|next| Arrival { at: next.at, file: only.file.index, is_tick: next.tick });
         }
@@ -138,7 +138,7 @@ impl Reader {
         }
         let pending = &mut self.files[first?.1];
         let next = pending.next.take()?;
-        std::mem::swap(batch, &mut pending.batch);
+        std::mem::swap(export, &mut pending.export);
         Some(Arrival { at: next.at, file: pending.file.index, is_tick: next.tick })
     }
 
@@ -182,7 +182,7 @@ impl Pending {
     /// Reads the next arrival unless one is there.
     fn look(&mut self) {
         if self.next.is_none() && !self.ended {
-            self.next = self.file.next(&mut self.batch);
+            self.next = self.file.next(&mut self.export);
             self.ended = self.next.is_none();
         }
     }

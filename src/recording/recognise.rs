@@ -11,7 +11,7 @@ use super::file::{File, Framing, Input, PREFIX, Short, starts_json};
 use super::own::{self, LENGTH_LIMIT};
 use super::zstd_chain::{Inflater, MAGIC, ZstdChain, is_skippable};
 use super::{Compression, Form, MESSAGE_LIMIT};
-use crate::model::Batch;
+use crate::model::Export;
 use crate::otlp::{self, Decoder, Encoding};
 use memchr::memmem;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -208,7 +208,7 @@ impl File {
             return unknown;
         }
         let copy = bytes::Bytes::copy_from_slice(message);
-        match otlp::decode(Encoding::Protobuf, copy, &mut Batch::default()) {
+        match otlp::decode(Encoding::Protobuf, copy, &mut Export::default()) {
             Ok(()) => Ok((Framing::Whole(Encoding::Protobuf), Form::Single)),
             Err(_) => unknown,
         }

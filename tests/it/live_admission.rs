@@ -3,7 +3,7 @@
 use crate::otlp_messages::message;
 use bytes::Bytes;
 use foreshock::engine::{DropReason, Engine, Input, Options, Timestamps, refused};
-use foreshock::model::{Batch, Nanos, SECOND};
+use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Decoder, Encoding};
 use proptest::prelude::*;
 use prost::Message;
@@ -22,13 +22,13 @@ proptest! {
         let body = Bytes::from(message.encode_to_vec());
         // The second time the report is known by its shape. Without rules nothing is late or a duplicate.
         let mut engine = Engine::new(Vec::new(), Options { timestamps, ..Options::default() });
-        let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
+        let (mut decoder, mut export) = (Decoder::default(), Export::default());
         let mut said = [0; DropReason::ALL.len()];
         for _ in 0..=usize::from(twice) {
-            decoder.decode(Encoding::Protobuf, body.clone(), &mut batch).expect("a body");
-            let counts = refused(&batch, at, timestamps);
+            decoder.decode(Encoding::Protobuf, body.clone(), &mut export).expect("a body");
+            let counts = refused(&export, at, timestamps);
             said.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-            engine.step(Input { at, batch: Some(&batch) }, &mut |_| {});
+            engine.step(Input { at, export: Some(&export) }, &mut |_| {});
         }
         prop_assert_eq!(engine.counts().dropped, said);
     }
@@ -36,10 +36,10 @@ proptest! {
     #[test]
     fn the_entries_of_a_body_are_counted_as_they_are_decoded(message in message()) {
         let body = Bytes::from(message.encode_to_vec());
-        let mut batch = Batch::default();
-        otlp::decode(Encoding::Protobuf, body.clone(), &mut batch).expect("a body");
-        // Metrics without a point are no entries of a batch.
+        let mut export = Export::default();
+        otlp::decode(Encoding::Protobuf, body.clone(), &mut export).expect("a body");
+        // Metrics without a point are no entries of a export.
         let all = message.resource_metrics.iter().flat_map(|r| &r.scope_metrics).map(|s| s.metrics.len()).sum::<usize>();
-        prop_assert_eq!(otlp::entries(&body), batch.resources.len() + all + batch.points.len());
+        prop_assert_eq!(otlp::entries(&body), export.resources.len() + all + export.points.len());
     }
 }

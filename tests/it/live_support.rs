@@ -4,7 +4,7 @@
 mod outside;
 
 use crate::cli_support::{Ended, Folder};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::recording::{self, Reader};
 use outside::{Raw, addresses};
 use std::fs::File;
@@ -281,10 +281,10 @@ pub fn bodies(path: &Path) -> Vec<Vec<u8>> {
     let file = File::open(path).expect("a recording");
     let source = recording::Source { name: path.display().to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
-    let (mut batch, mut bodies) = (Batch::default(), Vec::new());
-    while let Some(arrival) = reader.next(&mut batch) {
+    let (mut export, mut bodies) = (Export::default(), Vec::new());
+    while let Some(arrival) = reader.next(&mut export) {
         if !arrival.is_tick {
-            bodies.push(batch.body.to_vec());
+            bodies.push(export.payload.to_vec());
         }
     }
     // A crash may leave a torn end; nothing else may be wrong.

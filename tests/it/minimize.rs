@@ -4,7 +4,7 @@ use foreshock::definition::{self, EventDefinition, Problem, Settings};
 use foreshock::engine::{Engine, Event, Input, Options, Report};
 use foreshock::gate::run_all;
 use foreshock::minimize::{Minimized, Trace, Wanted, minimize};
-use foreshock::model::{Attributes, Batch};
+use foreshock::model::{Attributes, Export};
 use foreshock::recording::{self, Reader};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,9 +28,9 @@ fn each_input(path: &Path, mut take: impl FnMut(Input<'_>)) {
     let file = File::open(path).expect("a recording");
     let source = recording::Source { name: path.display().to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
-    let mut batch = Batch::default();
-    while let Some(arrival) = reader.next(&mut batch) {
-        take(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) });
+    let mut export = Export::default();
+    while let Some(arrival) = reader.next(&mut export) {
+        take(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) });
     }
 }
 
@@ -63,8 +63,8 @@ impl Incident {
         let only = event.entity.as_ref().map_or_else(Attributes::default, |entity| entity.resource.clone());
         let mut trace = Trace::new(only, event.start);
         each_input(&self.path, |input| {
-            if let Some(batch) = input.batch {
-                trace.add(input.at, batch).expect("few points");
+            if let Some(export) = input.export {
+                trace.add(input.at, export).expect("few points");
             }
         });
         let definition = &self.definitions[event.definition];

@@ -7,7 +7,7 @@ use crate::oracle::judge;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{Engine, Input, Options, Report, Transition};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use proptest::prelude::*;
 
@@ -44,15 +44,15 @@ pub fn run(
     steps: &[Step],
 ) -> (Vec<Transition>, Report) {
     let mut engine = Engine::new(definitions, options.clone());
-    let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
+    let (mut decoder, mut export) = (Decoder::default(), Export::default());
     let mut transitions = Vec::new();
     for step in steps {
         let mut emit = |transition: Transition| transitions.push(transition);
         match &step.body {
-            None => engine.step(Input { at: step.at, batch: None }, &mut emit),
+            None => engine.step(Input { at: step.at, export: None }, &mut emit),
             Some(body) => {
-                decoder.decode(encoding, body.clone().into(), &mut batch).expect("bodies are well-formed");
-                engine.step(Input { at: step.at, batch: Some(&batch) }, &mut emit);
+                decoder.decode(encoding, body.clone().into(), &mut export).expect("bodies are well-formed");
+                engine.step(Input { at: step.at, export: Some(&export) }, &mut emit);
             }
         }
     }

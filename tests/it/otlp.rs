@@ -2,7 +2,7 @@
 
 use crate::otlp_messages::{Dice, expected, mangle, message, points, put_varint, request_descriptor};
 use bytes::Bytes;
-use foreshock::model::{Batch, Kind, PointValue};
+use foreshock::model::{Export, Kind, PointValue};
 use foreshock::otlp::{self, DecodeError, Encoding};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -10,22 +10,22 @@ use proptest::prelude::*;
 use prost::Message;
 use prost_reflect::{Kind as FieldKind, MessageDescriptor};
 
-fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
-    let mut batch = Batch::default();
-    otlp::decode(Encoding::Protobuf, Bytes::copy_from_slice(bytes), &mut batch).map(|()| batch)
+fn decode(bytes: &[u8]) -> Result<Export, DecodeError> {
+    let mut export = Export::default();
+    otlp::decode(Encoding::Protobuf, Bytes::copy_from_slice(bytes), &mut export).map(|()| export)
 }
 
 /// Decodes with both and compares point by point.
 fn check_same(bytes: &[u8], message: &ExportMetricsServiceRequest) {
-    let batch = decode(bytes).unwrap_or_else(|e| panic!("{e}: {bytes:02x?}"));
-    let (ours, theirs) = (points(&batch), expected(message));
+    let export = decode(bytes).unwrap_or_else(|e| panic!("{e}: {bytes:02x?}"));
+    let (ours, theirs) = (points(&export), expected(message));
     assert_eq!(ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(&theirs) {
         assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
     }
-    assert_eq!(batch.resources.len(), message.resource_metrics.len());
-    let content = ExportMetricsServiceRequest::decode(&batch.body[..]).expect("the batch's body is a message");
-    assert_eq!(format!("{content:?}"), format!("{message:?}"), "the batch's body says the same");
+    assert_eq!(export.resources.len(), message.resource_metrics.len());
+    let content = ExportMetricsServiceRequest::decode(&export.payload[..]).expect("the payload is a message");
+    assert_eq!(format!("{content:?}"), format!("{message:?}"), "the payload says the same");
 }
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
     fn regular_bodies_are_read_in_place(message in message()) {
         let bytes = message.encode_to_vec();
         check_same(&bytes, &ExportMetricsServiceRequest::decode(&bytes[..]).expect("a valid body"));
-        prop_assert_eq!(decode(&bytes).expect("valid").body.len(), bytes.len());
+        prop_assert_eq!(decode(&bytes).expect("valid").payload.len(), bytes.len());
     }
 
     #[test]
@@ -49,8 +49,8 @@ proptest! {
 #[test]
 fn a_resource_in_several_empty_parts_is_an_empty_one() {
     let bytes = [0x0a, 4, 0x0a, 0, 0x0a, 0];
-    let batch = decode(&bytes).expect("a legal body");
-    assert_eq!(batch.bytes(batch.resources[0].raw), b"");
+    let export = decode(&bytes).expect("a legal body");
+    assert_eq!(export.bytes(export.resources[0].raw), b"");
     check_same(&bytes, &ExportMetricsServiceRequest::decode(&bytes[..]).expect("a legal body"));
 }
 
@@ -119,32 +119,32 @@ fn check_any(bytes: &[u8]) {
     match (ExportMetricsServiceRequest::decode(bytes), decode(bytes)) {
         (Ok(message), _) => check_same(bytes, &message),
         (Err(_), Err(e)) => assert!(e.offset <= bytes.len()),
-        (Err(refusal), Ok(batch)) => {
+        (Err(refusal), Ok(export)) => {
             let rest = without_opaque_parts(bytes, &request_descriptor())
                 .unwrap_or_else(|| panic!("broken framing accepted: {refusal}: {bytes:02x?}"));
             let rest = ExportMetricsServiceRequest::decode(&rest[..]);
             assert!(rest.is_ok(), "{rest:?} accepted: {bytes:02x?}");
-            read_everything(&batch);
+            read_everything(&export);
         }
     }
 }
 
-/// Reads every part of a batch; only parts that were not looked at may be refused.
-fn read_everything(batch: &Batch) {
-    for resource in &batch.resources {
-        let _ = otlp::resource(batch.bytes(resource.raw));
+/// Reads every part of a export; only parts that were not looked at may be refused.
+fn read_everything(export: &Export) {
+    for resource in &export.resources {
+        let _ = otlp::resource(export.bytes(resource.raw));
     }
-    for metric in &batch.metrics {
-        otlp::metric(batch, metric);
-        otlp::metric_text(batch.bytes(metric.raw));
+    for metric in &export.metrics {
+        otlp::metric(export, metric);
+        otlp::metric_text(export.bytes(metric.raw));
     }
-    let mut metrics = batch.metrics.iter().peekable();
-    for (i, point) in batch.points.iter().enumerate() {
+    let mut metrics = export.metrics.iter().peekable();
+    for (i, point) in export.points.iter().enumerate() {
         while metrics.next_if(|metric| metric.points_end as usize <= i).is_some() {}
-        let _ = otlp::attributes(batch.bytes(point.attributes));
+        let _ = otlp::attributes(export.bytes(point.attributes));
         if let PointValue::Histogram(span) = point.value {
             let exponential = metrics.peek().expect("a metric").kind == Kind::ExponentialHistogram;
-            otlp::histogram(batch.bytes(span), exponential).expect("what was decoded can be read");
+            otlp::histogram(export.bytes(span), exponential).expect("what was decoded can be read");
         }
     }
 }
@@ -198,16 +198,16 @@ proptest! {
     #[test]
     fn the_lists_are_reused_and_in_proportion_to_the_body(message in message()) {
         let bytes = Bytes::from(message.encode_to_vec());
-        let mut batch = Batch::default();
-        otlp::decode(Encoding::Protobuf, bytes.clone(), &mut batch).expect("valid");
-        let room = |batch: &Batch| {
-            (batch.points.as_ptr(), batch.points.capacity(), batch.metrics.capacity(), batch.resources.capacity())
+        let mut export = Export::default();
+        otlp::decode(Encoding::Protobuf, bytes.clone(), &mut export).expect("valid");
+        let room = |export: &Export| {
+            (export.points.as_ptr(), export.points.capacity(), export.metrics.capacity(), export.resources.capacity())
         };
-        let (first, before) = (batch.clone(), room(&batch));
+        let (first, before) = (export.clone(), room(&export));
         prop_assert!(before.1 + before.2 + before.3 <= bytes.len() + 12);
-        otlp::decode(Encoding::Protobuf, bytes, &mut batch).expect("valid");
-        prop_assert_eq!(before, room(&batch));
-        prop_assert_eq!(format!("{:?}", first), format!("{:?}", batch));
+        otlp::decode(Encoding::Protobuf, bytes, &mut export).expect("valid");
+        prop_assert_eq!(before, room(&export));
+        prop_assert_eq!(format!("{:?}", first), format!("{:?}", export));
     }
 }
 
@@ -274,10 +274,15 @@ fn broken_framing_is_refused_with_its_place() {
     // A packed list that ends inside a number, in a histogram point.
     assert!(decode(&body_of(&field(0x4a, &field(0x0a, &[0x32, 0x03, 0, 0, 0])))).is_err());
     // A failed decoding leaves nothing behind.
-    let mut batch = decode(&body_of(&field(0x2a, &field(0x0a, &[])))).expect("valid");
-    assert_eq!(batch.points.len(), 1);
-    assert!(otlp::decode(Encoding::Protobuf, Bytes::from_static(&[0x0a]), &mut batch).is_err());
-    assert!(batch.points.is_empty() && batch.metrics.is_empty() && batch.resources.is_empty() && batch.body.is_empty());
+    let mut export = decode(&body_of(&field(0x2a, &field(0x0a, &[])))).expect("valid");
+    assert_eq!(export.points.len(), 1);
+    assert!(otlp::decode(Encoding::Protobuf, Bytes::from_static(&[0x0a]), &mut export).is_err());
+    assert!(
+        export.points.is_empty()
+            && export.metrics.is_empty()
+            && export.resources.is_empty()
+            && export.payload.is_empty()
+    );
 }
 
 #[test]
@@ -289,10 +294,10 @@ fn nesting_is_bounded_where_a_protobuf_library_bounds_it() {
         let in_resource = field(0x0a, &field(0x0a, &field(0x0a, &attribute)));
         let in_point = body_of(&field(0x2a, &field(0x0a, &field(0x3a, &attribute))));
         for (bytes, resource) in [(in_resource, true), (in_point, false)] {
-            let batch = decode(&bytes).expect("attributes are not looked at");
+            let export = decode(&bytes).expect("attributes are not looked at");
             let read = match resource {
-                true => otlp::resource(batch.bytes(batch.resources[0].raw)),
-                false => otlp::attributes(batch.bytes(batch.points[0].attributes)),
+                true => otlp::resource(export.bytes(export.resources[0].raw)),
+                false => otlp::attributes(export.bytes(export.points[0].attributes)),
             };
             assert_eq!(read.is_ok(), ExportMetricsServiceRequest::decode(&bytes[..]).is_ok(), "{levels} {resource}");
         }
@@ -311,8 +316,8 @@ fn adversarial_bodies_take_linear_time() {
     const N: usize = 200_000;
     let check = |bytes: Vec<u8>| {
         let message = ExportMetricsServiceRequest::decode(&bytes[..]).expect("legal");
-        let batch = decode(&bytes).expect("legal");
-        read_everything(&batch);
+        let export = decode(&bytes).expect("legal");
+        read_everything(&export);
         let points = message.resource_metrics.iter().flat_map(|r| &r.scope_metrics).flat_map(|s| &s.metrics);
         let points: usize = points
             .map(|m| match &m.data {
@@ -321,7 +326,7 @@ fn adversarial_bodies_take_linear_time() {
                 _ => 0,
             })
             .sum();
-        assert_eq!(batch.points.len(), points);
+        assert_eq!(export.points.len(), points);
     };
     let empty_point = field(0x0a, &[]);
     let metric = field(0x12, &field(0x2a, &empty_point));

@@ -4,7 +4,7 @@ use crate::otlp_messages::{Dice, message, points, request_descriptor};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::otlp::{self, DecodeError, Encoding};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use proptest::prelude::*;
@@ -410,7 +410,7 @@ fn fixture(name: &str) -> Vec<u8> {
 fn a_recording_says_the_same_in_json_and_protobuf() {
     let (json, protobuf) = (fixture("healthy_web.jsonl.gz"), fixture("healthy_web.binpb.gz"));
     let (mut rest, mut bodies, mut compared) = (&protobuf[..], 0, 0);
-    let (mut from_json, mut from_protobuf) = (Batch::default(), Batch::default());
+    let (mut from_json, mut from_protobuf) = (Export::default(), Export::default());
     for line in json.split(|&c| c == b'\n').filter(|line| !line.is_empty()) {
         let (length, tail) = rest.split_first_chunk::<4>().expect("a length");
         let (body, tail) = tail.split_at(u32::from_be_bytes(*length) as usize);

@@ -1,6 +1,6 @@
 //! Messages for the tests of `otlp`: arbitrary ones, irregular encodings of them, and both sides of a comparison.
 
-use foreshock::model::{Attributes, Batch, Buckets, ExponentialBuckets, Histogram, Kind, Nanos, PointValue};
+use foreshock::model::{Attributes, Buckets, ExponentialBuckets, Export, Histogram, Kind, Nanos, PointValue};
 use foreshock::model::{Temporality, Value, clamp_time};
 use foreshock::otlp;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -44,36 +44,36 @@ enum PointContent {
     Summary,
 }
 
-/// The points of a batch, with everything `otlp` reads of them.
-pub fn points(batch: &Batch) -> Vec<Point> {
+/// The points of a export, with everything `otlp` reads of them.
+pub fn points(export: &Export) -> Vec<Point> {
     let (mut out, mut metric_at, mut point_at) = (Vec::new(), 0, 0);
-    for resource_span in &batch.resources {
-        let resource = otlp::resource(batch.bytes(resource_span.raw)).expect("resource");
-        for metric in &batch.metrics[metric_at..resource_span.metrics_end as usize] {
-            let identity = otlp::metric(batch, metric);
-            let (unit, description) = otlp::metric_text(batch.bytes(metric.raw));
-            for point in &batch.points[point_at..metric.points_end as usize] {
+    for resource_span in &export.resources {
+        let resource = otlp::resource(export.bytes(resource_span.raw)).expect("resource");
+        for metric in &export.metrics[metric_at..resource_span.metrics_end as usize] {
+            let identity = otlp::metric(export, metric);
+            let (unit, description) = otlp::metric_text(export.bytes(metric.raw));
+            for point in &export.points[point_at..metric.points_end as usize] {
                 let exponential = metric.kind == Kind::ExponentialHistogram;
                 out.push(Point {
                     resource: resource.clone(),
                     scope: identity.scope.clone(),
-                    scope_version: String::from_utf8_lossy(batch.bytes(metric.scope_version)).into_owned(),
+                    scope_version: String::from_utf8_lossy(export.bytes(metric.scope_version)).into_owned(),
                     metric: identity.name.clone(),
                     unit: unit.clone(),
                     description: description.clone(),
                     kind: identity.kind,
                     temporality: identity.temporality,
                     monotonic: identity.monotonic,
-                    attributes: otlp::attributes(batch.bytes(point.attributes)).expect("attributes"),
+                    attributes: otlp::attributes(export.bytes(point.attributes)).expect("attributes"),
                     time: point.time,
                     start: point.start,
                     value: match point.value {
                         PointValue::None => PointContent::None,
                         PointValue::Number(v) => PointContent::Number(v),
                         PointValue::Summary => PointContent::Summary,
-                        PointValue::Histogram(span) => {
-                            PointContent::Histogram(otlp::histogram(batch.bytes(span), exponential).expect("histogram"))
-                        }
+                        PointValue::Histogram(span) => PointContent::Histogram(
+                            otlp::histogram(export.bytes(span), exponential).expect("histogram"),
+                        ),
                     },
                 });
             }
@@ -81,7 +81,7 @@ pub fn points(batch: &Batch) -> Vec<Point> {
         }
         metric_at = resource_span.metrics_end as usize;
     }
-    assert_eq!((metric_at, point_at), (batch.metrics.len(), batch.points.len()), "runs that do not cover the lists");
+    assert_eq!((metric_at, point_at), (export.metrics.len(), export.points.len()), "runs that do not cover the lists");
     out
 }
 

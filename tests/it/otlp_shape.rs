@@ -2,7 +2,7 @@
 
 use crate::otlp_messages::{Dice, mangle, message, request_descriptor};
 use bytes::Bytes;
-use foreshock::model::{Batch, ResourceSpan};
+use foreshock::model::{Export, ResourceSpan};
 use foreshock::otlp::{self, Decoder, Encoding};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -36,9 +36,9 @@ fn later(message: &ExportMetricsServiceRequest, by: u64) -> ExportMetricsService
     message
 }
 
-fn without_shapes(batch: &Batch) -> Batch {
-    let resources = batch.resources.iter().map(|r| ResourceSpan { shape: 0, ..*r }).collect();
-    Batch { resources, ..batch.clone() }
+fn without_shapes(export: &Export) -> Export {
+    let resources = export.resources.iter().map(|r| ResourceSpan { shape: 0, ..*r }).collect();
+    Export { resources, ..export.clone() }
 }
 
 /// The bytes that name the metrics and points of every resource with a shape must be the same whenever the shape is.
@@ -46,15 +46,15 @@ fn without_shapes(batch: &Batch) -> Batch {
 struct Meanings(HashMap<u64, Vec<Vec<u8>>>);
 
 impl Meanings {
-    fn check(&mut self, batch: &Batch) -> usize {
+    fn check(&mut self, export: &Export) -> usize {
         let (mut metric, mut point, mut shaped) = (0, 0, 0);
-        for resource in &batch.resources {
+        for resource in &export.resources {
             let mut names = Vec::new();
-            for m in &batch.metrics[metric..resource.metrics_end as usize] {
+            for m in &export.metrics[metric..resource.metrics_end as usize] {
                 let kind = format!("{:?} {:?} {}", m.kind, m.temporality, m.monotonic);
-                names.extend([batch.bytes(m.scope).to_vec(), batch.bytes(m.name).to_vec(), kind.into_bytes()]);
-                for p in &batch.points[point..m.points_end as usize] {
-                    names.push(batch.bytes(p.attributes).to_vec());
+                names.extend([export.bytes(m.scope).to_vec(), export.bytes(m.name).to_vec(), kind.into_bytes()]);
+                for p in &export.points[point..m.points_end as usize] {
+                    names.push(export.bytes(p.attributes).to_vec());
                 }
                 point = m.points_end as usize;
             }
@@ -71,7 +71,7 @@ impl Meanings {
 /// Decodes bodies one after the other both ways; returns how many resources had a shape.
 fn compare<'a>(bodies: impl Iterator<Item = &'a [u8]>) -> usize {
     let (mut decoder, mut meanings, mut shaped) = (Decoder::default(), Meanings::default(), 0);
-    let (mut remembering, mut plain) = (Batch::default(), Batch::default());
+    let (mut remembering, mut plain) = (Export::default(), Export::default());
     for body in bodies {
         let body = Bytes::copy_from_slice(body);
         let wanted = otlp::decode(Encoding::Protobuf, body.clone(), &mut plain);

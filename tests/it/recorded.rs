@@ -4,7 +4,7 @@
 use crate::oracle::document;
 use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::{Engine, Input, Options};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::recording::{self, Reader};
 use foreshock::report;
 use std::fs::{self, File};
@@ -27,9 +27,9 @@ fn judged(recording: &Path) -> Engine {
     let source = recording::Source { name: recording.display().to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
     let mut engine = Engine::new(package(), Options::default());
-    let mut batch = Batch::default();
-    while let Some(arrival) = reader.next(&mut batch) {
-        engine.step(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) }, &mut |_| {});
+    let mut export = Export::default();
+    while let Some(arrival) = reader.next(&mut export) {
+        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
     assert_eq!(reader.damages().count(), 0, "{}", recording.display());

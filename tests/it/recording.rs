@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use foreshock::model::{Batch, Nanos, SECOND};
+use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::recording::{Arrival, Compression, Damage, Form, OpenError, Reader, RecordingFormat, Source, Writer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -44,9 +44,9 @@ pub fn read_all(files: Vec<Vec<u8>>) -> Result<Outcome, OpenError> {
 }
 
 pub fn drain(mut reader: Reader) -> Result<Outcome, OpenError> {
-    let (mut batch, mut arrivals) = (Batch::default(), Vec::new());
-    while let Some(arrival) = reader.next(&mut batch) {
-        arrivals.push((arrival, batch.body.to_vec()));
+    let (mut export, mut arrivals) = (Export::default(), Vec::new());
+    while let Some(arrival) = reader.next(&mut export) {
+        arrivals.push((arrival, export.payload.to_vec()));
     }
     Ok(Outcome {
         arrivals,
@@ -339,9 +339,9 @@ fn a_body_without_a_time_follows_the_one_before_it() {
 fn the_time_of_a_body_is_near_the_median_of_its_points() {
     let minutes = |minutes: &[i64]| -> Option<Nanos> {
         let times: Vec<_> = minutes.iter().map(|m| if *m < 0 { 0 } else { START + m * 60 * SECOND }).collect();
-        let mut batch = Batch::default();
-        foreshock::otlp::decode(foreshock::otlp::Encoding::Protobuf, Bytes::from(body(&times)), &mut batch).unwrap();
-        batch.data_time(&mut Vec::new()).map(|at| (at - START) / (60 * SECOND))
+        let mut export = Export::default();
+        foreshock::otlp::decode(foreshock::otlp::Encoding::Protobuf, Bytes::from(body(&times)), &mut export).unwrap();
+        export.data_time(&mut Vec::new()).map(|at| (at - START) / (60 * SECOND))
     };
     assert_eq!(minutes(&[]), None);
     assert_eq!(minutes(&[-1, -1]), None);
@@ -456,13 +456,13 @@ fn slow_sources_and_large_bodies() {
             let mut reader =
                 Reader::open(vec![Source { size: Some(total), ..source("drip", drip) }]).expect("a recording");
             assert_eq!(reader.bytes_total(), Some(total));
-            let mut batch = Batch::default();
+            let mut export = Export::default();
             for (_, body) in &arrivals {
-                let next = reader.next(&mut batch);
+                let next = reader.next(&mut export);
                 assert!(next.is_some(), "{compression:?} {step} {:?}", reader.damages().collect::<Vec<_>>());
-                assert!(batch.body == body);
+                assert!(export.payload == body);
             }
-            assert_eq!(reader.next(&mut batch), None);
+            assert_eq!(reader.next(&mut export), None);
             assert_eq!(reader.bytes_read(), total);
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::trend::{Evidence, TrendVerdict};
 use foreshock::engine::{Engine, InconclusiveReason, Input, Options, Report, Verdict};
-use foreshock::model::{Batch, Nanos, SECOND};
+use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
 use foreshock::report;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -64,24 +64,24 @@ fn body(instance: &str, metrics: Vec<Metric>) -> Vec<u8> {
 
 struct Fed {
     engine: Engine,
-    batch: Batch,
+    export: Export,
     told: Vec<String>,
 }
 
 impl Fed {
     fn new(definitions: Vec<EventDefinition>, options: Options) -> Self {
-        Fed { engine: Engine::new(definitions, options), batch: Batch::default(), told: Vec::new() }
+        Fed { engine: Engine::new(definitions, options), export: Export::default(), told: Vec::new() }
     }
 
     fn body(&mut self, at: Nanos, body: Vec<u8>) {
-        otlp::decode(Encoding::Protobuf, Bytes::from(body), &mut self.batch).expect("a body");
+        otlp::decode(Encoding::Protobuf, Bytes::from(body), &mut self.export).expect("a body");
         let told = &mut self.told;
-        self.engine.step(Input { at: Some(at), batch: Some(&self.batch) }, &mut |t| told.push(format!("{t:?}")));
+        self.engine.step(Input { at: Some(at), export: Some(&self.export) }, &mut |t| told.push(format!("{t:?}")));
     }
 
     fn tick(&mut self, at: Nanos) {
         let told = &mut self.told;
-        self.engine.step(Input { at: Some(at), batch: None }, &mut |t| told.push(format!("{t:?}")));
+        self.engine.step(Input { at: Some(at), export: None }, &mut |t| told.push(format!("{t:?}")));
     }
 
     fn end(&mut self) -> Report {

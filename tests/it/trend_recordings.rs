@@ -4,7 +4,7 @@
 use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::trend::{LifeReport, TrendVerdict};
 use foreshock::engine::{Engine, Input, Options, Report};
-use foreshock::model::{Batch, MS, Nanos, SECOND, to_ms};
+use foreshock::model::{Export, MS, Nanos, SECOND, to_ms};
 use foreshock::recording::{self, Reader};
 use serde_json::Value as Json;
 use std::fs::File;
@@ -31,9 +31,9 @@ fn judged_with(name: &str, definitions: Vec<EventDefinition>) -> Report {
     let source = recording::Source { name: name.to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
     let mut engine = Engine::new(definitions, Options::default());
-    let mut batch = Batch::default();
-    while let Some(arrival) = reader.next(&mut batch) {
-        engine.step(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) }, &mut |_| {});
+    let mut export = Export::default();
+    while let Some(arrival) = reader.next(&mut export) {
+        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
     engine.report()

@@ -6,7 +6,7 @@ use crate::oracle_engine::definitions;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, CompareOp, EventDefinition, RuleKind, Settings, Source};
 use foreshock::engine::{Engine, EventState, Input, Observations, Options, Watching};
-use foreshock::model::Batch;
+use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
 use foreshock::tune::{Question, Spell, Tally, sweep};
@@ -31,10 +31,10 @@ type Feed<'a> = dyn Fn(&mut Engine) + 'a;
 
 /// Bodies with the instants they arrive at.
 fn feed_world(world: &World, engine: &mut Engine) {
-    let (mut decoder, mut batch) = (Decoder::default(), Batch::default());
+    let (mut decoder, mut export) = (Decoder::default(), Export::default());
     for arrival in &world.arrivals {
-        decoder.decode(Encoding::Protobuf, encode(&arrival.points).into(), &mut batch).expect("well-formed");
-        engine.step(Input { at: arrival.at, batch: Some(&batch) }, &mut |_| {});
+        decoder.decode(Encoding::Protobuf, encode(&arrival.points).into(), &mut export).expect("well-formed");
+        engine.step(Input { at: arrival.at, export: Some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }
@@ -43,9 +43,9 @@ fn feed_recording(path: &Path, engine: &mut Engine) {
     let file = File::open(path).expect("a recording");
     let source = recording::Source { name: path.display().to_string(), size: None, reader: Box::new(file) };
     let mut reader = Reader::open(vec![source]).expect("a known form");
-    let mut batch = Batch::default();
-    while let Some(arrival) = reader.next(&mut batch) {
-        engine.step(Input { at: arrival.at, batch: (!arrival.is_tick).then_some(&batch) }, &mut |_| {});
+    let mut export = Export::default();
+    while let Some(arrival) = reader.next(&mut export) {
+        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }

@@ -5,15 +5,15 @@
 
 use crate::engine::ingest::intake::{FUTURE, check_value};
 use crate::engine::{DropReason, Timestamps};
-use crate::model::{Batch, Nanos, PointValue};
+use crate::model::{Export, Nanos, PointValue};
 
 /// How many points of a body that arrives at `at` will be dropped, by reason.
-pub fn refused(batch: &Batch, at: Option<Nanos>, timestamps: Timestamps) -> [u64; DropReason::ALL.len()] {
+pub fn refused(export: &Export, at: Option<Nanos>, timestamps: Timestamps) -> [u64; DropReason::ALL.len()] {
     let mut counts = [0; DropReason::ALL.len()];
     let limit = at.map_or(Nanos::MIN, |at| at.saturating_add(FUTURE));
     let mut first = 0;
-    for metric in &batch.metrics {
-        let points = &batch.points[first..metric.points_end as usize];
+    for metric in &export.metrics {
+        let points = &export.points[first..metric.points_end as usize];
         first = metric.points_end as usize;
         for point in points {
             let time = match timestamps {
@@ -24,7 +24,7 @@ pub fn refused(batch: &Batch, at: Option<Nanos>, timestamps: Timestamps) -> [u64
             if finite && time != 0 && time <= limit {
                 continue;
             }
-            let reason = match check_value(batch, point, metric.kind) {
+            let reason = match check_value(export, point, metric.kind) {
                 Err(reason) => reason,
                 Ok(()) if time == 0 => DropReason::NoTime,
                 Ok(()) if time > limit => DropReason::Future,

@@ -10,7 +10,7 @@ use crate::engine::ingest::known::Known;
 use crate::engine::report::{Counts, Coverage, DropReason};
 use crate::engine::{Engine, SeriesMode, Timestamps};
 use crate::model::{
-    Batch, Buckets, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
+    Buckets, Export, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
 };
 use crate::otlp;
 use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
@@ -40,30 +40,36 @@ pub(in crate::engine) struct Intake {
 
 impl Engine {
     /// Takes in a body at the engine's time.
-    pub(in crate::engine) fn take_in(&mut self, batch: &Batch) {
-        self.intake.counts.points += batch.points.len() as u64;
+    pub(in crate::engine) fn take_in(&mut self, export: &Export) {
+        self.intake.counts.points += export.points.len() as u64;
         if let Some(at) = self.at {
             self.intake.coverage.from.get_or_insert(at);
             self.judge.start(at, &self.selection);
         }
-        self.intake.any_time |= batch.points.iter().any(|p| p.time != 0);
+        self.intake.any_time |= export.points.iter().any(|p| p.time != 0);
         let (mut metric, mut point) = (0, 0);
-        for resource in &batch.resources {
-            let metrics = &batch.metrics[metric..resource.metrics_end as usize];
+        for resource in &export.resources {
+            let metrics = &export.metrics[metric..resource.metrics_end as usize];
             metric = resource.metrics_end as usize;
-            let points = &batch.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
+            let points = &export.points[point..metrics.last().map_or(point, |m| m.points_end as usize)];
             let mut reading: Option<(Report, Nanos)> = None;
-            if let Some(known) = self.resource_of_shape(batch, resource) {
+            if let Some(known) = self.resource_of_shape(export, resource) {
                 point += points.len();
                 if let Some(newest) = self.take_report(known, points) {
                     self.watch_report(known, points, newest);
                     self.is_in(known, newest);
                     continue;
                 }
-                reading = self.take_shaped(batch, known, points);
+                reading = self.take_shaped(export, known, points);
             } else {
                 for m in metrics {
-                    self.take_metric(batch, resource.raw, m, &batch.points[point..m.points_end as usize], &mut reading);
+                    self.take_metric(
+                        export,
+                        resource.raw,
+                        m,
+                        &export.points[point..m.points_end as usize],
+                        &mut reading,
+                    );
                     point = m.points_end as usize;
                 }
             }
@@ -115,17 +121,17 @@ impl Engine {
 
     /// The resource when its report has the shape of its last one: the same metrics with the same series.
     #[inline]
-    fn resource_of_shape(&mut self, batch: &Batch, resource: &ResourceSpan) -> Option<ResourceId> {
+    fn resource_of_shape(&mut self, export: &Export, resource: &ResourceSpan) -> Option<ResourceId> {
         if resource.shape == 0 || self.options.series == SeriesMode::Merge {
             return None;
         }
-        let known = self.intake.known.find(batch.bytes(resource.raw))?;
+        let known = self.intake.known.find(export.bytes(resource.raw))?;
         self.store.has_shape(known, resource.shape).then_some(known)
     }
 
     /// Takes in the points of a report whose series are known by their places.
     #[inline]
-    fn take_shaped(&mut self, batch: &Batch, resource: ResourceId, points: &[PointSpan]) -> Option<(Report, Nanos)> {
+    fn take_shaped(&mut self, export: &Export, resource: ResourceId, points: &[PointSpan]) -> Option<(Report, Nanos)> {
         let at = self.at?;
         let limit = at.saturating_add(FUTURE);
         let arrival = self.options.timestamps == Timestamps::Arrival;
@@ -146,7 +152,7 @@ impl Engine {
             }
             let kept = match self.store.take_point(&mut report, (time, p.start, value), at) {
                 Some(kept) => kept.map_err(DropReason::from),
-                None => self.take_the_long_way(batch, &mut report, p, time, at),
+                None => self.take_the_long_way(export, &mut report, p, time, at),
             };
             if let Err(reason) = kept {
                 self.drop_point(reason);
@@ -164,7 +170,7 @@ impl Engine {
     #[inline]
     fn take_metric(
         &mut self,
-        batch: &Batch,
+        export: &Export,
         raw: Span,
         metric: &MetricSpan,
         points: &[PointSpan],
@@ -178,7 +184,7 @@ impl Engine {
         for p in points {
             let time = if arrival { at.unwrap_or(0) } else { p.time };
             let finite = matches!(p.value, PointValue::Number(v) if v.is_finite());
-            if !finite && let Err(reason) = check_value(batch, p, metric.kind) {
+            if !finite && let Err(reason) = check_value(export, p, metric.kind) {
                 self.drop_point(reason);
                 continue;
             }
@@ -191,7 +197,7 @@ impl Engine {
                 continue;
             }
             if reading.is_none() {
-                match self.resource(batch.bytes(raw)) {
+                match self.resource(export.bytes(raw)) {
                     Ok(resource) => *reading = Some((self.store.begin_report(resource), Nanos::MIN)),
                     Err(reason) => {
                         self.drop_point(reason);
@@ -203,9 +209,9 @@ impl Engine {
             if !begun {
                 begun = true;
                 let has_room = self.has_room(self.intake.resources[report.resource() as usize].entity);
-                self.store.metric(report, &metric_bytes(batch, metric), has_room, || otlp::metric(batch, metric));
+                self.store.metric(report, &metric_bytes(export, metric), has_room, || otlp::metric(export, metric));
             }
-            let bytes = batch.bytes(p.attributes);
+            let bytes = export.bytes(p.attributes);
             if let PointValue::Number(value) = p.value
                 && !merging
                 && let Some(kept) = self.store.take_as_before(report, bytes, (time, p.start, value), at)
@@ -216,7 +222,7 @@ impl Engine {
                 }
                 continue;
             }
-            if let Err(reason) = self.take_the_long_way(batch, report, p, time, at) {
+            if let Err(reason) = self.take_the_long_way(export, report, p, time, at) {
                 self.drop_point(reason);
                 if reason == DropReason::Malformed {
                     continue;
@@ -230,13 +236,13 @@ impl Engine {
     #[inline(never)]
     fn take_the_long_way(
         &mut self,
-        batch: &Batch,
+        export: &Export,
         report: &mut Report,
         p: &PointSpan,
         time: Nanos,
         at: Nanos,
     ) -> Result<(), DropReason> {
-        let bytes = batch.bytes(p.attributes);
+        let bytes = export.bytes(p.attributes);
         let has_room = self.has_room(self.intake.resources[report.resource() as usize].entity);
         let (series, plan) = match self.store.point(report, bytes, has_room, || otlp::attributes(bytes).ok()) {
             Found::Known(series, plan) => (series, plan),
@@ -263,7 +269,7 @@ impl Engine {
             PointValue::Number(value) => self.store.insert_number(report, series, (time, p.start, value), at),
             PointValue::Histogram(raw) => {
                 let exponential = self.store.metric_of(series).kind == Kind::ExponentialHistogram;
-                let histogram = otlp::histogram(batch.bytes(raw), exponential).map_err(|_| DropReason::Malformed)?;
+                let histogram = otlp::histogram(export.bytes(raw), exponential).map_err(|_| DropReason::Malformed)?;
                 self.store.insert_histogram(series, time, p.start, histogram, at)
             }
             PointValue::None | PointValue::Summary => Ok(()),
@@ -348,10 +354,10 @@ impl From<NotKept> for DropReason {
 }
 
 #[inline]
-fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
+fn metric_bytes<'a>(export: &'a Export, metric: &MetricSpan) -> MetricBytes<'a> {
     MetricBytes {
-        scope: batch.bytes(metric.scope),
-        name: batch.bytes(metric.name),
+        scope: export.bytes(metric.scope),
+        name: export.bytes(metric.name),
         kind: metric.kind,
         temporality: metric.temporality,
         monotonic: metric.monotonic,
@@ -360,14 +366,14 @@ fn metric_bytes<'a>(batch: &'a Batch, metric: &MetricSpan) -> MetricBytes<'a> {
 
 /// The checks on the value alone.
 #[cold]
-pub(in crate::engine) fn check_value(batch: &Batch, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
+pub(in crate::engine) fn check_value(export: &Export, point: &PointSpan, kind: Kind) -> Result<(), DropReason> {
     match point.value {
         PointValue::None => Err(DropReason::NoRecordedValue),
         PointValue::Summary => Err(DropReason::Summary),
         PointValue::Number(v) if v.is_finite() => Ok(()),
         PointValue::Number(_) => Err(DropReason::NotFinite),
         PointValue::Histogram(raw) => {
-            let Ok(histogram) = otlp::histogram(batch.bytes(raw), kind == Kind::ExponentialHistogram) else {
+            let Ok(histogram) = otlp::histogram(export.bytes(raw), kind == Kind::ExponentialHistogram) else {
                 return Err(DropReason::Malformed);
             };
             let Histogram { sum, min, max, .. } = &histogram;

@@ -1,12 +1,12 @@
-//! The points of one export, as ranges of its body.
+//! The data points of one export, as ranges of its payload.
 //!
-//! Nothing is owned but the body: names and attributes stay the bytes that arrived, so that decoding allocates nothing
-//! once the lists have grown, and a series is recognised by comparing bytes. What the bytes mean is `otlp`'s to say.
+//! Nothing is owned but the payload: names and attributes stay the bytes that were received, so that decoding allocates
+//! nothing once the lists have grown, and a series is recognised by comparing bytes. What the bytes mean is known to `otlp`.
 
 use super::{Kind, MINUTE, Nanos, Temporality};
 use bytes::Bytes;
 
-/// A range of bytes of a [`Batch`]'s body.
+/// A range of bytes of an [`Export`]'s payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// Offset of the first byte.
@@ -15,20 +15,20 @@ pub struct Span {
     pub end: u32,
 }
 
-/// The decoded form of one body: three flat lists over its bytes.
+/// The decoded form of one payload: three flat lists over its bytes.
 ///
 /// `resources[i].metrics_end` and `metrics[i].points_end` close the runs that start where the one before ended, so the
 /// lists nest without pointers: resource i owns the metrics from `resources[i-1].metrics_end` on, and so on.
 #[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// The protobuf bytes all spans point into: the body as it arrived, for JSON its transcription, and for a body whose
-    /// parts lay apart a longer encoding of the same message.
-    pub body: Bytes,
+pub struct Export {
+    /// The protobuf bytes all spans point into: the payload as received, for JSON its transcription, and for a payload
+    /// whose parts lay apart a longer encoding of the same message.
+    pub payload: Bytes,
     /// One per `ResourceMetrics`.
     pub resources: Vec<ResourceSpan>,
     /// One per metric with at least one point.
     pub metrics: Vec<MetricSpan>,
-    /// One per data point, in the order of the body.
+    /// One per data point, in the order of the payload.
     pub points: Vec<PointSpan>,
 }
 
@@ -37,7 +37,7 @@ pub struct Batch {
 pub struct ResourceSpan {
     /// The `Resource` message.
     pub raw: Span,
-    /// Index behind the resource's last metric in [`Batch::metrics`].
+    /// Index behind the resource's last metric in [`Export::metrics`].
     pub metrics_end: u32,
     /// Number of the resource's shape, 0 when it has none: resources with the same shape have byte for byte the same
     /// metrics with the same points, apart from times and values.
@@ -61,7 +61,7 @@ pub struct MetricSpan {
     pub temporality: Temporality,
     /// Whether a sum is declared monotonic.
     pub monotonic: bool,
-    /// Index behind the metric's last point in [`Batch::points`].
+    /// Index behind the metric's last point in [`Export::points`].
     pub points_end: u32,
 }
 
@@ -74,7 +74,7 @@ pub struct PointSpan {
     pub time: Nanos,
     /// `start_time_unix_nano`; 0 when the client set none.
     pub start: Nanos,
-    /// What the point says.
+    /// The value.
     pub value: PointValue,
 }
 
@@ -91,16 +91,16 @@ pub enum PointValue {
     Summary,
 }
 
-impl Batch {
+impl Export {
     /// The bytes of a span.
     #[inline]
     pub fn bytes(&self, span: Span) -> &[u8] {
-        &self.body[span.start as usize..span.end as usize]
+        &self.payload[span.start as usize..span.end as usize]
     }
 
-    /// The instant a body without one of its own arrived, as its points tell: the newest of their times that is not later
-    /// than the lower median of them + 5 min, so that a few clocks far ahead do not move it. Points without a time do not
-    /// count; `None` when no other is there. `scratch` keeps its room from call to call.
+    /// The receive time of an export that has none of its own: the newest timestamp of its points that is not later than
+    /// their lower median + 5 min, so that a few clocks far ahead do not move it. Points without a timestamp do not
+    /// count; `None` when there is no other. `scratch` keeps its capacity from call to call.
     pub fn data_time(&self, scratch: &mut Vec<Nanos>) -> Option<Nanos> {
         const AHEAD: Nanos = 5 * MINUTE;
         let times = || self.points.iter().map(|point| point.time).filter(|&time| time != 0);
@@ -119,9 +119,9 @@ impl Batch {
         scratch.iter().copied().filter(|&time| time <= limit).max()
     }
 
-    /// Empties the lists and keeps their room for the next body.
+    /// Empties the lists and keeps their capacity for the next payload.
     pub fn clear(&mut self) {
-        self.body = Bytes::new();
+        self.payload = Bytes::new();
         self.resources.clear();
         self.metrics.clear();
         self.points.clear();
