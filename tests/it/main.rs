@@ -13,6 +13,7 @@ mod cli;
 mod cli_convert;
 mod cli_support;
 mod corpus;
+mod cpu;
 mod diff_cli;
 mod event;
 mod event_any_text;
