@@ -6,7 +6,8 @@ use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::{Input, Inputs};
 use crate::model::{MINUTE, Nanos};
-use crate::recording::{Compression, Cut, Pattern, RecordingFormat, WriteError, Writer, cut};
+use crate::otlp::{Cut, NamePattern, cut};
+use crate::recording::{Compression, RecordingFormat, WriteError, Writer};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -140,17 +141,16 @@ struct Cutting {
     to: Option<Moment>,
     cut: Cut,
     started: bool,
-    body: Vec<u8>,
     kept: u64,
     left_out: u64,
 }
 
 impl Cutting {
     fn new(args: &Args) -> Self {
-        let patterns = |names: &[String]| names.iter().map(Pattern::new).collect();
+        let patterns = |names: &[String]| names.iter().map(NamePattern::new).collect();
         let services = patterns(&args.service);
         let cut = Cut { services, metrics: patterns(&args.metric), ..Cut::default() };
-        Cutting { from: args.from, to: args.to, cut, started: false, body: Vec::new(), kept: 0, left_out: 0 }
+        Cutting { from: args.from, to: args.to, cut, started: false, kept: 0, left_out: 0 }
     }
 
     /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the grid that is
@@ -164,10 +164,9 @@ impl Cutting {
         let is_outside =
             |at: Nanos| self.cut.from.is_some_and(|from| at < from) || self.cut.to.is_some_and(|to| at > to);
         if let Some(export) = arrival.export {
-            self.body.clear();
-            if cut(&export.payload, arrival.at, &self.cut, &mut self.body)? {
+            if let Some(payload) = cut(&export.payload, arrival.at, &self.cut)? {
                 self.kept += 1;
-                return writer.append(arrival.at, &self.body);
+                return writer.append(arrival.at, &payload);
             }
             self.left_out += 1;
         }

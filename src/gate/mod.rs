@@ -6,7 +6,6 @@ mod baseline;
 mod case;
 mod compare;
 mod coverage;
-mod encode;
 mod golden;
 mod mutate;
 mod run;

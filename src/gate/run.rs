@@ -6,12 +6,13 @@
 
 use super::case::{Case, CaseResult, Finding, Place};
 use super::compare::{self, Failure};
-use super::encode::{self, Point, PointValue};
 use crate::definition::{self, EventDefinition, Position, Problem, Severity};
 use crate::engine::{Engine, Input, Inputs, Report};
-use crate::model::{Attributes, Export, MS, MetricIdentity, Nanos, SECOND, Temporality};
-use crate::otlp;
-use crate::scenario::{Arrival, Key, Node, RunKind, Sample, Scenario, Series};
+use crate::model::{
+    Attributes, Buckets, ExponentialBuckets, Export, Histogram, MS, MetricIdentity, Nanos, SECOND, Temporality,
+};
+use crate::otlp::{self, DataPoint, DataValue, MetricPoints};
+use crate::scenario::{Arrival, Key, Node, RunKind, Sample, Scenario, Series, Shape};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -281,10 +282,10 @@ struct Placed<'a> {
     series: &'a Series,
     time: Nanos,
     start: Nanos,
-    value: Owned,
+    value: PlacedValue,
 }
 
-enum Owned {
+enum PlacedValue {
     Stale,
     Number(f64),
     Histogram(Sample),
@@ -305,20 +306,37 @@ fn bodies(scenario: &Scenario) -> Vec<(Nanos, Vec<u8>)> {
         .map(|arrival| {
             let by_metric = arrival.chunk_by(|a, b| a.metric == b.metric);
             let metrics: Vec<_> = by_metric
-                .map(|points| (&points[0].series.metric, points.iter().map(point).collect::<Vec<_>>()))
+                .map(|points| MetricPoints {
+                    identity: &points[0].series.metric,
+                    points: points.iter().map(point).collect(),
+                })
                 .collect();
-            (arrival[0].at, encode::request(&arrival[0].series.resource, &metrics))
+            (arrival[0].at, otlp::encode(&arrival[0].series.resource, &metrics))
         })
         .collect()
 }
 
-fn point<'a>(placed: &'a Placed<'a>) -> Point<'a> {
+fn point<'a>(placed: &'a Placed<'a>) -> DataPoint<'a> {
     let value = match (&placed.value, &placed.series.shape) {
-        (Owned::Number(value), _) => PointValue::Number(*value),
-        (Owned::Histogram(sample), Some(shape)) => PointValue::Histogram { sample: sample.clone(), shape },
-        (Owned::Stale | Owned::Histogram(_), _) => PointValue::Stale,
+        (PlacedValue::Number(value), _) => DataValue::Number(*value),
+        (PlacedValue::Histogram(sample), Some(shape)) => DataValue::Histogram(histogram(sample, shape)),
+        (PlacedValue::Stale | PlacedValue::Histogram(_), _) => DataValue::NotRecorded,
     };
-    Point { attributes: &placed.series.attributes, time: placed.time, start: placed.start, value }
+    DataPoint { attributes: &placed.series.attributes, time: placed.time, start: placed.start, value }
+}
+
+fn histogram(sample: &Sample, shape: &Shape) -> Histogram {
+    let counts = sample.counts.clone();
+    let buckets = match shape {
+        Shape::Explicit { bounds } => Buckets::Explicit { bounds: bounds.clone(), counts },
+        Shape::Exponential { scale, offset } => Buckets::Exponential {
+            scale: *scale,
+            zero_count: sample.zero,
+            positive: ExponentialBuckets { offset: *offset, counts },
+            negative: ExponentialBuckets::default(),
+        },
+    };
+    Histogram { count: sample.total(), sum: sample.sum, min: sample.min, max: sample.max, buckets }
 }
 
 /// Numbers things in the order they are first seen.
@@ -347,13 +365,13 @@ fn place<'a>(begin: Nanos, series: &'a Series, resource: usize, metric: usize, p
         for n in 0..run.slots {
             let value = match &run.kind {
                 RunKind::Gap | RunKind::Restart => None,
-                RunKind::Stale => Some(Owned::Stale),
+                RunKind::Stale => Some(PlacedValue::Stale),
                 RunKind::Numbers { first, step, terms } => {
                     let more: f64 = terms.iter().map(|term| term.at(n, series.interval)).sum();
-                    Some(Owned::Number(first + step * n as f64 + more))
+                    Some(PlacedValue::Number(first + step * n as f64 + more))
                 }
-                RunKind::Histograms { first, step: Some(step) } => Some(Owned::Histogram(first.plus(step, n))),
-                RunKind::Histograms { first, step: None } => Some(Owned::Histogram(first.clone())),
+                RunKind::Histograms { first, step: Some(step) } => Some(PlacedValue::Histogram(first.plus(step, n))),
+                RunKind::Histograms { first, step: None } => Some(PlacedValue::Histogram(first.clone())),
             };
             if fresh && value.is_some() {
                 start = time - MS;

@@ -1,27 +1,34 @@
-//! OTLP on the wire: bytes in, [`Export`] out. The only room that knows protobuf and OTLP/JSON.
+//! OTLP on the wire, both ways: payload to [`Export`], data points to payload. The only room that knows protobuf and
+//! OTLP/JSON.
 //!
-//! `decode` walks the bytes of an `ExportMetricsServiceRequest` without copying; JSON is first transcribed to protobuf, so
-//! that everything behind it knows one encoding. What the ranges of a [`Export`] mean is asked for afterwards, and only
-//! when something is seen for the first time: `resource`, `metric`, `attributes`, `histogram`.
+//! [`decode`] walks the bytes of an `ExportMetricsServiceRequest` without copying; JSON is first transcribed to protobuf,
+//! so that everything behind it knows one encoding. The ranges of an [`Export`] are read afterwards, and only when
+//! something is seen for the first time: [`resource`], [`metric`], [`attributes`], [`histogram`].
 //!
 //! Whatever a protobuf runtime decodes is decoded to the same content. More is accepted in two cases only: text that is
-//! not UTF-8, and rubbish inside parts that are not looked at until a series is first seen, or never. Logs and traces are
-//! absent on purpose.
+//! not UTF-8, and trailing garbage inside parts that are not looked at until a series is first seen, or never. Logs and
+//! traces are absent on purpose.
 
-mod attributes;
-mod histogram;
+mod cut;
+mod encode;
 mod json;
+mod messages;
 mod shape;
+mod size;
 mod walk;
-mod weigh;
 mod wire;
 
-pub use json::to_json;
+pub use cut::{Cut, NamePattern, cut};
+pub use encode::{DataPoint, DataValue, MetricPoints, encode};
+pub use json::{to_json, transcribe};
+pub use messages::{attributes, histogram, metric_text, resource};
+pub use size::{attribute_count, entries};
+pub use wire::DecodeError;
 
-use crate::model::{Attributes, Export, Histogram, MetricIdentity, MetricSpan};
+use crate::model::{Export, MetricIdentity, MetricSpan};
 use bytes::Bytes;
 
-/// The encodings of a body.
+/// The encodings of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// Protobuf.
@@ -30,48 +37,39 @@ pub enum Encoding {
     Json,
 }
 
-/// Why a body or a part of one cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} at byte {offset}")]
-pub struct DecodeError {
-    /// What is wrong.
-    pub what: &'static str,
-    /// Where, in the bytes as they were given.
-    pub offset: usize,
-}
-
-/// Decodes the bodies of one source. It remembers the shapes of their reports, which makes it faster than [`decode`] and
-/// lets others recognise a report by its shape; what it gives is the same.
+/// Decodes the payloads of one source. It remembers the shapes of their resources, which makes it faster than [`decode`]
+/// and lets others recognise a resource's metrics by their shape; the result is the same.
 #[derive(Debug, Default)]
 pub struct Decoder(shape::Shapes);
 
 impl Decoder {
-    /// Decodes one body as [`decode`] does.
-    pub fn decode(&mut self, encoding: Encoding, body: Bytes, export: &mut Export) -> Result<(), DecodeError> {
-        decode_with(encoding, body, export, Some(&mut self.0))
+    /// Decodes one payload as [`decode`] does.
+    pub fn decode(&mut self, encoding: Encoding, payload: Bytes, export: &mut Export) -> Result<(), DecodeError> {
+        decode_with(encoding, payload, export, Some(&mut self.0))
     }
 }
 
-/// Decodes one body into `export`, whose lists are emptied first and keep their room. After an error they are empty.
-pub fn decode(encoding: Encoding, body: Bytes, export: &mut Export) -> Result<(), DecodeError> {
-    decode_with(encoding, body, export, None)
+/// Decodes one payload into `export`, whose lists are emptied first and keep their capacity. After an error they are
+/// empty.
+pub fn decode(encoding: Encoding, payload: Bytes, export: &mut Export) -> Result<(), DecodeError> {
+    decode_with(encoding, payload, export, None)
 }
 
 fn decode_with(
     encoding: Encoding,
-    body: Bytes,
+    payload: Bytes,
     export: &mut Export,
     shapes: Option<&mut shape::Shapes>,
 ) -> Result<(), DecodeError> {
     let previous = std::mem::take(&mut export.payload);
     export.clear();
     let result = match encoding {
-        Encoding::Protobuf => walk::walk(body, export, shapes),
+        Encoding::Protobuf => walk::walk(payload, export, shapes),
         Encoding::Json => {
-            // Nobody else looks at the previous transcription, as a rule: its room is there to be used again.
+            // As a rule nobody else holds the previous transcription: its buffer can be used again.
             let mut transcription = if previous.is_unique() { Vec::from(previous) } else { Vec::new() };
             transcription.clear();
-            json::transcribe(&body, &mut transcription)
+            transcribe(&payload, &mut transcription)
                 .and_then(|()| walk::walk(Bytes::from(transcription), export, shapes))
         }
     };
@@ -79,26 +77,6 @@ fn decode_with(
         export.clear();
     }
     result
-}
-
-/// The attributes of a `Resource` message (the bytes of [`crate::model::ResourceSpan::raw`]).
-pub fn resource(raw: &[u8]) -> Result<Attributes, DecodeError> {
-    attributes::read_resource(raw)
-}
-
-/// The attributes of a data point (the bytes of [`crate::model::PointSpan::attributes`]).
-pub fn attributes(raw: &[u8]) -> Result<Attributes, DecodeError> {
-    attributes::read_attributes(raw)
-}
-
-/// Number of resources, metrics and points that a protobuf body will be decoded to, as far as it can be read.
-pub fn entries(body: &[u8]) -> usize {
-    weigh::entries(body)
-}
-
-/// Number of entries in the bytes of a point's attributes or of a `Resource`; what cannot be read ends the count.
-pub fn attribute_count(raw: &[u8]) -> usize {
-    attributes::count(raw)
 }
 
 /// The identity a metric gives to its series. Text that is not UTF-8 is read with replacement characters.
@@ -111,19 +89,4 @@ pub fn metric(export: &Export, metric: &MetricSpan) -> MetricIdentity {
         temporality: metric.temporality,
         monotonic: metric.monotonic,
     }
-}
-
-/// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with rubbish.
-pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    json::transcribe(json, out)
-}
-
-/// Unit and description of a metric (the bytes of [`crate::model::MetricSpan::raw`]).
-pub fn metric_text(raw: &[u8]) -> (String, String) {
-    attributes::read_metric_text(raw)
-}
-
-/// A histogram point (the bytes of [`crate::model::PointValue::Histogram`]); never fails on what `decode` gave.
-pub fn histogram(raw: &[u8], exponential: bool) -> Result<Histogram, DecodeError> {
-    histogram::read(raw, exponential)
 }

@@ -6,9 +6,7 @@
 //! a cache in front of the walk and gives what the walk gives: a shape is kept only when it reproduces the report it was made
 //! from.
 
-use super::DecodeError;
-use super::walk::{METRIC, NUMBER, RESOURCE_METRICS, SCOPE_METRICS, SUM};
-use super::wire::{Wire, length, skip, varint};
+use super::wire::{DecodeError, METRIC, NUMBER, RESOURCE_METRICS, SCOPE_METRICS, SUM, Wire, length, skip, varint};
 use crate::model::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -114,7 +112,7 @@ fn word(rest: &[u8], at: u32) -> u64 {
     rest.get(at as usize..).and_then(|from| from.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// A span that counts from the end of the resource, in the body. The empty one at 0 stands for what is not there.
+/// A span that counts from the end of the resource, in the payload. The empty one at 0 stands for what is not there.
 #[inline]
 fn moved(span: Span, by: u32) -> Span {
     let by = if span.end == 0 { 0 } else { by };

@@ -4,27 +4,20 @@
 //! stands for the concatenation of its parts (a oneof only while the same member is set again). All of that is read in
 //! place, because a metric or a resource is entered into the lists only when its message has ended. Two things must lie
 //! together for others to read them as one range: a `Resource` and the attributes of a point. When their parts lie
-//! apart, they are copied together behind the body, inside a field that no schema can have, so that the longer body still
+//! apart, they are copied together behind the payload, inside a field that no schema can have, so that the longer payload still
 //! is an encoding of the same message.
 //!
 //! Resources, attributes, exemplars and texts are not looked into here; histogram points are checked as far as
-//! [`super::histogram`] reads them, so that it never fails on what was decoded.
+//! [`super::messages::histogram`] reads them, so that it never fails on what was decoded. Written by hand because it is
+//! most of the work of a replay: nothing is copied and nothing allocated.
 
-use super::DecodeError;
 use super::shape::Shapes;
-use super::wire::{FIXED64, LEN, NONE, VARINT, Wire, double, error, fixed64, length, skip, varint};
+use super::wire::{
+    BUCKETS, DecodeError, EXPONENTIAL, HISTOGRAM, METRIC, NUMBER, POINTS, POINTS_WITH_TEMPORALITY, REQUEST,
+    RESOURCE_METRICS, SCOPE, SCOPE_METRICS, SUM, SUMMARY, Wire, double, error, fixed64, length, skip, varint,
+};
 use crate::model::{Export, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
 use bytes::Bytes;
-
-const REQUEST: &[Wire] = &[NONE, LEN];
-pub(super) const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
-pub(super) const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
-const SCOPE: &[Wire] = &[NONE, LEN, LEN, LEN, VARINT];
-pub(super) const METRIC: &[Wire] = &[NONE, LEN, LEN, LEN, NONE, LEN, NONE, LEN, NONE, LEN, LEN, LEN, LEN];
-const POINTS: &[Wire] = &[NONE, LEN];
-const POINTS_WITH_TEMPORALITY: &[Wire] = &[NONE, LEN, VARINT];
-pub(super) const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
-pub(super) const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
 
 /// Depth of a `Metric` below the request; the data, its points and their attributes are one deeper each.
 const METRIC_DEPTH: u32 = 3;
@@ -37,42 +30,36 @@ struct Layout {
     fields: &'static [Wire],
 }
 
-const HISTOGRAM: Layout =
-    Layout { kind: Kind::Histogram, attributes: 0x4a, flags: 0x50, fields: super::histogram::EXPLICIT };
-const EXPONENTIAL: Layout =
-    Layout { kind: Kind::ExponentialHistogram, attributes: 0x0a, flags: 0x50, fields: super::histogram::EXPONENTIAL };
-const SUMMARY: Layout = Layout {
-    kind: Kind::Summary,
-    attributes: 0x3a,
-    flags: 0x40,
-    fields: &[NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, LEN, LEN, VARINT],
-};
+const EXPLICIT_LAYOUT: Layout = Layout { kind: Kind::Histogram, attributes: 0x4a, flags: 0x50, fields: HISTOGRAM };
+const EXPONENTIAL_LAYOUT: Layout =
+    Layout { kind: Kind::ExponentialHistogram, attributes: 0x0a, flags: 0x50, fields: EXPONENTIAL };
+const SUMMARY_LAYOUT: Layout = Layout { kind: Kind::Summary, attributes: 0x3a, flags: 0x40, fields: SUMMARY };
 
 /// Tag and length before the parts that were copied together: field 19000, of the range that protobuf keeps for its
 /// implementations, and a length padded to five bytes because it is known only in the end.
 const JOINED_TAG: [u8; 3] = [0xc2, 0xa3, 0x09];
 const JOINED_HEADER: usize = JOINED_TAG.len() + 5;
 
-/// Walks a body into the empty lists of a export. After an error the lists hold rubbish.
-pub(super) fn walk(body: Bytes, export: &mut Export, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
-    if body.len() > u32::MAX as usize {
-        return Err(error("a body of more than 4 GiB", u32::MAX as usize));
+/// Walks a payload into the empty lists of an export. After an error the lists hold a part of it.
+pub(super) fn walk(payload: Bytes, export: &mut Export, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
+    if payload.len() > u32::MAX as usize {
+        return Err(error("a payload of more than 4 GiB", u32::MAX as usize));
     }
-    let mut walker = Walker { export, joined: Vec::new(), joined_at: body.len() + JOINED_HEADER };
-    walker.request(&body, shapes)?;
+    let mut walker = Walker { export, joined: Vec::new(), joined_at: payload.len() + JOINED_HEADER };
+    walker.request(&payload, shapes)?;
     let joined = walker.joined;
-    export.payload = if joined.is_empty() { body } else { append(&body, &joined)? };
+    export.payload = if joined.is_empty() { payload } else { append(&payload, &joined)? };
     Ok(())
 }
 
 #[cold]
-fn append(body: &[u8], joined: &[u8]) -> Result<Bytes, DecodeError> {
-    let total = body.len() + JOINED_HEADER + joined.len();
+fn append(payload: &[u8], joined: &[u8]) -> Result<Bytes, DecodeError> {
+    let total = payload.len() + JOINED_HEADER + joined.len();
     if total > u32::MAX as usize {
-        return Err(error("a body of more than 4 GiB", body.len()));
+        return Err(error("a payload of more than 4 GiB", payload.len()));
     }
     let mut whole = Vec::with_capacity(total);
-    whole.extend_from_slice(body);
+    whole.extend_from_slice(payload);
     whole.extend_from_slice(&JOINED_TAG);
     let n = joined.len() as u64;
     whole.extend((0..5).map(|i| (n >> (7 * i)) as u8 & 0x7f | if i < 4 { 0x80 } else { 0 }));
@@ -84,7 +71,7 @@ struct Walker<'a> {
     export: &'a mut Export,
     /// Parts that lay apart, copied together.
     joined: Vec<u8>,
-    /// Where `joined` will begin in the body.
+    /// Where `joined` will begin in the payload.
     joined_at: usize,
 }
 
@@ -257,12 +244,12 @@ impl Walker<'_> {
             Kind::Gauge => self.points(b, p, data, POINTS, Self::number_point),
             Kind::Sum => self.points(b, p, data, SUM, Self::number_point),
             Kind::Histogram => {
-                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &HISTOGRAM))
+                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPLICIT_LAYOUT))
             }
             Kind::ExponentialHistogram => {
-                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPONENTIAL))
+                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPONENTIAL_LAYOUT))
             }
-            Kind::Summary => self.points(b, p, data, POINTS, |w, b, p| w.other_point(b, p, &SUMMARY)),
+            Kind::Summary => self.points(b, p, data, POINTS, |w, b, p| w.other_point(b, p, &SUMMARY_LAYOUT)),
         }
     }
 
@@ -343,7 +330,7 @@ impl Walker<'_> {
                 tag => {
                     let from = p;
                     p = skip(b, p, (at, tag), layout.fields, METRIC_DEPTH + 2)?;
-                    super::histogram::check_field(layout.kind, tag, &b[..p], from)?;
+                    check_list(layout.kind, tag, &b[..p], from)?;
                 }
             }
         }
@@ -384,12 +371,12 @@ impl Walker<'_> {
             }
         }
         if self.joined.len() == start {
-            // Nothing but empty parts: there may be nothing behind the body to point to.
+            // Nothing but empty parts: there may be nothing behind the payload to point to.
             return Ok(Span::default());
         }
         let end = self.joined_at + self.joined.len();
         if end > u32::MAX as usize {
-            return Err(error("a body of more than 4 GiB", p));
+            return Err(error("a payload of more than 4 GiB", p));
         }
         Ok(span(self.joined_at + start, end))
     }
@@ -422,6 +409,38 @@ fn read_scope(b: &[u8], mut p: usize, scope: &mut Scope) -> Result<(), DecodeErr
             0x0a => scope.name = text(b, &mut p)?,
             0x12 => scope.version = text(b, &mut p)?,
             tag => p = skip(b, p, (at, tag), SCOPE, 3)?,
+        }
+    }
+    Ok(())
+}
+
+/// Checks the inside of a histogram point's lists. The field's bytes are `b[p..]`, its length included.
+fn check_list(kind: Kind, tag: u64, b: &[u8], mut p: usize) -> Result<(), DecodeError> {
+    match (kind, tag) {
+        (Kind::Histogram, 0x32 | 0x3a) => match length(b, &mut p)? {
+            end if (end - p).is_multiple_of(8) => Ok(()),
+            _ => Err(error("a list of 8-byte numbers that ends inside one", p)),
+        },
+        (Kind::ExponentialHistogram, 0x42 | 0x4a) => {
+            let end = length(b, &mut p)?;
+            check_buckets(&b[..end], p)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_buckets(b: &[u8], mut p: usize) -> Result<(), DecodeError> {
+    while p < b.len() {
+        let at = p;
+        let tag = varint(b, &mut p)?;
+        let start = p;
+        p = skip(b, p, (at, tag), BUCKETS, METRIC_DEPTH + 3)?;
+        if tag == 0x12 {
+            let mut p = start;
+            let end = length(b, &mut p)?;
+            while p < end {
+                varint(&b[..end], &mut p)?;
+            }
         }
     }
     Ok(())

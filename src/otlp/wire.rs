@@ -4,7 +4,15 @@
 //! the bounds check and the end of the message, and every error has its place for free. What is accepted is what the
 //! protobuf runtimes accept: varints of at most ten bytes that fit 64 bits, field numbers from 1, closed groups.
 
-use super::DecodeError;
+/// Why a payload or a part of one cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {offset}")]
+pub struct DecodeError {
+    /// What is wrong.
+    pub what: &'static str,
+    /// Where, in the bytes as they were given.
+    pub offset: usize,
+}
 
 /// Messages and groups may nest this deep, as in other protobuf runtimes.
 pub(super) const MAX_DEPTH: u32 = 100;
@@ -19,6 +27,27 @@ pub(super) const VARINT: Wire = 1 << 0;
 pub(super) const FIXED64: Wire = 1 << 1;
 /// Wire type 2.
 pub(super) const LEN: Wire = 1 << 2;
+
+// The fields of the messages that are walked, by number.
+pub(super) const REQUEST: &[Wire] = &[NONE, LEN];
+pub(super) const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+pub(super) const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
+pub(super) const SCOPE: &[Wire] = &[NONE, LEN, LEN, LEN, VARINT];
+pub(super) const METRIC: &[Wire] = &[NONE, LEN, LEN, LEN, NONE, LEN, NONE, LEN, NONE, LEN, LEN, LEN, LEN];
+/// Gauges and summaries.
+pub(super) const POINTS: &[Wire] = &[NONE, LEN];
+/// Histograms.
+pub(super) const POINTS_WITH_TEMPORALITY: &[Wire] = &[NONE, LEN, VARINT];
+pub(super) const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
+pub(super) const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
+#[rustfmt::skip]
+pub(super) const HISTOGRAM: &[Wire] = &[
+    NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, FIXED64 | LEN, FIXED64 | LEN, LEN, LEN, VARINT, FIXED64, FIXED64,
+];
+pub(super) const EXPONENTIAL: &[Wire] =
+    &[NONE, LEN, FIXED64, FIXED64, FIXED64, FIXED64, VARINT, FIXED64, LEN, LEN, VARINT, LEN, FIXED64, FIXED64, FIXED64];
+pub(super) const BUCKETS: &[Wire] = &[NONE, VARINT, VARINT | LEN];
+pub(super) const SUMMARY: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, LEN, LEN, VARINT];
 
 #[cold]
 #[inline(never)]

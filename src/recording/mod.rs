@@ -11,7 +11,6 @@
 //! and a checksum each, so that damage costs one frame.
 
 mod chunk;
-mod cut;
 mod damage;
 mod feed;
 mod fields;
@@ -24,7 +23,6 @@ mod recognise;
 mod writer;
 mod zstd_chain;
 
-pub use cut::{Cut, Pattern, cut};
 pub use damage::{Damage, DamageKind, Flaw, Found, OpenError, Part, Place};
 pub use inputs::Replayed;
 pub use keeper::{Keeper, Keeping};

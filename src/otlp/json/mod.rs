@@ -13,16 +13,15 @@ mod write;
 
 pub use write::to_json;
 
-use super::DecodeError;
-use super::wire::{MAX_DEPTH, error};
+use super::wire::{DecodeError, MAX_DEPTH, error};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use scan::{Int, Scanner, skip};
 use schema::{Field, Kind, Label, MESSAGES, Message, PATTERN, REQUEST};
 
-/// Writes the protobuf encoding of a JSON text behind what `out` holds.
-pub(super) fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+/// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with a part of it.
+pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     if let Err(e) = std::str::from_utf8(json) {
         return Err(error("text that is not UTF-8", e.valid_up_to()));
     }

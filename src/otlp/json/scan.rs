@@ -7,8 +7,7 @@
 //! of a scanner stays in a register where the common case goes on. No comparison is cast to a number here: rustc 1.95
 //! forgets to compute a comparison with a constant that is both cast and branched on.
 
-use super::super::DecodeError;
-use super::super::wire::{MAX_DEPTH, error};
+use super::super::wire::{DecodeError, MAX_DEPTH, error};
 
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {

@@ -6,8 +6,7 @@
 //! that are not UTF-8 (replacement characters stand for them, as everywhere they are read), and all but the last value of a field
 //! that may have only one.
 
-use super::super::DecodeError;
-use super::super::wire::{MAX_DEPTH, error, fixed64, length, skip, varint};
+use super::super::wire::{DecodeError, MAX_DEPTH, error, fixed64, length, skip, varint};
 use super::schema::{Field, Kind, Label, Message, REQUEST};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +14,8 @@ use std::io::Write as _;
 
 /// Writes an `ExportMetricsServiceRequest` as one line of JSON, without the line break, behind what `out` holds. After an error
 /// `out` may hold a part of it.
-pub fn to_json(body: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    message(body, 0, &REQUEST, 0, out)
+pub fn to_json(payload: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    message(payload, 0, &REQUEST, 0, out)
 }
 
 /// One occurrence of a field: its place in the table, and where its value is.
