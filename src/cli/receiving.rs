@@ -8,7 +8,8 @@ use crate::clock::{self, Clock};
 use crate::engine::Timestamps;
 use crate::model::Nanos;
 use crate::receive::{
-    self, Arrivals, Ending, Ends, Hearer, Keep, Kept, Limits, Listeners, Reception, Service, Settings, Tokens,
+    self, EndOfService, IngestService, InputStream, Limits, Listeners, ReceiveOptions, RecordingEvent, RecordingWriter,
+    Server, ServerCallbacks, ShutdownTrigger, Tokens,
 };
 use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
 use clap::ValueEnum;
@@ -113,8 +114,8 @@ pub(super) struct Receiving<'a> {
     /// How often somebody has to look at what arrived.
     pub(super) step: Nanos,
     pub(super) recording: Option<Recording<'a>>,
-    /// Keeps what is received as well.
-    pub(super) memory: Option<Keep>,
+    /// Records what is received as well.
+    pub(super) memory: Option<RecordingWriter>,
 }
 
 /// Where what is received is kept.
@@ -126,7 +127,7 @@ pub(super) struct Recording<'a> {
 
 impl Recording<'_> {
     /// Begins it.
-    fn open(self) -> Result<Keep, CliError> {
+    fn open(self) -> Result<RecordingWriter, CliError> {
         let keeping = Keeping {
             head: self.head,
             is_synced: self.args.record_sync == Sync::Each,
@@ -136,12 +137,12 @@ impl Recording<'_> {
         let to = self.path.display().to_string();
         let keeper = Keeper::open(self.path, keeping, clock::now());
         let mut keeper = keeper.map_err(|source| CliError::Convert { to: to.clone(), source })?;
-        Ok(Box::new(move |kept| {
-            let result = match kept {
-                Kept::Body { at, body } => keeper.body(at, body),
-                Kept::Sync(sync) => keeper.sync().map(|job| sync.set(Some(Box::new(job)))),
-                Kept::Flush { now } => keeper.flush(now),
-                Kept::End { at } => keeper.end(at),
+        Ok(Box::new(move |event| {
+            let result = match event {
+                RecordingEvent::Export { received_at, payload } => keeper.body(received_at, payload),
+                RecordingEvent::Sync(sync) => keeper.sync().map(|job| sync.set(Some(Box::new(job)))),
+                RecordingEvent::Flush { now } => keeper.flush(now),
+                RecordingEvent::End { received_at } => keeper.end(received_at),
             };
             result.map_err(|error| io::Error::other(format!("{to}: {error}")))
         }))
@@ -154,8 +155,8 @@ impl Receiving<'_> {
         let tokens = self.args.tokens()?;
         let limits = self.args.limits.resolve()?;
         let (listeners, grpc, http) = self.args.bind()?;
-        let needs_token = tokens.are_asked_for();
-        let settings = Settings {
+        let needs_token = tokens.are_required();
+        let options = ReceiveOptions {
             limits,
             tokens,
             clock: match self.clock {
@@ -164,17 +165,17 @@ impl Receiving<'_> {
             },
             timestamps: self.timestamps,
             sync_each: self.recording.as_ref().is_some_and(|recording| recording.args.record_sync == Sync::Each),
-            keep: both(self.recording.map(Recording::open).transpose()?, self.memory),
+            recording: both(self.recording.map(Recording::open).transpose()?, self.memory),
         };
-        let (reception, arrivals) = receive::open(settings, self.step);
-        Ok(Open { listeners, reception, arrivals, timeout: self.args.shutdown_timeout, grpc, http, needs_token })
+        let (ingest, inputs) = receive::open(options, self.step);
+        Ok(Open { listeners, ingest, inputs, timeout: self.args.shutdown_timeout, grpc, http, needs_token })
     }
 
-    /// Serves whoever sends until a signal comes and everything is done.
+    /// Serves clients until a signal comes and everything is done.
     pub(super) fn run(
         self,
         terminal: &Terminal,
-        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
+        work: impl FnOnce(&IngestService, InputStream) -> Result<(), CliError>,
     ) -> Result<ExitStatus, CliError> {
         let open = self.open()?;
         let (grpc, http, needs_token) = (open.grpc, open.http, open.needs_token);
@@ -183,7 +184,7 @@ impl Receiving<'_> {
             warning.iter().for_each(|warning| terminal.warn(warning));
             terminal.note(&what_clients_need(grpc, http, needs_token));
         };
-        open.run(Ends::AtSignal, terminal, ready, work)?;
+        open.run(ShutdownTrigger::Signal, terminal, ready, work)?;
         Ok(ExitStatus::Passed)
     }
 }
@@ -191,8 +192,8 @@ impl Receiving<'_> {
 /// Open ports that nobody answers on yet.
 pub(super) struct Open {
     listeners: Listeners,
-    reception: Arc<Reception>,
-    arrivals: Arrivals,
+    ingest: Arc<IngestService>,
+    inputs: InputStream,
     timeout: Duration,
     pub(super) grpc: SocketAddr,
     pub(super) http: SocketAddr,
@@ -200,65 +201,64 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Receives on a thread of its own while `work` takes what arrives, until it is to end and everything is done.
+    /// Receives on a thread of its own while `work` takes what is received, until the trigger and until everything is done.
     pub(super) fn run(
         self,
-        ends: Ends,
+        trigger: ShutdownTrigger,
         terminal: &Terminal,
         ready: impl Fn(&Terminal) + Send + 'static,
-        work: impl FnOnce(&Reception, Arrivals) -> Result<(), CliError>,
+        work: impl FnOnce(&IngestService, InputStream) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        let Open { listeners, reception, arrivals, timeout, .. } = self;
+        let Open { listeners, ingest, inputs, timeout, .. } = self;
         let receiving = {
-            let (reception, terminal) = (Arc::clone(&reception), *terminal);
+            let (ingest, terminal) = (Arc::clone(&ingest), *terminal);
             thread::Builder::new().name("receive".into()).spawn(move || {
-                let hearer = Hearer { ready: &|| ready(&terminal), say: &|line| terminal.warn(line) };
-                let service = Service { listeners, ends, shutdown_timeout: timeout, hearer };
-                let ending = receive::serve(service, &reception)?;
-                end_at_once(ending, &terminal);
+                let callbacks = ServerCallbacks { ready: &|| ready(&terminal), warn: &|line| terminal.warn(line) };
+                let server = Server { listeners, trigger, shutdown_timeout: timeout, callbacks };
+                exit_unless_finished(receive::serve(server, &ingest)?, &terminal);
                 Ok::<(), io::Error>(())
             })
         };
         let receiving = receiving.map_err(CliError::Receive)?;
-        let worked = work(&reception, arrivals);
+        let worked = work(&ingest, inputs);
         match receiving.join() {
             Ok(result) => worked.and(result.map_err(CliError::Receive))?,
             Err(panic) => std::panic::resume_unwind(panic),
         }
-        match reception.broken() {
+        match ingest.recording_error() {
             Some(message) => Err(CliError::Receive(io::Error::other(message))),
             None => Ok(()),
         }
     }
 }
 
-/// Keeps in two places.
-fn both(first: Option<Keep>, second: Option<Keep>) -> Option<Keep> {
+/// Records in two places.
+fn both(first: Option<RecordingWriter>, second: Option<RecordingWriter>) -> Option<RecordingWriter> {
     match (first, second) {
-        (Some(mut first), Some(mut second)) => Some(Box::new(move |kept| {
-            first(kept)?;
-            second(kept)
+        (Some(mut first), Some(mut second)) => Some(Box::new(move |event| {
+            first(event)?;
+            second(event)
         })),
         (first, second) => first.or(second),
     }
 }
 
 /// Ends the process when it must not wait for the engine any more.
-fn end_at_once(ending: Ending, terminal: &Terminal) {
-    let (code, why) = match ending {
-        Ending::Finished => return,
-        Ending::TimedOut => {
+fn exit_unless_finished(end: EndOfService, terminal: &Terminal) {
+    let (code, why) = match end {
+        EndOfService::Finished => return,
+        EndOfService::TimedOut => {
             (ExitStatus::Inconclusive.code().into(), "the shutdown took longer than --shutdown-timeout")
         }
-        Ending::Interrupted(signal) => (128 + signal, "a second signal came"),
+        EndOfService::Interrupted(signal) => (128 + signal, "a second signal came"),
     };
-    terminal.warn(&format!("{why}: what was accepted last may not have been judged"));
+    terminal.warn(&format!("{why}: what was accepted last may not have been evaluated"));
     #[allow(clippy::disallowed_methods, reason = "the other thread may be waiting for ever, and nothing is buffered")]
     std::process::exit(code);
 }
 
 impl ReceivingArgs {
-    /// For whoever tells its senders where to send.
+    /// For a command that sets the variables of its clients itself.
     pub(super) fn on_free_ports(limits: LimitArgs, shutdown_timeout: Duration) -> Self {
         let free = || "127.0.0.1:0".to_string();
         ReceivingArgs { grpc: free(), http: free(), auth_token_file: None, shutdown_timeout, limits }

@@ -1,4 +1,4 @@
-//! `foreshock record`: receives metrics and keeps them, without judging anything.
+//! `foreshock record`: receives metrics and records them, without evaluating anything.
 
 use super::error::CliError;
 use super::exit::ExitStatus;
@@ -35,16 +35,16 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         recording: Some(recording),
         memory: None,
     };
-    let (mut bodies, mut points) = (0u64, 0);
-    let status = receiving.run(terminal, |_, mut arrivals| {
-        while let Some(input) = arrivals.next() {
+    let (mut exports, mut points) = (0u64, 0);
+    let status = receiving.run(terminal, |_, mut inputs| {
+        while let Some(input) = inputs.next() {
             if let Some(export) = input.export {
-                bodies += 1;
+                exports += 1;
                 points += export.points.len() as u64;
             }
         }
         Ok(())
     })?;
-    terminal.note(&format!("{bodies} exports with {points} data points written to {}", args.output.display()));
+    terminal.note(&format!("{exports} exports with {points} data points written to {}", args.output.display()));
     Ok(status)
 }

@@ -20,7 +20,7 @@ use crate::engine::{Engine, EventState, Options, Report, drive};
 use crate::gate::{Aggregates, Suite};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
-use crate::receive::{Arrivals, Ends, Reception};
+use crate::receive::{IngestService, InputStream, ShutdownTrigger};
 use crate::report::{Run, WouldHaveBeen};
 use crate::sink::{Sinks, WhenFull};
 use std::convert::Infallible;
@@ -130,7 +130,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         timestamps: Some(options.timestamps),
         step: SECOND,
         recording: record.as_deref().map(|path| Recording { path, head, args: &keeping }),
-        memory: Some(memory.keep()),
+        memory: Some(memory.writer()),
     };
     let mut output = answer.open()?;
     let open = receiving.open()?;
@@ -145,18 +145,18 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
     let mut engine = Engine::new(definitions, options.clone());
 
-    let (ended, told) = oneshot::channel();
+    let (ended, command_ended) = oneshot::channel();
     let mut broken = None;
     let (mut clients, mut aggregates) = (Vec::new(), Aggregates::default());
     let (ran, received) = thread::scope(|scope| {
         let child = scope.spawn(|| child::run(&command, &variables, ended));
         let received = open.run(
-            Ends::WhenTold { told, linger: flush_timeout },
+            ShutdownTrigger::Other { ended: command_ended, linger: flush_timeout },
             terminal,
             |_| (),
-            |reception, arrivals| {
+            |ingest, inputs| {
                 let to = (&answer, &mut output, &mut sinks);
-                (clients, aggregates) = judge(&mut engine, arrivals, reception, &watched, to, &mut broken);
+                (clients, aggregates) = judge(&mut engine, inputs, ingest, &watched, to, &mut broken);
                 Ok(())
             },
         );
@@ -199,17 +199,17 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
 /// Judges what arrives until there will be no more. A reader that leaves does not end it: the command goes on.
 fn judge(
     engine: &mut Engine,
-    arrivals: Arrivals,
-    reception: &Reception,
+    received: InputStream,
+    ingest: &IngestService,
     watched: &Watching<'_>,
     (answer, output, sinks): (&AnswerArgs, &mut Outputs, &mut Sinks),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
-    let observed = Observed::new(arrivals, watched.is_wanted, &watched.definitions, watched.options);
+    let observed = Observed::new(received, watched.is_wanted, &watched.definitions, watched.options);
     let mut inputs = Watched { inputs: observed, clients: Clients::default() };
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
-        reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
+        ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
         transitions.iter().for_each(|transition| sinks.send(transition));
         if broken.is_none() {
             *broken = answer.transitions(output, engine, transitions).err();

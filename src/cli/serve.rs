@@ -1,4 +1,4 @@
-//! `foreshock serve`: receives metrics, judges them as they come, and prints events as they open and close.
+//! `foreshock serve`: receives metrics, evaluates them as they come, and prints events as they open and close.
 
 use super::error::CliError;
 use super::exit::ExitStatus;
@@ -11,7 +11,7 @@ use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, EventState, Options, drive};
 use crate::model::SECOND;
-use crate::receive::{Arrivals, Reception};
+use crate::receive::{IngestService, InputStream};
 use crate::report;
 use crate::sink::{self, SinkSpec, Sinks, WhenFull};
 use clap::ValueEnum;
@@ -95,8 +95,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         memory: None,
     };
     let mut all_sent = true;
-    let status = receiving.run(terminal, |reception, arrivals| {
-        all_sent = judge(&mut engine, arrivals, reception, sinks, terminal)?;
+    let status = receiving.run(terminal, |ingest, inputs| {
+        all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal)?;
         Ok(())
     })?;
     terminal.note(&report::text::verdict(&engine.report()));
@@ -118,20 +118,20 @@ impl Args {
     }
 }
 
-/// Judges what arrives until there will be no more, and waits for the sinks as long as there is time. False when one did not
-/// get every event.
-fn judge(
+/// Evaluates what is received until there will be no more, and waits for the sinks as long as there is time. False when one did
+/// not get every event.
+fn evaluate(
     engine: &mut Engine,
-    mut arrivals: Arrivals,
-    reception: &Reception,
+    mut inputs: InputStream,
+    ingest: &IngestService,
     mut sinks: Sinks,
     terminal: &Terminal,
 ) -> Result<bool, CliError> {
     let watch = sinks.watch();
-    reception.expose(Box::new(move || sinks::metrics(&watch.counts())));
-    let driven = drive(engine, &mut arrivals, |engine, transitions| {
+    ingest.expose(Box::new(move || sinks::metrics(&watch.counts())));
+    let driven = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
-        reception.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
+        ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
         if sinks.are_deserted() {
             return Err(());
         }
@@ -141,11 +141,11 @@ fn judge(
     });
     // Without anybody who hears there is nothing to do, and nothing to wait for.
     let within = match driven {
-        Ok(()) => reception.time_left().map(|left| left.saturating_sub(FAREWELL)),
+        Ok(()) => ingest.time_left().map(|left| left.saturating_sub(FAREWELL)),
         Err(()) => Some(Duration::ZERO),
     };
     let all_sent = sinks::close(sinks, within, terminal);
     // The receiver waits for the engine until this is gone, and ends all at once when it takes too long.
-    drop(arrivals);
+    drop(inputs);
     Ok(all_sent)
 }

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::output::Terminal;
 use crate::clock;
 use crate::definition::EventDefinition;
-use crate::receive::{Labels, Metric};
+use crate::receive::{ExtraMetric, Labels};
 use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
 use std::borrow::Cow;
 use std::path::Path;
@@ -88,7 +88,7 @@ pub(super) fn close(sinks: Sinks, within: Option<Duration>, terminal: &Terminal)
 }
 
 /// What became of the events, as metrics.
-pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<Metric> {
+pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<ExtraMetric> {
     let of = |value: fn(&SinkCounts) -> u64| counts.iter().map(|sink| (label(sink), value(sink))).collect();
     let lost = counts.iter().flat_map(|sink| {
         Loss::ALL.map(|loss| {
@@ -97,7 +97,7 @@ pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<Metric> {
             (labels, sink.lost[loss as usize])
         })
     });
-    let metric = |name, help, is_counter, values| Metric { name, help, is_counter, values };
+    let metric = |name, help, is_counter, values| ExtraMetric { name, help, is_counter, values };
     vec![
         metric("sink_sent", "Events that were delivered", true, of(|sink| sink.sent)),
         metric("sink_lost", "Events that were not delivered", true, lost.collect()),

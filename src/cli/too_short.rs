@@ -8,7 +8,7 @@ use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::{Engine, InconclusiveReason, Input, Inputs, Options, Report, Verdict, drive};
 use crate::inspect::Inspection;
 use crate::model::{Export, MS, Nanos, SECOND};
-use crate::receive::{Keep, Kept};
+use crate::receive::{RecordingEvent, RecordingWriter};
 use crate::recording::{Compression, Reader, RecordingFormat, Source, WriteError, Writer};
 use crate::report::TooShort;
 use bytes::Bytes;
@@ -33,15 +33,17 @@ impl Memory {
     }
 
     /// What fills it.
-    pub(super) fn keep(&self) -> Keep {
+    pub(super) fn writer(&self) -> RecordingWriter {
         let memory = self.clone();
-        Box::new(move |kept| {
+        Box::new(move |event| {
             let mut writer = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(open) = writer.as_mut() else { return Ok(()) };
-            match kept {
-                Kept::Body { at, body } => open.append(at, body).map_err(io::Error::other)?,
-                Kept::End { at: Some(at) } => open.tick(at).map_err(io::Error::other)?,
-                Kept::End { at: None } | Kept::Flush { .. } | Kept::Sync(_) => {}
+            match event {
+                RecordingEvent::Export { received_at, payload } => {
+                    open.append(received_at, payload).map_err(io::Error::other)?;
+                }
+                RecordingEvent::End { received_at: Some(at) } => open.tick(at).map_err(io::Error::other)?,
+                RecordingEvent::End { .. } | RecordingEvent::Flush { .. } | RecordingEvent::Sync(_) => {}
             }
             if open.get_ref().len() > MOST_KEPT {
                 *writer = None;

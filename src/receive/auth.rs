@@ -1,10 +1,10 @@
-//! Bearer tokens: read once, compared without telling by the time it takes how much of a guess was right.
+//! Bearer tokens: read once, compared in constant time.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use subtle::{Choice, ConstantTimeEq};
 
-/// The tokens that are let in; without any everybody is.
+/// The tokens of clients that are let in; without any token every client is.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<String>);
 
@@ -19,7 +19,7 @@ impl Tokens {
     }
 
     /// Whether there are any.
-    pub fn are_asked_for(&self) -> bool {
+    pub fn are_required(&self) -> bool {
         !self.0.is_empty()
     }
 

@@ -1,52 +1,43 @@
-//! Connections: how many, for how long, and how they end.
+//! Connections: how many, for how long, and how they end. Both ports are served by hyper, with the same limits.
 //!
 //! Invariant: a connection that holds no request for too long is closed, whether it never sent anything, sends a head without
 //! end, be it the first one or a later one, or was left behind.
 
-use super::calls::Calls;
-use super::counters::{Hangup, Transport, count};
-use super::grpc::{self, Outgoing};
-use super::reception::{Limits, Reception};
-use super::windows::{Window, Windows};
+use super::ingest::IngestService;
+use super::limits::{FlowControlBudget, Limits, Window};
+use super::telemetry::{CloseReason, Transport, count};
 use crate::clock::monotonic;
 use axum::body::Body;
-use axum::routing::future::RouteFuture;
-use axum::{BoxError, Router};
-use bytes::Bytes;
 use http::{Request, Response, Version};
-use http_body_util::Either;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::io::InspectReader;
-use tower_service::Service;
+use tower::Service;
 
 /// The longest head of a request.
-const HEAD: usize = 64 << 10;
-/// At the end a connection without a request may say good-bye for so long.
-const FAREWELL: Duration = Duration::from_millis(300);
-/// When the system has no more sockets, time heals.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// At the end a connection without a request may take so long to say good-bye.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
+/// When the system has no more sockets, others have to be closed first.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// One port.
+/// One port. What is behind an `Arc` is shared by both.
 pub(super) struct Port {
     pub(super) listener: TcpListener,
     pub(super) transport: Transport,
-    pub(super) router: Router,
-    pub(super) reception: Arc<Reception>,
-    /// Both ports share them.
+    pub(super) ingest: Arc<IngestService>,
     pub(super) permits: Arc<Semaphore>,
-    /// Both ports share them, too.
-    pub(super) windows: Arc<Windows>,
+    pub(super) windows: Arc<FlowControlBudget>,
     /// True once no more is accepted.
     pub(super) stop: watch::Receiver<bool>,
     /// Held by every connection.
@@ -54,8 +45,11 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Accepts connections until it is told to stop.
-    pub(super) async fn accept(mut self) {
+    /// Accepts connections until it is stopped.
+    pub(super) async fn accept<S>(mut self, service: S)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -66,63 +60,47 @@ impl Port {
                 tokio::time::sleep(OUT_OF_SOCKETS).await;
                 continue;
             };
-            count(&self.reception.counters.connections[self.transport as usize]);
+            count(&self.ingest.counters.connections[self.transport as usize]);
             let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-                let limit = self.reception.limits.connections;
-                self.reception.hung_up(Hangup::TooMany, || format!("{limit} connections are open, {peer} had to go"));
+                let limit = self.ingest.limits.connections;
+                let example = || format!("{limit} connections are open, {peer} had to go");
+                self.ingest.count_closed(CloseReason::TooMany, example);
                 continue;
             };
             let connection = Connection {
-                transport: self.transport,
-                router: self.router.clone(),
-                reception: Arc::clone(&self.reception),
+                ingest: Arc::clone(&self.ingest),
                 stop: self.stop.clone(),
                 peer,
                 window: self.windows.take(),
                 _permit: permit,
                 _alive: self.alive.clone(),
             };
-            tokio::spawn(connection.serve(stream));
+            let builder = builder(self.transport, &self.ingest.limits, &connection.window);
+            tokio::spawn(connection.serve(stream, builder, service.clone()));
         }
     }
 }
 
-/// For the gRPC port.
-fn calls_builder(limits: &Limits, window: &Window) -> h2::server::Builder {
-    let mut builder = h2::server::Builder::new();
-    builder
-        .initial_window_size(window.of_stream())
-        .initial_connection_window_size(window.bytes())
-        .max_frame_size(window.frame())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(most_streams(limits));
-    builder
-}
-
-/// For the HTTP port.
-fn builder(limits: &Limits, window: &Window) -> Builder<TokioExecutor> {
+fn builder(transport: Transport, limits: &Limits, window: &Window) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(window.of_stream())
-        .initial_connection_window_size(window.bytes())
-        .max_frame_size(window.frame())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(most_streams(limits));
+        .initial_stream_window_size(window.stream_bytes())
+        .initial_connection_window_size(window.connection_bytes())
+        .max_frame_size(window.frame_bytes())
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .max_concurrent_streams(u32::try_from(limits.requests).unwrap_or(u32::MAX));
     // How long a head may take is watched below, for both versions alike.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
-    builder
-}
-
-fn most_streams(limits: &Limits) -> u32 {
-    limits.requests.min(u32::MAX as usize) as u32
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
+    match transport {
+        Transport::Grpc => builder.http2_only(),
+        Transport::Http => builder,
+    }
 }
 
 struct Connection {
-    transport: Transport,
-    router: Router,
-    reception: Arc<Reception>,
+    ingest: Arc<IngestService>,
     stop: watch::Receiver<bool>,
     peer: SocketAddr,
     window: Window,
@@ -131,104 +109,55 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
-        // Small answers must not wait for more to send. A socket that refuses this is merely slower.
+    /// Serves until it is over, was silent for too long, or the service ends.
+    async fn serve<S>(mut self, stream: TcpStream, builder: Builder<TokioExecutor>, service: S)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        // Small responses must not wait for more to send. A socket that refuses this is merely slower.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::new());
-        let way = Arc::new(Way {
-            transport: self.transport,
-            router: self.router.clone(),
-            reception: Arc::clone(&self.reception),
-            activity: Arc::clone(&activity),
+        let on_bytes = Arc::clone(&activity);
+        let stream = InspectReader::new(stream, move |_| on_bytes.note_bytes());
+        let on_request = Arc::clone(&activity);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let in_flight = on_request.begin(request.version());
+            let response = service.clone().call(request.map(Body::new));
+            async move {
+                let response = response.await;
+                drop(in_flight);
+                response
+            }
         });
-        let heard = Arc::clone(&activity);
-        let stream = InspectReader::new(stream, move |_| heard.note_bytes());
-        let limits = &self.reception.limits;
-        match self.transport {
-            Transport::Grpc => {
-                let calls = Calls::new(stream, &calls_builder(limits, &self.window), way);
-                self.keep(pin!(calls), &activity, |mut calls| calls.end()).await;
-            }
-            Transport::Http => {
-                let service = service_fn(move |request| way.answer(request));
-                let builder = builder(limits, &self.window);
-                let connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-                self.keep(connection, &activity, |connection| connection.graceful_shutdown()).await;
-            }
-        }
-    }
-
-    /// Keeps a connection until it is over, was silent for too long, or was told to `end`.
-    async fn keep<C: Future>(&self, mut connection: Pin<&mut C>, activity: &Activity, end: impl Fn(Pin<&mut C>)) {
-        let mut stop = self.stop.clone();
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let limits = &self.ingest.limits;
         let mut ends_from = None;
-        let header_timeout = self.reception.limits.header_timeout;
         loop {
-            let (silent_at, _) = activity.silent_at(&self.reception.limits, ends_from);
+            let (silent_at, _) = activity.silent_at(limits, ends_from);
             // A head may begin meanwhile, and nobody would be woken by that.
-            let look_at = silent_at.min(monotonic() + header_timeout);
+            let look_at = silent_at.min(monotonic() + limits.header_timeout);
             tokio::select! {
                 // How a connection ends is its client's affair.
                 _ = connection.as_mut() => return,
-                _ = stop.wait_for(|&stop| stop), if ends_from.is_none() => {
+                _ = self.stop.wait_for(|&stop| stop), if ends_from.is_none() => {
                     ends_from = Some(monotonic());
-                    end(connection.as_mut());
+                    connection.as_mut().graceful_shutdown();
                 }
                 () = tokio::time::sleep_until(look_at.into()) => {
-                    let (silent_at, waits_for_head) = activity.silent_at(&self.reception.limits, ends_from);
+                    let (silent_at, waits_for_head) = activity.silent_at(limits, ends_from);
                     if silent_at > monotonic() {
                         continue;
                     }
                     if waits_for_head {
-                        let peer = self.peer;
-                        let example = || format!("no whole head of a request from {peer} within {header_timeout:?}");
-                        self.reception.hung_up(Hangup::Silent, example);
+                        let (peer, timeout) = (self.peer, limits.header_timeout);
+                        let example = || format!("no whole head of a request from {peer} within {timeout:?}");
+                        self.ingest.count_closed(CloseReason::Silent, example);
                     }
                     return;
                 }
             }
         }
     }
-}
-
-/// What a request goes through.
-pub(super) struct Way {
-    transport: Transport,
-    router: Router,
-    reception: Arc<Reception>,
-    activity: Arc<Activity>,
-}
-
-impl Way {
-    /// Answers a request. Its head is looked at before the future is made, which is moved about and should be small.
-    pub(super) fn answer<B>(
-        self: &Arc<Self>,
-        request: Request<B>,
-    ) -> impl Future<Output = Result<Outgoing, Infallible>> + Send + use<B>
-    where
-        B: http_body::Body<Data = Bytes, Error: Display + Into<BoxError>> + Send + Unpin + 'static,
-    {
-        let held = self.activity.begin(request.version());
-        let begun = match self.transport == Transport::Grpc && grpc::is_export(&request) {
-            true => Begun::Export(grpc::admit(&self.reception, request)),
-            false => Begun::Other(Box::pin(self.router.clone().call(request.map(Body::new)))),
-        };
-        let reception = Arc::clone(&self.reception);
-        async move {
-            let _held = held;
-            match begun {
-                Begun::Export(Ok(call)) => Ok(grpc::answer(&reception, call).await),
-                Begun::Export(Err(refused)) => Ok(refused.map(Either::Right)),
-                Begun::Other(answer) => Ok(answer.await?.map(Either::Right)),
-            }
-        }
-    }
-}
-
-/// A request whose head was looked at.
-enum Begun<B> {
-    Export(Result<grpc::Call<B>, Box<Response<Body>>>),
-    Other(Pin<Box<RouteFuture<Infallible>>>),
 }
 
 /// What a connection is doing.
@@ -247,8 +176,8 @@ struct Since {
     head: Option<Instant>,
 }
 
-/// A request that is being answered.
-struct Held(Arc<Activity>);
+/// A request without its response.
+struct InFlight(Arc<Activity>);
 
 impl Activity {
     fn new() -> Self {
@@ -264,41 +193,40 @@ impl Activity {
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came.
     fn note_bytes(&self) {
         if self.is_http1.load(Ordering::Relaxed) && self.in_flight.load(Ordering::Relaxed) == 0 {
             self.since().head.get_or_insert_with(monotonic);
         }
     }
 
-    fn begin(self: &Arc<Self>, version: Version) -> Held {
+    fn begin(self: &Arc<Self>, version: Version) -> InFlight {
         self.is_http1.store(version < Version::HTTP_2, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Held(Arc::clone(self))
+        InFlight(Arc::clone(self))
     }
 
-    /// When it will have been silent for too long, as far as can be said now, and whether it is a head that is waited for. From
-    /// `ends_from` on everything ends.
+    /// When it will have been silent for too long, as far as can be said now, and whether a head is waited for. From `ends_from`
+    /// on everything ends.
     fn silent_at(&self, limits: &Limits, ends_from: Option<Instant>) -> (Instant, bool) {
         if self.in_flight.load(Ordering::Relaxed) > 0 {
-            return (monotonic() + if ends_from.is_some() { FAREWELL } else { limits.idle_timeout }, false);
+            return (monotonic() + if ends_from.is_some() { CLOSE_TIMEOUT } else { limits.idle_timeout }, false);
         }
         let Since { quiet, head } = *self.since();
         if let Some(ends_from) = ends_from {
-            return (quiet.max(ends_from) + FAREWELL, false);
+            return (quiet.max(ends_from) + CLOSE_TIMEOUT, false);
         }
-        let never_asked = self.requests.load(Ordering::Relaxed) == 0;
-        match head.or(never_asked.then_some(quiet)) {
+        let is_new = self.requests.load(Ordering::Relaxed) == 0;
+        match head.or(is_new.then_some(quiet)) {
             Some(head) => (head + limits.header_timeout, true),
             None => (quiet + limits.idle_timeout, false),
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        // As long as there is another one nobody asks since when. All requests of a connection are on one thread.
+        // While there is another one it does not matter since when. All requests of a connection are on one thread.
         if self.0.in_flight.load(Ordering::Relaxed) == 1 {
             *self.0.since() = Since { quiet: monotonic(), head: None };
         }

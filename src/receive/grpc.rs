@@ -1,149 +1,193 @@
-//! OTLP over gRPC: `MetricsService/Export` and health; everything else is unimplemented.
+//! OTLP over gRPC, on tonic: `MetricsService/Export` and health; everything else is unimplemented.
 //!
-//! The bytes of a message are handed over as they are, so that one decoder serves both transports and replay. A call is answered
-//! here and not by a general server, because a small export costs as much as what is done around it.
+//! A message is handed over as the bytes it came in, so that one decoder serves both transports and replay. Generated code for
+//! the messages is absent on purpose.
 
-use super::answer::ExportResponse;
-use super::budget::Charge;
-use super::counters::Transport;
-use super::inbox::Accepted;
-use super::message::{self, Compression};
-use super::reception::Reception;
-use super::refusal::Reason;
-use super::within::within;
+use super::guard::{GuardLayer, Payload};
+use super::ingest::{ExportResponse, IngestService};
+use super::rejection::{RETRY_DELAY, Rejection, RejectionReason};
+use super::telemetry::Transport;
 use crate::otlp::Encoding;
 use axum::Router;
-use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use bytes::{BufMut, Bytes, BytesMut};
+use axum::body::Body;
+use axum::response::IntoResponse;
+use bytes::{Buf, Bytes};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use http_body::{Body, Frame};
-use http_body_util::Either;
+use http::{HeaderValue, Method, Request, Response};
 use prost::Message;
 use std::convert::Infallible;
-use std::fmt::Display;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
-use tonic::Status;
+use std::sync::{Arc, OnceLock};
+use tonic::codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
 use tonic::metadata::MetadataValue;
+use tonic::server::Grpc;
+use tonic::{Code, Status};
 use tonic_health::server::HealthReporter;
+use tonic_types::{ErrorDetails, RetryInfo, StatusExt};
+use tower::{Layer, Service, service_fn};
 
 /// The service, as health knows it.
 pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const OK: HeaderValue = HeaderValue::from_static("0");
+/// The compressions of messages, for whoever sends another.
+const COMPRESSIONS: &str = "gzip,zstd,identity";
+/// Most exports and all responses are small: tonic's buffers begin with this.
+const BUFFER_BYTES: usize = 2 << 10;
+/// Responses are sent as soon as they are this large, which they never are.
+const YIELD_BYTES: usize = 32 << 10;
 
-/// What answers everything but exports on the gRPC port, and who is told how it goes.
-pub(super) fn router() -> (Router, HealthReporter) {
+/// What answers on the gRPC port, and who reports its health.
+pub(super) fn service(
+    ingest: Arc<IngestService>,
+) -> (
+    impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    HealthReporter,
+) {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let router = Router::new().route_service("/grpc.health.v1.Health/{*method}", health).fallback(unimplemented);
-    (router, reporter)
+    let other = Router::new().route_service("/grpc.health.v1.Health/{*method}", health).fallback(unimplemented);
+    let layer = GuardLayer { ingest: Arc::clone(&ingest), transport: Transport::Grpc };
+    let exports = layer.layer(service_fn(move |request| export(Arc::clone(&ingest), request)));
+    let service = service_fn(move |request: Request<Body>| {
+        let (mut exports, mut other) = (exports.clone(), other.clone());
+        async move {
+            if request.uri().path() != EXPORT || request.method() != Method::POST {
+                return other.call(request).await;
+            }
+            match exports.call(request).await {
+                Ok(response) => Ok(response.map(Body::new)),
+                Err(rejection) => Ok(rejected(&rejection)),
+            }
+        }
+    });
+    (service, reporter)
 }
 
-async fn unimplemented(request: Request) -> Response {
+async fn unimplemented(request: Request<Body>) -> Response<Body> {
     let path = request.uri().path();
     Status::unimplemented(format!("{path}: foreshock takes metrics only, by {EXPORT}")).into_http()
 }
 
-/// Whether a request is an export.
-pub(super) fn is_export<B>(request: &http::Request<B>) -> bool {
-    request.uri().path() == EXPORT && request.method() == Method::POST
-}
-
-/// An export whose head is in order.
-pub(super) struct Call<B> {
-    body: B,
-    compression: Compression,
-    charge: Arc<Charge>,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Lets an export in, or says why not. The head is not kept while the body is waited for.
-pub(super) fn admit<B>(reception: &Reception, request: http::Request<B>) -> Result<Call<B>, Box<Response>> {
-    let is_grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
-    let (head, body) = request.into_parts();
-    if !head.headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
-        let refusal = reception.refuse(Transport::Grpc, Reason::ContentType, "this port speaks gRPC");
-        return Err(Box::new((StatusCode::UNSUPPORTED_MEDIA_TYPE, refusal.message).into_response()));
+/// Receives an export, or rejects it.
+async fn export(
+    ingest: Arc<IngestService>,
+    request: Request<Payload>,
+) -> Result<Response<tonic::body::Body>, Rejection> {
+    let headers = request.headers();
+    if !headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+        return Err(Rejection::new(RejectionReason::ContentType, "this port speaks gRPC"));
     }
-    let admitted = reception.admit(Transport::Grpc, &head.headers);
-    let (permit, charge) = admitted.map_err(|refusal| Box::new(refusal.status().into_http()))?;
-    let compression = Compression::of(&head.headers).map_err(|message| {
-        let mut status = reception.refuse(Transport::Grpc, Reason::ContentEncoding, message).status();
-        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static(Compression::ALL));
-        Box::new(status.into_http())
-    })?;
-    Ok(Call { body, compression, charge, _permit: permit })
-}
-
-/// Answers an export.
-pub(super) async fn answer<B>(reception: &Reception, call: Call<B>) -> Outgoing
-where
-    B: Body<Data = Bytes, Error: Display> + Unpin,
-{
-    let Call { body, compression, charge, _permit } = call;
-    let message = message::read(reception, body, compression, &charge);
-    let message = match within(reception.limits.request_timeout, message).await {
-        Some(message) => message,
-        None => Err(reception.refuse(Transport::Grpc, Reason::TimedOut, "the request took too long to arrive")),
-    };
-    let taken = match message {
-        Ok(message) => reception.take(Transport::Grpc, Encoding::Protobuf, message, &charge).await,
-        Err(refusal) => Err(refusal),
-    };
-    match taken {
-        Ok(accepted) => Answer::to(accepted).map(Either::Left),
-        Err(refusal) => refusal.status().into_http().map(Either::Right),
+    match headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+        None | Some(b"identity" | b"gzip" | b"zstd") => {}
+        Some(other) => {
+            let message = format!("grpc-encoding {}", String::from_utf8_lossy(other));
+            return Err(Rejection::new(RejectionReason::ContentEncoding, message));
+        }
     }
-}
-
-/// What leaves the ports: answers to exports over gRPC, and everything else.
-pub(super) type Outgoing = http::Response<Either<Answer, axum::body::Body>>;
-
-/// The answer to an accepted export: a message, and the status behind it.
-pub(super) struct Answer {
-    message: Option<Bytes>,
-    is_ended: bool,
-}
-
-impl Answer {
-    fn to(accepted: Accepted) -> http::Response<Answer> {
-        let answer = ExportResponse::from(accepted);
-        let length = answer.encoded_len();
-        let message = if length == 0 {
-            Bytes::from_static(&[0; 5])
-        } else {
-            let mut message = BytesMut::with_capacity(5 + length);
-            message.put_u8(0);
-            message.put_u32(length as u32);
-            // There is room for what it said it needs.
-            let _ = answer.encode(&mut message);
-            message.freeze()
+    let payload = request.body().clone();
+    let message_bytes = ingest.limits.message_bytes;
+    // A status does not say why a request was rejected.
+    let rejection = OnceLock::new();
+    let receive = |request: tonic::Request<Streaming<Bytes>>| async {
+        let accepted = match read_message(request.into_inner(), &payload, message_bytes).await {
+            Ok(message) => ingest.accept(Transport::Grpc, Encoding::Protobuf, message, payload.take_memory()).await,
+            Err(rejection) => Err(rejection),
         };
-        let mut response = http::Response::new(Answer { message: Some(message), is_ended: false });
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        response
+        match accepted {
+            Ok(accepted) => Ok(tonic::Response::new(ExportResponse::from(accepted))),
+            Err(why) => Err(Status::unknown(rejection.get_or_init(|| why).to_string())),
+        }
+    };
+    let mut grpc = Grpc::new(MessageBytes)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(message_bytes);
+    // Read as a stream of one message, because only then it can be said what is wrong with it.
+    let response = grpc.client_streaming(service_fn(receive), request).await;
+    rejection.into_inner().map_or(Ok(response), Err)
+}
+
+/// Reads the one message of a call. The end is waited for, too: a call that gets its response before is reset, and some clients
+/// see that first.
+async fn read_message(
+    mut messages: Streaming<Bytes>,
+    payload: &Payload,
+    message_bytes: usize,
+) -> Result<Bytes, Rejection> {
+    let unreadable = |status: Status| match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => Rejection::too_large(message_bytes),
+        _ => payload.rejection_or(|| Rejection::malformed(status.message())),
+    };
+    let Some(message) = messages.message().await.map_err(unreadable)? else {
+        return Err(Rejection::malformed("the call ended before its message"));
+    };
+    match messages.message().await.map_err(unreadable)? {
+        None => Ok(message),
+        Some(_) => Err(Rejection::malformed("there is more than one message in the call")),
     }
 }
 
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = Infallible;
+/// The response to a request that is rejected.
+fn rejected(rejection: &Rejection) -> Response<Body> {
+    let (code, message) = (rejection.code(), rejection.message.as_str());
+    if rejection.reason == RejectionReason::ContentType {
+        return (rejection.http_status(), message.to_string()).into_response();
+    }
+    let mut status = Status::new(code, message);
+    if code == Code::Unavailable {
+        status = Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(RETRY_DELAY)));
+        // The Python client looks for the delay here, and not where gRPC's error model has it.
+        let bare = tonic_types::pb::RetryInfo::from(RetryInfo::new(Some(RETRY_DELAY))).encode_to_vec();
+        status.metadata_mut().insert_bin("google.rpc.retryinfo-bin", MetadataValue::from_bytes(&bare));
+    }
+    if rejection.reason == RejectionReason::ContentEncoding {
+        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static(COMPRESSIONS));
+    }
+    status.into_http()
+}
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Some(Ok(Frame::data(message))));
-        }
-        if std::mem::replace(&mut self.is_ended, true) {
-            return Poll::Ready(None);
-        }
-        let mut trailers = HeaderMap::with_capacity(1);
-        trailers.insert(GRPC_STATUS, OK);
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+/// Messages in as bytes, responses out.
+struct MessageBytes;
+
+impl Codec for MessageBytes {
+    type Encode = ExportResponse;
+    type Decode = Bytes;
+    type Encoder = MessageBytes;
+    type Decoder = MessageBytes;
+
+    fn encoder(&mut self) -> MessageBytes {
+        MessageBytes
+    }
+
+    fn decoder(&mut self) -> MessageBytes {
+        MessageBytes
+    }
+}
+
+impl Encoder for MessageBytes {
+    type Item = ExportResponse;
+    type Error = Status;
+
+    fn encode(&mut self, response: ExportResponse, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        response.encode(out).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+    }
+}
+
+impl Decoder for MessageBytes {
+    type Item = Bytes;
+    type Error = Status;
+
+    /// Copies the message: tonic's buffer is up to twice as large, and what waits for the engine holds what it says it holds.
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let bytes = Bytes::copy_from_slice(message.chunk());
+        message.advance(bytes.len());
+        Ok(Some(bytes))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
     }
 }

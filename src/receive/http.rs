@@ -1,71 +1,60 @@
 //! OTLP over HTTP: `POST /v1/metrics`, and what operators and probes ask for.
 //!
-//! An answer has the encoding of its request; errors are a `google.rpc.Status`.
+//! A response has the encoding of its request; errors are a `google.rpc.Status`.
 
-use super::answer::ExportResponse;
-use super::budget::Charge;
-use super::counters::Transport;
-use super::exposition;
-use super::lent::{Lent, Owner};
-use super::reception::Reception;
-use super::refusal::{Reason, Refusal, failure};
+use super::guard::{GuardLayer, Payload};
+use super::ingest::{ExportResponse, IngestService};
+use super::rejection::{Rejection, RejectionReason};
+use super::telemetry::{self, Transport};
 use crate::otlp::Encoding;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{
+    ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use prost::Message;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use tonic::Code;
+use tower::{Layer, Service, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
-use tower_service::Service;
 
-/// The largest room that is made because a client announces a length.
-const TRUSTED_LENGTH: usize = 1 << 20;
-
-/// The encoding of a request and its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    Protobuf,
-    Json,
-}
-
-impl Shape {
-    pub(super) fn content_type(self) -> &'static str {
-        match self {
-            Shape::Protobuf => "application/x-protobuf",
-            Shape::Json => "application/json",
-        }
-    }
-
-    fn of(headers: &HeaderMap) -> Option<Shape> {
-        let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        let media = value.split(';').next().unwrap_or_default().trim();
-        if media.eq_ignore_ascii_case("application/x-protobuf") || media.eq_ignore_ascii_case("application/protobuf") {
-            Some(Shape::Protobuf)
-        } else if media.eq_ignore_ascii_case("application/json") {
-            Some(Shape::Json)
-        } else {
-            None
-        }
-    }
-}
+/// The most room that is made because a client announces a length.
+const MAX_TRUSTED_BYTES: u64 = 1 << 20;
 
 /// What answers on the HTTP port.
-pub(super) fn router(reception: Arc<Reception>) -> Router {
+pub(super) fn router(ingest: Arc<IngestService>) -> Router {
     Router::new()
         .route("/v1/metrics", post(post_metrics).fallback(wrong_method))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready_or_not))
+        .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
         .fallback(not_found)
-        .with_state(reception)
+        .with_state(ingest)
+}
+
+fn content_type(encoding: Encoding) -> HeaderValue {
+    HeaderValue::from_static(match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    })
+}
+
+fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media = value.split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| media.eq_ignore_ascii_case(name);
+    match () {
+        () if is("application/x-protobuf") || is("application/protobuf") => Some(Encoding::Protobuf),
+        () if is("application/json") => Some(Encoding::Json),
+        () => None,
+    }
 }
 
 async fn not_found(request: Request) -> Response {
@@ -76,140 +65,120 @@ async fn not_found(request: Request) -> Response {
         }
         _ => format!("{path}: there is POST /v1/metrics, GET /healthz, /readyz and /metrics"),
     };
-    let shape = Shape::of(request.headers()).unwrap_or(Shape::Json);
-    failure(StatusCode::NOT_FOUND, Code::Unimplemented, &message, shape)
+    failure(StatusCode::NOT_FOUND, Code::Unimplemented, &message, encoding_of(request.headers()))
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let shape = Shape::of(request.headers()).unwrap_or(Shape::Json);
-    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST", shape);
+    let encoding = encoding_of(request.headers());
+    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST", encoding);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
-async fn ready_or_not(State(reception): State<Arc<Reception>>) -> Response {
-    if reception.is_ready() {
+async fn readiness(State(ingest): State<Arc<IngestService>>) -> Response {
+    if ingest.is_ready() {
         return "ready\n".into_response();
     }
-    let why = reception.broken().unwrap_or_else(|| "ending".into());
+    let why = ingest.recording_error().unwrap_or_else(|| "ending".into());
     (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }
 
-async fn metrics(State(reception): State<Arc<Reception>>, request: Request) -> Response {
-    if !reception.tokens.admit(request.headers()) {
-        let message = "a bearer token is needed";
-        return reception.refuse(Transport::Http, Reason::Unauthenticated, message).response(Shape::Json);
+async fn metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> Response {
+    if let Err(rejection) = ingest.authenticate(request.headers()) {
+        ingest.count_rejection(Transport::Http, &rejection);
+        return rejected(&rejection, None);
     }
-    match exposition::text(&reception) {
-        Ok(text) => ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
+    match ingest.exposition() {
+        Ok(text) => ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-async fn post_metrics(State(reception): State<Arc<Reception>>, request: Request) -> Response {
-    let shape = Shape::of(request.headers());
-    let owner = Owner::default();
-    let request = request.map(|body| owner.lend(body));
-    let work = async {
-        let answer = answer(&reception, shape, request).await;
-        if answer.is_err() {
-            owner.drain(reception.limits.message_bytes.saturating_mul(2)).await;
-        }
-        answer
-    };
-    let answer = match tokio::time::timeout(reception.limits.request_timeout, work).await {
-        Ok(answer) => answer,
-        Err(_) => Err(reception.refuse(Transport::Http, Reason::TimedOut, "the request took too long to arrive")),
-    };
-    let shape = shape.unwrap_or(Shape::Json);
-    match answer {
-        Ok(answer) => {
-            let body = match shape {
-                Shape::Protobuf => answer.encode_to_vec(),
-                Shape::Json => answer.to_json(),
-            };
-            ([(CONTENT_TYPE, shape.content_type())], body).into_response()
-        }
-        Err(refusal) => refusal.response(shape),
+async fn post_metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> Response {
+    let encoding = encoding_of(request.headers());
+    let layer = GuardLayer { ingest: Arc::clone(&ingest), transport: Transport::Http };
+    let decompressed = service_fn(move |request: http::Request<Payload>| {
+        let (ingest, payload) = (Arc::clone(&ingest), request.body().clone());
+        let export = service_fn(move |request| export(Arc::clone(&ingest), payload.clone(), encoding, request));
+        RequestDecompression::new(export).pass_through_unaccepted(true).call(request)
+    });
+    match layer.layer(decompressed).call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(rejection) => rejected(&rejection, encoding),
     }
 }
 
-async fn answer(
-    reception: &Arc<Reception>,
-    shape: Option<Shape>,
-    request: http::Request<Lent>,
-) -> Result<ExportResponse, Refusal> {
-    let (_permit, charge) = reception.admit(Transport::Http, request.headers())?;
-    let encoding = match shape {
-        Some(Shape::Protobuf) => Encoding::Protobuf,
-        Some(Shape::Json) => Encoding::Json,
-        None => {
-            let given = request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            let message = format!("content type {}", given.as_deref().unwrap_or("absent"));
-            return Err(reception.refuse(Transport::Http, Reason::ContentType, message));
-        }
+/// Receives an export, or rejects it.
+async fn export(
+    ingest: Arc<IngestService>,
+    payload: Payload,
+    encoding: Option<Encoding>,
+    request: http::Request<DecompressionBody<Payload>>,
+) -> Result<http::Response<Full<Bytes>>, Rejection> {
+    let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let Some(encoding) = encoding else {
+        let message = format!("content type {}", header(CONTENT_TYPE).as_deref().unwrap_or("absent"));
+        return Err(Rejection::new(RejectionReason::ContentType, message));
     };
-    let content_encoding = request.headers().get(CONTENT_ENCODING).cloned();
-    let announced = match content_encoding {
-        None => http_body::Body::size_hint(request.body()).lower() as usize,
-        Some(_) => 0,
+    // What could be decompressed is without this header by now.
+    if let Some(other) = header(CONTENT_ENCODING).filter(|coding| coding != "identity") {
+        return Err(Rejection::new(RejectionReason::ContentEncoding, format!("content encoding {other:?}")));
+    }
+    let bytes = read(request.into_body(), &payload, ingest.limits.message_bytes).await?;
+    let accepted = ingest.accept(Transport::Http, encoding, bytes, payload.take_memory()).await?;
+    let response = ExportResponse::from(accepted);
+    let body = match encoding {
+        Encoding::Protobuf => response.encode_to_vec(),
+        Encoding::Json => response.to_json(),
     };
-    if announced > reception.limits.message_bytes {
-        return Err(reception.too_large(Transport::Http));
-    }
-    let collect = Collect { reception: Arc::clone(reception), charge: Arc::clone(&charge), announced };
-    let collected = RequestDecompression::new(collect).call(request).await?;
-    if collected.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        let message = format!("content encoding {:?}", content_encoding.unwrap_or(HeaderValue::from_static("")));
-        return Err(reception.refuse(Transport::Http, Reason::ContentEncoding, message));
-    }
-    // It was collected above, in one piece.
-    let body = collected.into_body().collect().await.map(|body| body.to_bytes());
-    let body = body.map_err(|error| reception.refuse(Transport::Http, Reason::Malformed, error.to_string()))?;
-    reception.take(Transport::Http, encoding, body, &charge).await.map(ExportResponse::from)
+    let mut response = http::Response::new(Full::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, content_type(encoding));
+    Ok(response)
 }
 
-/// Reads a body that was decompressed. Reading stops at the limit, whatever may come.
-struct Collect {
-    reception: Arc<Reception>,
-    charge: Arc<Charge>,
-    /// The length the client announced.
-    announced: usize,
-}
-
-impl Service<http::Request<DecompressionBody<Lent>>> for Collect {
-    type Response = http::Response<Full<Bytes>>;
-    type Error = Refusal;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Refusal>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<DecompressionBody<Lent>>) -> Self::Future {
-        let (reception, charge) = (Arc::clone(&self.reception), Arc::clone(&self.charge));
-        let room = Vec::with_capacity(self.announced.min(TRUSTED_LENGTH));
-        Box::pin(async move { collect(&reception, request.into_body(), room, &charge).await })
-    }
-}
-
-async fn collect(
-    reception: &Reception,
-    mut body: DecompressionBody<Lent>,
-    mut bytes: Vec<u8>,
-    charge: &Charge,
-) -> Result<http::Response<Full<Bytes>>, Refusal> {
-    let refuse = |reason, message: String| reception.refuse(Transport::Http, reason, message);
+/// Reads what was decompressed. Reading stops at the limit, whatever may come.
+async fn read(
+    mut body: DecompressionBody<Payload>,
+    payload: &Payload,
+    message_bytes: usize,
+) -> Result<Bytes, Rejection> {
+    let mut bytes = BytesMut::with_capacity(payload.size_hint().lower().min(MAX_TRUSTED_BYTES) as usize);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| refuse(Reason::Malformed, format!("the body cannot be read: {error}")))?;
+        let unreadable = |error| Rejection::malformed(format!("the body cannot be read: {error}"));
+        let frame = frame.map_err(|error| payload.rejection_or(|| unreadable(error)))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > reception.limits.message_bytes {
-            return Err(reception.too_large(Transport::Http));
+        if bytes.len() + data.len() > message_bytes {
+            return Err(Rejection::too_large(message_bytes));
         }
-        if !charge.grow(data.len()) {
-            return Err(refuse(Reason::InboxFull, "the inbox is full".into()));
-        }
+        payload.hold(bytes.len() + data.len())?;
         bytes.extend_from_slice(&data);
     }
-    Ok(http::Response::new(Full::new(Bytes::from(bytes))))
+    Ok(bytes.freeze())
+}
+
+/// The response to a request that is rejected.
+fn rejected(rejection: &Rejection, encoding: Option<Encoding>) -> Response {
+    let status = rejection.http_status();
+    let mut response = failure(status, rejection.code(), &rejection.message, encoding);
+    let mut header = |name: HeaderName, value: &'static str| {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    };
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => header(RETRY_AFTER, "1"),
+        StatusCode::UNAUTHORIZED => header(WWW_AUTHENTICATE, "Bearer"),
+        _ => {}
+    }
+    response
+}
+
+/// A response with a `google.rpc.Status`.
+fn failure(status: StatusCode, code: Code, message: &str, encoding: Option<Encoding>) -> Response {
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    let body = match encoding {
+        Encoding::Protobuf => {
+            tonic_types::Status { code: code as i32, message: message.to_string(), details: Vec::new() }.encode_to_vec()
+        }
+        Encoding::Json => serde_json::json!({ "code": code as i32, "message": message }).to_string().into_bytes(),
+    };
+    (status, [(CONTENT_TYPE, content_type(encoding))], body).into_response()
 }

@@ -1,49 +1,45 @@
-//! Receiving: sockets, compression, limits, status codes, the inbox, and the one clock of the crate.
+//! Receiving: sockets, compression, limits, status codes, and the queue that makes the order of exports.
 //!
-//! One thread with one single-threaded runtime has the sockets. A body's way: `connection` watches over the time it takes, `calls`
-//! with `grpc`, or `http`, peels the transport and cuts the decompressed size, `reception` decodes it with the decoder that
-//! replay uses, `inbox` gives it its instant and queues it; only then its sender gets an answer. The other end of the inbox is
-//! [`Arrivals`], which another thread hands to [`crate::engine::drive`]. Everything is bounded, and whatever is refused is
-//! counted and has a reason.
+//! One thread with one single-threaded runtime has the sockets. A request's way: `connection` watches over the time it takes to
+//! come, `guard` is the tower layer with the limits, behind it `grpc` (on tonic) or `http` (on axum) peels the transport, `ingest`
+//! decodes the payload with the decoder that replay uses, and `queue` gives it its receive time, has it recorded and queues it;
+//! only then its sender gets a response. The other end of the queue is [`InputStream`], which another thread hands to
+//! [`crate::engine::drive`]. Everything is bounded (`limits`), and whatever is rejected is counted and has a reason.
+//!
+//! `server` and `shutdown` are the life of the service, `telemetry` and `warnings` what it reports of itself.
 //!
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
-mod answer;
-mod arrivals;
 mod auth;
-mod budget;
-mod calls;
-mod complaints;
 mod connection;
-mod copies;
-mod counters;
-mod exposition;
 mod grpc;
+mod guard;
 mod http;
-mod inbox;
-mod lent;
-mod message;
-mod reception;
+mod ingest;
+mod limits;
+mod queue;
 mod recorder;
-mod refusal;
-mod serve;
-mod windows;
-mod within;
+mod rejection;
+mod server;
+mod shutdown;
+mod telemetry;
+mod warnings;
 
-pub use arrivals::Arrivals;
 pub use auth::Tokens;
-pub use exposition::{Labels, Metric, MoreMetrics};
-pub use inbox::{Keep, Kept, Sync};
-pub use reception::{Limits, Reception, Settings};
-pub use serve::{Ending, Ends, Hearer, Listeners, Service, serve};
+pub use ingest::{IngestService, ReceiveOptions};
+pub use limits::Limits;
+pub use queue::{InputStream, RecordingEvent, RecordingWriter, SyncJob};
+pub use server::{Listeners, Server, serve};
+pub use shutdown::{EndOfService, ServerCallbacks, ShutdownTrigger};
+pub use telemetry::{ExtraMetric, ExtraMetrics, Labels};
 
 use crate::model::Nanos;
 use std::sync::Arc;
 
-/// Both ends of an inbox: what takes bodies in, and what hands them on. `step` is how often somebody has to look at the latter
+/// Both ends of a queue: what accepts exports, and what hands them on. `step` is how often somebody has to look at the latter
 /// when little arrives.
-pub fn open(settings: Settings, step: Nanos) -> (Arc<Reception>, Arrivals) {
-    let reception = Arc::new(Reception::new(settings));
-    let arrivals = Arrivals::new(Arc::clone(&reception), step);
-    (reception, arrivals)
+pub fn open(options: ReceiveOptions, step: Nanos) -> (Arc<IngestService>, InputStream) {
+    let ingest = Arc::new(IngestService::new(options));
+    let inputs = InputStream::new(Arc::clone(&ingest.queue), step);
+    (ingest, inputs)
 }

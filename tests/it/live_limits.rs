@@ -122,7 +122,7 @@ fn a_client_faster_than_the_engine_is_asked_to_wait_and_every_accepted_point_is_
     }
     assert!(asked[0] > 0 && asked[1] > 0, "{asked:?}");
     for (transport, asked) in ["grpc", "http"].into_iter().zip(asked) {
-        let name = format!("foreshock_requests_refused_total{{transport=\"{transport}\",reason=\"inbox_full\"}}");
+        let name = format!("foreshock_requests_rejected_total{{transport=\"{transport}\",reason=\"inbox_full\"}}");
         assert_eq!(server.metric(&name), asked as f64);
     }
     server.wait_for("foreshock_points_total", 16.0 * 50.0);
@@ -131,7 +131,11 @@ fn a_client_faster_than_the_engine_is_asked_to_wait_and_every_accepted_point_is_
     }
     let ended = server.stop();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("refused (inbox_full)") && ended.stderr.contains("--inbox-size"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("rejected (inbox_full)") && ended.stderr.contains("--inbox-size"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.stdout.lines().count(), 50);
     assert!(folder.run(&format!("replay {judging} live.foreshock")).stdout == ended.stdout);
 }
@@ -236,7 +240,7 @@ fn bad_input_is_answered_clearly_and_others_are_served_meanwhile() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     for reason in ["malformed", "content_type", "content_encoding", "too_large", "attributes"] {
         // Once when it came up, and what was left of the minute at the end.
-        let lines = ended.stderr.matches(&format!("refused ({reason})")).count();
+        let lines = ended.stderr.matches(&format!("rejected ({reason})")).count();
         assert!((1..=2).contains(&lines), "{}", ended.stderr);
     }
 }

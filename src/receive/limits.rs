@@ -1,0 +1,187 @@
+//! What a sender may do, and the two budgets that bound the memory of receiving whatever senders do.
+//!
+//! [`MemoryBudget`] counts the bytes between the sockets and the engine: a permit grows with what a request holds, follows its
+//! export through the queue, and gives the bytes back when it is dropped, whatever became of the request.
+//! [`FlowControlBudget`] counts what clients may send before anybody has looked at it: the windows of HTTP/2. Invariant: the
+//! windows of all connections together are at most as large as the queue, apart from the minimum that HTTP/2 begins with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// One unit of the memory budget.
+const UNIT_BYTES: usize = 1 << 10;
+
+/// HTTP/2 begins with this window for a connection; it is not part of what is shared.
+const MIN_WINDOW: usize = (64 << 10) - 1;
+/// Larger windows make nothing faster.
+const MAX_WINDOW: usize = 16 << 20;
+const MAX_STREAM_WINDOW: u32 = 4 << 20;
+const MIN_FRAME: u32 = 16 << 10;
+const MAX_FRAME: u32 = 1 << 20;
+/// A new connection gets this part of what is left.
+const WINDOW_SHARE: usize = 16;
+
+/// What a sender may do. Whatever is beyond is counted.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of an export after decompression.
+    pub message_bytes: usize,
+    /// Bytes of all exports between the sockets and the engine.
+    pub inbox_bytes: usize,
+    /// Connections at a time, on both ports together.
+    pub connections: usize,
+    /// Requests at a time.
+    pub requests: usize,
+    /// From the first byte of a connection until its first request is there.
+    pub header_timeout: Duration,
+    /// From the head of a request until its response.
+    pub request_timeout: Duration,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// Attributes of a resource or a point.
+    pub attributes: usize,
+    /// Bytes of all attributes of a resource or a point, and of a name.
+    pub attribute_bytes: usize,
+}
+
+/// The bytes that may be held between the sockets and the engine.
+#[derive(Clone, Debug)]
+pub(super) struct MemoryBudget {
+    units: Arc<Semaphore>,
+    limit_bytes: usize,
+}
+
+/// The bytes that one request, or its export in the queue, holds.
+#[derive(Debug)]
+pub(super) struct MemoryPermit {
+    units: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl MemoryBudget {
+    pub(super) fn new(limit_bytes: usize) -> Self {
+        MemoryBudget { units: Arc::new(Semaphore::new(limit_bytes / UNIT_BYTES)), limit_bytes }
+    }
+
+    pub(super) fn limit_bytes(&self) -> usize {
+        self.limit_bytes
+    }
+
+    pub(super) fn used_bytes(&self) -> usize {
+        (self.limit_bytes / UNIT_BYTES - self.units.available_permits()) * UNIT_BYTES
+    }
+
+    /// A permit that holds nothing yet.
+    pub(super) fn permit(&self) -> MemoryPermit {
+        MemoryPermit { units: Arc::clone(&self.units), held: None }
+    }
+}
+
+impl MemoryPermit {
+    /// Grows to so many bytes, unless it holds as many already. False when there is no room.
+    #[must_use]
+    pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = bytes.div_ceil(UNIT_BYTES).saturating_sub(held);
+        if missing == 0 {
+            return true;
+        }
+        let Ok(missing) = u32::try_from(missing) else { return false };
+        let Ok(more) = Arc::clone(&self.units).try_acquire_many_owned(missing) else { return false };
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        true
+    }
+
+    /// Holds so many bytes from now on, more or less than before. False when there is no room.
+    #[must_use]
+    pub(super) fn resize(&mut self, bytes: usize) -> bool {
+        if let Some(held) = &mut self.held {
+            drop(held.split(held.num_permits().saturating_sub(bytes.div_ceil(UNIT_BYTES))));
+        }
+        self.grow_to(bytes)
+    }
+}
+
+/// What is left for the windows of new connections.
+#[derive(Debug)]
+pub(super) struct FlowControlBudget(AtomicUsize);
+
+/// The window of one connection: how much it may send unread.
+#[derive(Debug)]
+pub(super) struct Window {
+    budget: Arc<FlowControlBudget>,
+    taken: usize,
+}
+
+impl FlowControlBudget {
+    pub(super) fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(FlowControlBudget(AtomicUsize::new(bytes)))
+    }
+
+    /// The window of a new connection: a share of what is left, so that a few that send large exports may send them without a
+    /// pause, and many together take no more than there is. One thread accepts all connections.
+    pub(super) fn take(self: &Arc<Self>) -> Window {
+        let taken = (self.0.load(Ordering::Relaxed) / WINDOW_SHARE).min(MAX_WINDOW - MIN_WINDOW);
+        self.0.fetch_sub(taken, Ordering::Relaxed);
+        Window { budget: Arc::clone(self), taken }
+    }
+}
+
+impl Window {
+    pub(super) fn connection_bytes(&self) -> u32 {
+        (MIN_WINDOW + self.taken) as u32
+    }
+
+    /// The part of it that one request may take.
+    pub(super) fn stream_bytes(&self) -> u32 {
+        self.connection_bytes().min(MAX_STREAM_WINDOW)
+    }
+
+    pub(super) fn frame_bytes(&self) -> u32 {
+        (self.connection_bytes() / 4).clamp(MIN_FRAME, MAX_FRAME)
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FlowControlBudget, MAX_WINDOW, MIN_WINDOW, MemoryBudget, Window};
+
+    #[test]
+    fn many_connections_get_no_more_than_there_is_and_give_it_back() {
+        let all = 256 << 20;
+        let budget = FlowControlBudget::new(all);
+        let first = budget.take();
+        assert_eq!(first.connection_bytes() as usize, MAX_WINDOW);
+        let more: Vec<_> = (0..10_000).map(|_| budget.take()).collect();
+        let beyond = |window: &Window| window.connection_bytes() as usize - MIN_WINDOW;
+        let sum: usize = more.iter().chain([&first]).map(beyond).sum();
+        assert!(sum <= all && sum > all / 2, "{sum}");
+        assert!(more.windows(2).all(|two| two[0].connection_bytes() >= two[1].connection_bytes()));
+        drop(more);
+        let expected = MAX_WINDOW.min((all - beyond(&first)) / 16 + MIN_WINDOW);
+        assert_eq!(budget.take().connection_bytes() as usize, expected);
+    }
+
+    #[test]
+    fn a_permit_grows_shrinks_and_gives_back_what_it_holds() {
+        let budget = MemoryBudget::new(8 << 10);
+        let (mut first, mut second) = (budget.permit(), budget.permit());
+        assert!(first.grow_to(5000) && first.grow_to(1) && budget.used_bytes() == 5 << 10);
+        assert!(!second.grow_to(4000) && second.grow_to(3000));
+        assert!(first.resize(1) && second.resize(7 << 10) && !first.resize(2000));
+        assert_eq!(budget.used_bytes(), budget.limit_bytes());
+        drop((first, second));
+        assert_eq!(budget.used_bytes(), 0);
+    }
+}
