@@ -14,15 +14,13 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
 use super::minimize::{self, MinimizeArgs};
-use super::output::{Output, Terminal, keep_apart};
-use super::reports::{self, ReportArgs, Shape, from_root};
+use super::output::{Output, Terminal, formats, keep_apart};
+use super::reports::{ReportArgs, from_root, job_summary};
 use super::rules::RulesArgs;
 use crate::engine::Options;
 use crate::gate::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
 use crate::model::Nanos;
-use crate::report;
-use clap::ValueEnum;
-use std::io::{self, Write};
+use crate::report::{self, CheckOutcome, Format, OutcomeKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -66,27 +64,13 @@ pub(super) struct Args {
     #[command(flatten)]
     minimize: MinimizeArgs,
     /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Answer")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Check), help_heading = "Answer")]
     format: Format,
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
     #[command(flatten)]
     reports: ReportArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A text to read
-    Text,
-    /// One document: suites, cases, findings
-    Json,
-    /// Annotations of GitHub Actions, and the job summary
-    Github,
-    /// GitLab's code quality report
-    Gitlab,
-    /// A page for a pull request
-    Markdown,
 }
 
 /// Comparing recordings with events that are stored.
@@ -127,10 +111,16 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     if let Some(least) = args.min_rule_coverage {
         suites.push(Suite { name: "rules".into(), cases: vec![coverage.case(least)] });
     }
-    report(&suites, &coverage, tested.as_deref(), &args, terminal)?;
-    if reports.are_wanted() {
-        reports.write(&from_root(suites.clone()))?;
-    }
+    let named = from_root(suites.clone());
+    let wants_coverage = args.coverage || args.min_rule_coverage.is_some();
+    let outcome = CheckOutcome {
+        suites: if args.format == Format::Text { &suites } else { &named },
+        coverage: wants_coverage.then_some(&coverage),
+        mutants: tested.as_deref(),
+        detail: terminal.detail,
+    };
+    write(&outcome, &args, terminal)?;
+    reports.write(&report::Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
     let (status, why) = status(&suites);
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -200,52 +190,24 @@ fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Termin
     golden::compare(&judged, golden, Tolerance { time: args.golden.time_tolerance, value })
 }
 
-/// Tells the suites: the one place that knows the shapes an answer has.
-fn report(
-    suites: &[Suite],
-    coverage: &Coverage,
-    tested: Option<&[Tested]>,
-    args: &Args,
-    terminal: &Terminal,
-) -> Result<(), CliError> {
-    let style = terminal.answer_style(args.output.as_deref());
+/// Writes the results; beside a format that holds only the cases, the rest goes to standard error.
+fn write(check: &CheckOutcome<'_>, args: &Args, terminal: &Terminal) -> Result<(), CliError> {
+    let style = terminal.style_of(args.output.as_deref());
     let mut output = Output::open(args.output.as_deref())?;
-    let shape = match args.format {
-        Format::Text => None,
-        Format::Json => Some(Shape::Json),
-        Format::Github => Some(Shape::Github),
-        Format::Gitlab => Some(Shape::Gitlab),
-        Format::Markdown => Some(Shape::Markdown),
-    };
-    let mut told = Vec::new();
-    // Memory takes everything.
-    let _ = beside(&mut told, coverage, tested, args, terminal);
-    if let Some(shape) = shape {
-        reports::answer(shape, &mut output, &from_root(suites.to_vec()), terminal)?;
-        if !told.is_empty() {
-            terminal.note(String::from_utf8_lossy(&told).trim_end());
-        }
+    output.write_with(|out| report::write(args.format, &report::Outcome::Check(check), style, out))?;
+    if args.format == Format::Github {
+        job_summary(check.suites, terminal)?;
+    }
+    if args.format == Format::Text {
         return Ok(());
     }
-    output.write_with(|out| {
-        out.write_all(&told)?;
-        report::text::suites(out, suites, terminal.detail, style)
-    })
-}
-
-/// What the cases do not tell.
-fn beside(
-    out: &mut Vec<u8>,
-    coverage: &Coverage,
-    tested: Option<&[Tested]>,
-    args: &Args,
-    terminal: &Terminal,
-) -> io::Result<()> {
-    let style = terminal.answer_style(args.output.as_deref());
-    if args.coverage || args.min_rule_coverage.is_some() {
-        report::text::coverage(out, coverage, style)?;
+    let mut beside = Vec::new();
+    // Memory is written to: nothing can fail.
+    let _ = report::coverage_and_mutants(&mut beside, check, terminal.message_style());
+    if !beside.is_empty() {
+        terminal.note(String::from_utf8_lossy(&beside).trim_end());
     }
-    tested.map_or(Ok(()), |tested| report::text::mutation(out, tested, terminal.detail, style))
+    Ok(())
 }
 
 fn tolerance(text: &str) -> Result<Nanos, String> {

@@ -1,20 +1,20 @@
 //! `foreshock diff`: two sets of rules on the same recordings, and what differs.
 
-use super::answer::Watched;
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::gate::Data;
 use super::head;
 use super::judging::JudgingArgs;
 use super::output::Terminal;
-use super::page::{Format, PageArgs, Worth};
+use super::page::PageArgs;
 use super::recordings::{Recordings, RecordingsArgs};
+use super::results::WithClients;
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use crate::definition::EventDefinition;
 use crate::engine::{Engine, Options, Report, Verdict, drive};
 use crate::inspect::Clients;
-use crate::report;
-use crate::report::diff::Diff;
+use crate::report::{Diff, Outcome};
 use crate::tune::{Side, compare};
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -83,17 +83,13 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         damage: &new.damage,
         coverage: (new.report.coverage.from, new.report.coverage.to),
     };
-    args.page.write(terminal, &new.damage, |out, format, style| match format {
-        Format::Text => report::diff::text(out, &diff, style),
-        Format::Json => report::diff::json(out, &diff),
-        Format::Markdown => report::diff::markdown(out, &diff),
-    })?;
-    let (status, why) = args.page.status(&Worth {
+    args.page.write(&Outcome::Diff(&diff), &new.damage, terminal)?;
+    let data = Data {
         is_damaged: new.is_damaged,
         has_points: new.report.counts.points > 0,
-        is_judged: old.is_judged() || new.is_judged(),
-        what: "definition",
-    });
+        is_evaluated: old.is_judged() || new.is_judged(),
+    };
+    let (status, why) = args.page.status(data, "no definition could be judged (--allow-no-data makes this a pass)");
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
     }
@@ -105,7 +101,7 @@ fn judge(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) ->
     let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
     let options = Options { retention, ..args.judging.resolve() };
     let mut engine = Engine::new(definitions, options);
-    let mut inputs = Watched { inputs: recordings, clients: Clients::default() };
+    let mut inputs = WithClients { inputs: recordings, clients: Clients::default() };
     let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
     let recordings = inputs.inputs;
     Ok(Judged {

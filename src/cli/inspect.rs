@@ -2,13 +2,11 @@
 
 use super::error::CliError;
 use super::exit::ExitStatus;
-use super::output::{Output, Terminal};
+use super::output::{Output, Terminal, formats};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::Inputs;
 use crate::inspect::Inspection;
-use crate::report;
-use crate::report::inspection::Inspected;
-use clap::ValueEnum;
+use crate::report::{self, Format, Inspected, Outcome, OutcomeKind};
 use std::path::PathBuf;
 
 /// Arguments of `inspect`.
@@ -17,19 +15,11 @@ pub(super) struct Args {
     #[command(flatten)]
     recordings: RecordingsArgs,
     /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Inspection))]
     format: Format,
     /// Writes the answer to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A text to read
-    Text,
-    /// One document
-    Json,
 }
 
 /// Runs the command. No point, or damage, is exit code 4: nothing was found out.
@@ -47,22 +37,17 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let findings = inspection.finish();
     let damage = recordings.damage();
-    match args.format {
-        Format::Text => {
-            let inspected = Inspected {
-                findings: &findings,
-                sources: recordings.names(),
-                forms: &recordings.forms(),
-                damage: &damage,
-                detail: terminal.detail,
-            };
-            let style = terminal.answer_style(args.output.as_deref());
-            output.write_with(|out| report::inspection::text(out, &inspected, style))?;
-        }
-        Format::Json => {
-            output.write_with(|out| report::inspection::json(out, &findings))?;
-            damage.iter().for_each(|sentence| terminal.warn(sentence));
-        }
+    let inspected = Inspected {
+        findings: &findings,
+        sources: recordings.names(),
+        forms: &recordings.forms(),
+        damage: &damage,
+        detail: terminal.detail,
+    };
+    let style = terminal.style_of(args.output.as_deref());
+    output.write_with(|out| report::write(args.format, &Outcome::Inspection(&inspected), style, out))?;
+    if args.format != Format::Text {
+        damage.iter().for_each(|sentence| terminal.warn(sentence));
     }
     let nothing = findings.points == 0 || recordings.is_damaged();
     Ok(if nothing { ExitStatus::Inconclusive } else { ExitStatus::Passed })

@@ -122,7 +122,7 @@ fn find<'a>(
     }
     let mut list = Vec::new();
     // A vector takes everything.
-    let _ = report::text::event_ids(&mut list, definitions, &report.events);
+    let _ = report::event_ids(&mut list, definitions, &report.events);
     Err(CliError::Limit { what: format!("{said}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
 }
 

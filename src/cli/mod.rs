@@ -3,7 +3,6 @@
 //! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
-mod answer;
 mod baseline;
 mod check;
 mod child;
@@ -12,6 +11,7 @@ mod convert;
 mod diff;
 mod error;
 mod exit;
+mod gate;
 mod git;
 mod head;
 mod inspect;
@@ -27,6 +27,7 @@ mod record;
 mod recordings;
 mod replay;
 mod reports;
+mod results;
 mod retention;
 mod rules;
 mod run;

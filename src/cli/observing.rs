@@ -1,9 +1,9 @@
 //! Recordings read for their observations: in one pass when they fit into memory, else in as many as it takes.
 
-use super::answer::Watched;
 use super::error::CliError;
 use super::output::Terminal;
 use super::recordings::{Recordings, RecordingsArgs};
+use super::results::WithClients;
 use crate::definition::EventDefinition;
 use crate::engine::{Engine, Observations, Options, Report, Watching, drive};
 use crate::inspect::{Client, Clients};
@@ -86,9 +86,9 @@ impl Source {
         let recordings = Recordings::open(&self.args, terminal)?;
         let watching = Watching { first_entity, most_bytes: self.most_bytes };
         let mut engine = Engine::watching(definitions.to_vec(), options.clone(), watching);
-        let mut inputs = Watched { inputs: recordings, clients: Clients::default() };
+        let mut inputs = WithClients { inputs: recordings, clients: Clients::default() };
         let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
-        let Watched { inputs: recordings, clients } = inputs;
+        let WithClients { inputs: recordings, clients } = inputs;
         let told = Told {
             report: engine.report(),
             names: recordings.names().to_vec(),

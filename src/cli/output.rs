@@ -4,13 +4,19 @@
 //! written to standard error are lost on purpose: there is no better place to say so.
 
 use super::error::CliError;
-use crate::report::Style;
-use crate::report::text::Detail;
+use crate::report::{Detail, Format, OutcomeKind, Style};
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{self, Path};
+
+/// Reads the `--format` of a command with results of this kind.
+pub(super) fn formats(kind: OutcomeKind) -> impl TypedValueParser<Value = Format> {
+    let names = Format::listed(kind).map(|format| PossibleValue::new(format.as_str()).help(format.help()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Format>())
+}
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,8 +56,8 @@ impl Terminal {
         self.style(anstream::AutoStream::choice(&io::stderr()))
     }
 
-    /// The style of an answer: standard output is looked at, a file gets colours only when they are asked for.
-    pub(super) fn answer_style(self, to: Option<&Path>) -> Style {
+    /// The style of results: standard output is looked at, a file gets colours only when they are asked for.
+    pub(super) fn style_of(self, to: Option<&Path>) -> Style {
         match to {
             Some(path) if path.as_os_str() != "-" => self.style(anstream::ColorChoice::Never),
             _ => self.style(anstream::AutoStream::choice(&io::stdout())),

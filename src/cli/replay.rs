@@ -1,13 +1,14 @@
 //! `foreshock replay`: recordings in, events and verdicts out.
 
-use super::answer::{AnswerArgs, FailOn, Gate, Judged, Watched};
 use super::baseline::{self, BaselineArgs};
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::gate::{FailOn, GateArgs};
 use super::head;
 use super::judging::JudgingArgs;
 use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
+use super::results::{Evaluated, ResultArgs, WithClients};
 use super::retention::RetentionArgs;
 use super::rules::{Rules, RulesArgs};
 use super::scale::ScaleArgs;
@@ -51,9 +52,9 @@ pub(super) struct Args {
     #[command(flatten)]
     baseline: BaselineArgs,
     #[command(flatten)]
-    gate: Gate,
+    gate: GateArgs,
     #[command(flatten)]
-    answer: AnswerArgs,
+    results: ResultArgs,
     #[command(flatten)]
     sinks: SinkArgs,
 }
@@ -61,7 +62,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let specs = args.sinks.parse()?;
-    let output = args.answer.output.as_deref();
+    let output = args.results.output.as_deref();
     args.sinks.keep_apart(&specs, output)?;
     let Rules { definitions, places, digest } = args.rules.load(terminal)?;
     let recordings = Recordings::open(&args.recordings, terminal)?;
@@ -70,29 +71,30 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     // A recording that says nothing of its interval is taken as one of a run with the default.
     let interval = head::interval(recordings.heads()).unwrap_or(SECOND);
     let definitions = args.scale.definitions(&definitions, interval);
-    for path in args.answer.files().chain(sinks::files(&specs)) {
+    for path in args.results.files().chain(sinks::files(&specs)) {
         args.recordings.keep_apart(path)?;
         keep_apart([path], args.baseline.files())?;
     }
     let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
-    let mut output = args.answer.open()?;
+    let mut output = args.results.open()?;
     head::compare(recordings.heads(), &digest, &args.scale.typed(&options), terminal);
     let before = args.baseline.judge(&definitions, &options)?;
     let observed = Observed::new(recordings, before.is_some(), &definitions, &options);
     let mut engine = Engine::new(definitions, options);
-    let mut inputs = Watched { inputs: observed, clients: Clients::default() };
+    let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
         transitions.iter().for_each(|transition| sinks.send(transition));
-        args.answer.transitions(&mut output, engine, transitions)
+        args.results.transitions(&mut output, engine, transitions)
     });
-    let Watched { inputs: observed, clients } = inputs;
+    let WithClients { inputs: observed, clients } = inputs;
     let (recordings, aggregates) = observed.finish();
     // The sinks come first: who reads the answer may leave before its end.
     let all_sent = sinks::close(sinks, None, terminal);
     driven?;
     let report = engine.report();
     let damage = recordings.damage();
-    let complaints = args.gate.complaints(&report, &damage, recordings.is_damaged());
+    let gate = args.gate.resolve(FailOn::Never);
+    let input_findings = gate.input_findings(&report, &damage, recordings.is_damaged());
     // Nobody can mend the built-in rules here: what they find, they find in the recording.
     let recording = recordings.only_file().map(|file| Place { file: file.to_string(), position: None });
     let suite = before.map(|before| {
@@ -101,25 +103,25 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         args.baseline.compare(&before, &now, terminal)
     });
-    let judged = Judged {
+    let evaluated = Evaluated {
         engine: &engine,
         report: &report,
         clients: clients.finish(),
         sources: recordings.names(),
         damage: &damage,
         run: None,
-        fails: &|event| args.gate.fails(event, FailOn::Never),
+        fails: &|event| gate.fail_on.fails(event),
         place: &|definition, path| places.of(definition, path).or_else(|| recording.clone()),
-        complaints: &complaints,
-        worse: suite.as_ref(),
+        input_findings: &input_findings,
+        regressions: suite.as_ref(),
     };
-    args.answer.write(&mut output, &judged, terminal)?;
-    let judged = args.gate.status(&report, recordings.is_damaged(), FailOn::Never);
-    let (status, why) = match baseline::status(suite.as_ref(), judged) {
+    args.results.write(&mut output, &evaluated, terminal)?;
+    let status = gate.status(&report, recordings.is_damaged());
+    let (status, why) = match baseline::status(suite.as_ref(), status) {
         (status, _) if status != ExitStatus::Failed && !all_sent => {
             (ExitStatus::CouldNotRun, "a sink did not get every event")
         }
-        judged => judged,
+        status => status,
     };
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));

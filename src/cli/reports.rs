@@ -7,7 +7,7 @@
 use super::error::CliError;
 use super::output::{self, Output, Terminal};
 use crate::gate::{Case, CaseResult, Finding, Place, Suite};
-use crate::report::outcome;
+use crate::report::{self, Format, Outcome, Style};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
@@ -27,15 +27,6 @@ pub(super) struct ReportArgs {
     /// Writes a SARIF 2.1.0 log, for code scanning
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
-}
-
-/// The shapes of an answer that tell cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    Github,
-    Gitlab,
-    Markdown,
-    Json,
 }
 
 /// Files that reports will be written to.
@@ -59,36 +50,14 @@ impl ReportArgs {
 }
 
 impl Reports {
-    /// Whether there is anything to write.
-    pub(super) fn are_wanted(&self) -> bool {
-        self.junit.is_some() || self.sarif.is_some()
-    }
-
-    /// Writes the reports that are wanted; `suites` name files as [`from_root`] does.
-    pub(super) fn write(&mut self, suites: &[Suite]) -> Result<(), CliError> {
-        if let Some(output) = &mut self.junit {
-            output.write_with(|out| outcome::junit(out, suites))?;
-        }
-        if let Some(output) = &mut self.sarif {
-            output.write_with(|out| outcome::sarif(out, suites))?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes the answer in this shape; for GitHub the job summary as well, where there is one.
-pub(super) fn answer(shape: Shape, output: &mut Output, suites: &[Suite], terminal: &Terminal) -> Result<(), CliError> {
-    match shape {
-        Shape::Github => {
-            output.write_with(|out| outcome::github(out, suites))?;
-            match summary_file() {
-                Some(path) => summarise(&path, suites, terminal),
-                None => Ok(()),
+    /// Writes the reports that are wanted; the outcome names files as [`from_root`] does.
+    pub(super) fn write(&mut self, outcome: &Outcome<'_>) -> Result<(), CliError> {
+        for (format, output) in [(Format::Junit, &mut self.junit), (Format::Sarif, &mut self.sarif)] {
+            if let Some(output) = output {
+                output.write_with(|out| report::write(format, outcome, Style::plain(), out))?;
             }
         }
-        Shape::Gitlab => output.write_with(|out| outcome::gitlab(out, suites)),
-        Shape::Markdown => output.write_with(|out| outcome::markdown(out, suites, usize::MAX)),
-        Shape::Json => output.write_with(|out| outcome::json(out, suites)),
+        Ok(())
     }
 }
 
@@ -97,14 +66,15 @@ fn summary_file() -> Option<PathBuf> {
     std::env::var_os(SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Adds the summary to what other commands of the step have written there.
-fn summarise(path: &Path, suites: &[Suite], terminal: &Terminal) -> Result<(), CliError> {
+/// Adds the summary of the cases to what other commands of the step have written there, if this runs in such a job.
+pub(super) fn job_summary(suites: &[Suite], terminal: &Terminal) -> Result<(), CliError> {
+    let Some(path) = summary_file() else { return Ok(()) };
     let failed = |source: io::Error| CliError::Output { to: format!("{} ({SUMMARY})", path.display()), source };
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     let there = file.metadata().map_err(failed)?.len();
     let room = LONGEST_SUMMARY.saturating_sub(usize::try_from(there).unwrap_or(usize::MAX));
     let mut text = Vec::new();
-    outcome::markdown(&mut text, suites, room).map_err(failed)?;
+    report::markdown_of_suites(&mut text, suites, room).map_err(failed)?;
     if text.len() > room {
         // The runner would throw away all of the step's summary.
         terminal.warn("the job summary is full: nothing was added to it");

@@ -9,7 +9,7 @@ use super::output::Terminal;
 use crate::definition::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
 use crate::gate::Place;
 use crate::report;
-use crate::report::text::Detail;
+use crate::report::Detail;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -1,14 +1,15 @@
 //! `foreshock run -- CMD`: runs a command, judges the metrics it sends meanwhile, and gives the verdict when it has ended.
 
-use super::answer::{AnswerArgs, FailOn, Gate, Judged, Outputs, Watched};
 use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::gate::{FailOn, Gate, GateArgs};
 use super::head;
 use super::judging::JudgingArgs;
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
+use super::results::{Evaluated, ResultArgs, ResultFiles, WithClients};
 use super::rules::{Places, RulesArgs};
 use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
@@ -21,7 +22,7 @@ use crate::gate::{Aggregates, Suite};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
 use crate::receive::{IngestService, InputStream, ShutdownTrigger};
-use crate::report::{Run, WouldHaveBeen};
+use crate::report::{Preview, Run};
 use crate::sink::{Sinks, WhenFull};
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -71,9 +72,9 @@ pub(super) struct Args {
     #[command(flatten)]
     baseline: BaselineArgs,
     #[command(flatten)]
-    gate: Gate,
+    gate: GateArgs,
     #[command(flatten)]
-    answer: AnswerArgs,
+    answer: ResultArgs,
     #[command(flatten)]
     sinks: SinkArgs,
     /// Keeps everything that arrives, as evidence and for replays
@@ -116,7 +117,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     keep_apart(outputs().chain(sinks::files(&specs)), baseline.files())?;
     // Before anything is opened, and a recording that is there put aside.
     child::find(&command)?;
-    let otherwise = if rules.are_named() { FailOn::Critical } else { FailOn::Never };
+    let gate = gate.resolve(if rules.are_named() { FailOn::Critical } else { FailOn::Never });
     let rules = rules.load(terminal)?;
     let options = scale.options(judging.resolve());
     // A variable that is set stays, whatever was typed.
@@ -179,7 +180,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         // What could not be received, or not be answered, says why it cannot be judged.
         silence: (report.counts.points == 0).then(|| silence(&variables)),
         judged: (&engine, &report, clients),
-        gate: (&gate, otherwise),
+        gate,
         places: &rules.places,
         worse: suite.as_ref(),
     };
@@ -187,7 +188,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
         (Err(error), _) | (Ok(()), Some(error)) => Err(error),
     };
-    let judged = match baseline::status(suite.as_ref(), gate.status(&report, false, otherwise)) {
+    let judged = match baseline::status(suite.as_ref(), gate.status(&report, false)) {
         (status, _) if status != ExitStatus::Failed && !all_sent => {
             (ExitStatus::CouldNotRun, "a sink did not get every event")
         }
@@ -202,11 +203,11 @@ fn judge(
     received: InputStream,
     ingest: &IngestService,
     watched: &Watching<'_>,
-    (answer, output, sinks): (&AnswerArgs, &mut Outputs, &mut Sinks),
+    (answer, output, sinks): (&ResultArgs, &mut ResultFiles, &mut Sinks),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
     let observed = Observed::new(received, watched.is_wanted, &watched.definitions, watched.options);
-    let mut inputs = Watched { inputs: observed, clients: Clients::default() };
+    let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
         ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
@@ -235,7 +236,7 @@ struct Told<'a> {
     scale: &'a ScaleArgs,
     silence: Option<String>,
     judged: (&'a Engine, &'a Report, Vec<Client>),
-    gate: (&'a Gate, FailOn),
+    gate: Gate,
     places: &'a Places,
     worse: Option<&'a Suite>,
 }
@@ -245,7 +246,7 @@ fn tell(
     told: Told<'_>,
     (definitions, options): (&[EventDefinition], &Options),
     memory: &Memory,
-    (answer, output): (&AnswerArgs, &mut Outputs),
+    (answer, output): (&ResultArgs, &mut ResultFiles),
     terminal: &Terminal,
 ) -> Result<(), CliError> {
     let (engine, report, clients) = told.judged;
@@ -280,7 +281,7 @@ fn tell(
         interval,
         window_scale: told.scale.fraction(),
         too_short: &too_short,
-        would_have_been: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| WouldHaveBeen {
+        preview: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| Preview {
             window_scale: shrunk.scale,
             definitions: &shrunk.definitions,
             report: &shrunk.report,
@@ -293,18 +294,17 @@ fn tell(
         terminal.warn(silence);
     }
     let sources = [child::shown(told.command)];
-    let (gate, otherwise) = told.gate;
-    let judged = Judged {
+    let judged = Evaluated {
         engine,
         report,
         clients,
         sources: &sources,
         damage: &[],
         run: Some(run),
-        fails: &|event| gate.fails(event, otherwise),
+        fails: &|event| told.gate.fail_on.fails(event),
         place: &|definition, path| told.places.of(definition, path),
-        complaints: &gate.complaints(report, &[], false),
-        worse: told.worse,
+        input_findings: &told.gate.input_findings(report, &[], false),
+        regressions: told.worse,
     };
     answer.write(output, &judged, terminal)
 }

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::head;
 use super::judging::{self, JudgingArgs};
-use super::output::Terminal;
+use super::output::{Terminal, formats};
 use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
@@ -12,9 +12,8 @@ use super::sinks::{self, SinkArgs};
 use crate::engine::{Engine, EventState, Options, drive};
 use crate::model::SECOND;
 use crate::receive::{IngestService, InputStream};
-use crate::report;
+use crate::report::{self, Format, OutcomeKind};
 use crate::sink::{self, SinkSpec, Sinks, WhenFull};
-use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,18 +53,10 @@ pub(super) struct Args {
     #[command(flatten)]
     keeping: KeepingArgs,
     /// Shape of the events on standard output, where they go without --sink
-    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "sinks", help_heading = "Answer")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Transition), conflicts_with = "sinks", help_heading = "Answer")]
     format: Format,
     #[command(flatten)]
     sinks: SinkArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A line to read for each event that opens or closes
-    Text,
-    /// The same as JSON
-    Jsonl,
 }
 
 /// Runs the command.
@@ -99,7 +90,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal)?;
         Ok(())
     })?;
-    terminal.note(&report::text::verdict(&engine.report()));
+    terminal.note(&report::summary(&engine.report()));
     if all_sent { Ok(status) } else { Ok(ExitStatus::CouldNotRun) }
 }
 
@@ -112,7 +103,7 @@ impl Args {
         }
         let format = match self.format {
             Format::Text => sink::StreamFormat::Text,
-            Format::Jsonl => sink::StreamFormat::JsonLines,
+            _ => sink::StreamFormat::JsonLines,
         };
         Ok(vec![SinkSpec::Stdout { format }])
     }

@@ -62,7 +62,7 @@ impl SinkArgs {
             bounds: Bounds { events: self.sink_queue, bytes: QUEUE_BYTES },
             when_full,
             retry_for,
-            style: terminal.answer_style(None),
+            style: terminal.style_of(None),
             clock: clock::monotonic,
         };
         let terminal = *terminal;

@@ -2,21 +2,20 @@
 
 use super::error::CliError;
 use super::exit::ExitStatus;
+use super::gate::Data;
 use super::judging::JudgingArgs;
 use super::labels::{self, LabelArgs, Labels};
 use super::observing::{Source, Told};
 use super::output::Terminal;
 use super::package::{WriteArgs, Written};
-use super::page::{Format, PageArgs, Worth};
+use super::page::PageArgs;
 use super::receiving::size;
 use super::recordings::RecordingsArgs;
 use super::rules::RulesArgs;
 use crate::definition::{EventDefinition, RuleKind};
 use crate::engine::Options;
 use crate::model::Nanos;
-use crate::report;
-use crate::report::text::Replay;
-use crate::report::tune::{Pass, Tune};
+use crate::report::{Outcome, Pass, Replay, Tune};
 use crate::tune::{Tuned, Tuning};
 
 const AFTER_HELP: &str = "\
@@ -91,9 +90,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
     answer(&args, &all, first, terminal)?;
-    let (mut status, mut why) = args.page.status(&worth(&all));
+    let (mut status, mut why) =
+        args.page.status(data(&all), "no threshold could be judged (--allow-no-data makes this a pass)");
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
-        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written".into());
+        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written");
     }
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
@@ -163,29 +163,22 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
     });
     let bad: Vec<String> = first.bad.iter().flat_map(|told| told.names.iter().cloned()).collect();
     let baseline = Replay {
-        what: "recording",
-        definitions: &first.definitions,
-        report: &first.told.report,
         sources: &first.told.names,
         damage: &damage,
         clients: &first.told.clients,
         detail: terminal.detail,
+        ..Replay::new(&first.definitions, &first.told.report)
     };
     let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
-    args.page.write(terminal, &damage, |out, format, style| match format {
-        Format::Text => report::tune::text(out, &tune, style),
-        Format::Json => report::tune::json(out, &tune),
-        Format::Markdown => report::tune::markdown(out, &tune),
-    })
+    args.page.write(&Outcome::Tune(&tune), &damage, terminal)
 }
 
-fn worth(all: &[Swept]) -> Worth<'static> {
+fn data(all: &[Swept]) -> Data {
     let is_damaged = |swept: &Swept| swept.told.is_damaged || swept.bad.iter().any(|told| told.is_damaged);
-    Worth {
+    Data {
         is_damaged: all.iter().any(is_damaged),
         has_points: all.iter().any(|swept| swept.told.report.counts.points > 0),
-        is_judged: all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0)),
-        what: "threshold",
+        is_evaluated: all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0)),
     }
 }
 

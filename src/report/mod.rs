@@ -1,25 +1,36 @@
-//! Every shape an answer can have: one event, the document and the lines of `replay`, the text a person reads, what is
-//! told of a run, the findings of `inspect`, the outcome of a gate for other programs.
+//! Every output format: text, JSON, JSON lines, Markdown, JUnit, SARIF, GitHub annotations, GitLab code quality.
 //!
-//! Owns wording, units and layout. Its functions turn data into bytes on an `impl Write` and decide nothing: a verdict, an
-//! order or a number is made below. Absent on purpose: stdout, colour detection, the clock (the caller says whether to
-//! colour, and times are the recording's own).
+//! [`write()`] turns an [`Outcome`] into bytes; `format.rs` is the one table of formats, and of which command offers which.
+//! A format has a file or a folder of its own; sentences that several formats share are in `phrase`. Nothing is decided
+//! here: a verdict, an order or a number comes from below. Absent on purpose: stdout, colour detection and the clock (the
+//! caller says whether to colour, and times are the recording's own).
 
-pub mod diff;
-mod evidence;
-mod hint;
-pub mod inspection;
-pub mod json;
-pub mod outcome;
-mod problems;
+mod cases;
+mod format;
+mod github;
+mod gitlab;
+mod json;
+mod jsonl;
+mod junit;
+mod layout;
+mod markdown;
+mod outcome;
+mod phrase;
 mod quantity;
-mod run;
+mod replay_cases;
+mod sarif;
 mod style;
-pub mod text;
-mod trend;
-pub mod tune;
-mod words;
+mod text;
+mod time;
 
-pub use problems::problems;
-pub use run::{Run, TooShort, WouldHaveBeen};
+pub use format::{Format, write};
+pub use json::event as event_json;
+pub use markdown::suites as markdown_of_suites;
+pub use outcome::{
+    CheckOutcome, Detail, Diff, Inspected, Outcome, OutcomeKind, Pass, Preview, Replay, ReplayOutcome, Run, TooShort,
+    Tune,
+};
+pub use phrase::definition::summary;
+pub use replay_cases::{Verdicts, suite};
 pub use style::Style;
+pub use text::{coverage_and_mutants, event_ids, problems};

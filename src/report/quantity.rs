@@ -126,6 +126,16 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
+/// `1 event`, `2 events`.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// Events a week: one decimal while there are few.
+pub(super) fn per_week_text(week: f64) -> String {
+    if week == 0.0 || week >= 10.0 { count(week.round() as u64) } else { format!("{week:.1}") }
+}
+
 /// A count with its digits in groups of three.
 pub(super) fn count(n: u64) -> String {
     grouped(&n.to_string())

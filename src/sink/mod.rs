@@ -23,7 +23,7 @@ pub use spec::{SecretPlace, SinkSpec, SpecError, SpecFlaw, StreamFormat, Url, We
 
 use crate::definition::EventDefinition;
 use crate::engine::{EventState, Transition};
-use crate::report::{self, Style};
+use crate::report::{self, Format, Outcome, Style};
 use bytes::Bytes;
 use delivery::{Delivery, Sink};
 use lane::{Item, Lane};
@@ -167,17 +167,14 @@ impl Sinks {
 
     fn rendered(&self, shape: Shape, transition: &Transition) -> io::Result<Bytes> {
         let mut out = Vec::new();
-        let (definitions, event) = (&self.definitions[..], &transition.event);
+        let outcome = Outcome::Transition(&self.definitions, transition);
         match shape {
-            Shape::Text => report::text::transition(&mut out, definitions, transition, Style::plain())?,
-            Shape::PaintedText => report::text::transition(&mut out, definitions, transition, self.settings.style)?,
-            Shape::JsonLine => {
-                report::json::event(&mut out, definitions, event)?;
-                out.push(b'\n');
-            }
+            Shape::Text => report::write(Format::Text, &outcome, Style::plain(), &mut out)?,
+            Shape::PaintedText => report::write(Format::Text, &outcome, self.settings.style, &mut out)?,
+            Shape::JsonLine => report::write(Format::Jsonl, &outcome, Style::plain(), &mut out)?,
             Shape::Issue => {
                 out.extend_from_slice(b"{\"issue\":");
-                report::json::event(&mut out, definitions, event)?;
+                report::event_json(&mut out, &self.definitions, &transition.event)?;
                 out.push(b'}');
             }
         }

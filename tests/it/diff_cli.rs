@@ -87,7 +87,7 @@ fn the_text_and_the_markdown_lead_with_what_differs() {
     let folder = folder();
     let text = folder.run("diff --old old --new new cpu.jsonl").stdout;
     for words in [
-        "gone               fired → quiet  1 → 0  ",
+        "gone               fired → quiet   1 → 0  ",
         "appears   06:01:50 to 06:03:40, warning",
         "severity  06:02:20 to 06:03:20, critical; was 06:02:20 to 06:03:20, warning",
         "added (added)",

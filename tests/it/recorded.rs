@@ -6,7 +6,7 @@ use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::{Engine, Input, Options};
 use foreshock::model::Export;
 use foreshock::recording::{self, Reader};
-use foreshock::report;
+use foreshock::report::{self, Format, Outcome, Replay, ReplayOutcome, Style};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,9 @@ fn protobuf_and_json_of_a_recording_give_the_same_document() {
         let document = |form: &str| {
             let engine = judged(&fixtures(&format!("recordings/{name}.{form}.gz")));
             let mut out = Vec::new();
-            report::json::document(&mut out, engine.definitions(), &engine.report()).expect("memory can be written");
+            let report = engine.report();
+            let outcome = ReplayOutcome::new(Replay::new(engine.definitions(), &report));
+            report::write(Format::Json, &Outcome::Replay(&outcome), Style::plain(), &mut out).expect("memory");
             String::from_utf8(out).expect("a document is text")
         };
         assert_eq!(document("binpb"), document("jsonl"), "{name}");

@@ -203,7 +203,7 @@ fn the_formats_of_check() {
     let folder = scenarios();
     let github = folder.command("check --format github").env_remove("GITHUB_STEP_SUMMARY").output().expect("it runs");
     let expected = "::error file=alerts/busy.test.yaml,line=16,col=5,title=foreshock (different-event)::bad: busy on shop \
-        (i-1): opens expected 3m, got 2m20s\n2 cases: 1 failed, 0 inconclusive, 1 passed\n";
+        (i-1): opens expected 3m, got 2m20s\n2 cases: 1 passed, 1 failed, 0 inconclusive\n";
     assert_eq!(String::from_utf8_lossy(&github.stdout), expected);
     let json: Json = serde_json::from_str(&folder.run("check --format json").stdout).expect("JSON");
     assert_eq!((&json["failed"], &json["passed"]), (&1.into(), &1.into()));

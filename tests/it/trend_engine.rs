@@ -8,7 +8,7 @@ use foreshock::engine::trend::{Evidence, TrendVerdict};
 use foreshock::engine::{Engine, InconclusiveReason, Input, Options, Report, Verdict};
 use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
-use foreshock::report;
+use foreshock::report::{self, Format, Outcome, Replay, ReplayOutcome, Style};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -188,7 +188,8 @@ fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64
     }
     let report = fed.end();
     let mut text = Vec::new();
-    report::json::document(&mut text, fed.engine.definitions(), &report).expect("memory can be written");
+    let outcome = ReplayOutcome::new(Replay::new(fed.engine.definitions(), &report));
+    report::write(Format::Json, &Outcome::Replay(&outcome), Style::plain(), &mut text).expect("memory can be written");
     (report, String::from_utf8(text).expect("a document is text"))
 }
 

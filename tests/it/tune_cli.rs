@@ -488,8 +488,8 @@ fn the_text_and_the_markdown_say_what_a_person_needs() {
         "today 1 event, firing 28 % of the time; highest 1, 20 % headroom",
         "rests on 4m 10s of 1 instance every 10s: provisional",
         "1 threshold: 1 to change (1 provisional), 0 to keep, 0 without a proposal.",
-        "today\n",
-        "proposed\n",
+        "0.8 (today)",
+        "1.2 (proposed)",
     ] {
         assert!(text.contains(words), "{words:?} is not in\n{text}");
     }

@@ -13,7 +13,7 @@ use crate::clock::monotonic;
 use crate::definition::{Position, Problem, Severity};
 use crate::gate::{self, Case, CaseResult, Finding, Outcome, Place, Prepared, Suite};
 use crate::report;
-use crate::report::text::Detail;
+use crate::report::Detail;
 use crate::scenario::Rules;
 use std::io;
 use std::num::NonZero;

@@ -1,14 +1,15 @@
 //! Events as a timeline per entity.
 
-use super::{Detail, Replay};
-use crate::catalog;
-use crate::definition::{EventDefinition, MatchOperator, Presence, Rule, RuleKind, Threshold};
-use crate::engine::{CloseReason, EntityLabel, Event, EventState, Peak, ViolatedRule, ViolatingSeries};
-use crate::model::{Attributes, MINUTE, MetricIdentity, Nanos, SECOND};
-use crate::report::Style;
-use crate::report::quantity::{Measure, margin_and_threshold};
-use crate::report::trend;
-use crate::report::words::{Clock, WIDTH, clean, counted, duration, meant, paragraph, span_ms};
+use crate::definition::{EventDefinition, Rule, RuleKind};
+use crate::engine::{CloseReason, EntityLabel, Event, EventState, ViolatedRule, ViolatingSeries};
+use crate::model::{MINUTE, Nanos};
+use crate::report::layout::{WIDTH, clean, paragraph};
+use crate::report::outcome::Replay;
+use crate::report::phrase::event::{absence, entity_name, severity, short_series, violation, worst};
+use crate::report::phrase::trend;
+use crate::report::quantity::counted;
+use crate::report::style::Style;
+use crate::report::time::{Times, duration, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
@@ -28,8 +29,8 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
     if events.is_empty() {
         return Ok(());
     }
-    let clock = Clock::new(replay.report.coverage.from, replay.report.coverage.to);
-    let limit = if replay.detail == Detail::Full { usize::MAX } else { MOST_EVENTS };
+    let times = Times::new(replay.report.coverage.from, replay.report.coverage.to);
+    let limit = replay.detail.limit(MOST_EVENTS);
     let mut written = 0;
     for (entity, group) in by_entity(events) {
         if written >= limit {
@@ -42,7 +43,7 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> i
                 writeln!(out)?;
             }
             if let Some(definition) = replay.definitions.get(event.definition) {
-                Story { replay, definition, event, clock, style }.write(out)?;
+                Story { replay, definition, event, times, style }.write(out)?;
             }
             written += 1;
         }
@@ -76,20 +77,12 @@ fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
     groups
 }
 
-pub(in crate::report) fn entity_name(entity: Option<&EntityLabel>) -> String {
-    match entity {
-        Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
-        Some(entity) => entity.label.clone(),
-        None => "about no single entity".to_string(),
-    }
-}
-
 /// One event and all that is needed to tell it.
 struct Story<'a> {
     replay: &'a Replay<'a>,
     definition: &'a EventDefinition,
     event: &'a Event,
-    clock: Clock,
+    times: Times,
     style: Style,
 }
 
@@ -132,7 +125,7 @@ impl Story<'_> {
         if to <= from {
             return Ok(());
         }
-        let (first, last) = (self.clock.time(from), self.clock.time(to));
+        let (first, last) = (self.times.time(from), self.times.time(to));
         let width = WIDTH - INDENT - first.len() - last.len() - 2;
         let cells = self.cells((from, to), width);
         let is_open = |cell: &char| *cell != '·';
@@ -198,7 +191,7 @@ impl Story<'_> {
             RuleKind::Presence(presence) => return absence(presence, violated.observed),
             RuleKind::Trend(_) => return self.growth(violated),
         };
-        let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
+        let limit = self.replay.detail.limit(MOST_SERIES);
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
         let worst = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
         series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
@@ -213,7 +206,7 @@ impl Story<'_> {
 
     /// What the raised lives of a trend rule show, the steepest first.
     fn growth(&self, violated: &ViolatedRule) -> Vec<String> {
-        let limit = if self.replay.detail == Detail::Full { usize::MAX } else { MOST_SERIES };
+        let limit = self.replay.detail.limit(MOST_SERIES);
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
         series.sort_by(|a, b| b.value.total_cmp(&a.value));
         let said = |s: &&ViolatingSeries| {
@@ -236,7 +229,7 @@ impl Story<'_> {
                     let grace = span_ms(self.definition.expiration_ms);
                     format!(
                         "; last violated {}, within the grace period of {grace}",
-                        self.clock.time(self.event.last_violation)
+                        self.times.time(self.event.last_violation)
                     )
                 } else {
                     String::new()
@@ -252,7 +245,7 @@ impl Story<'_> {
                 };
                 let grace = if closed_at > end {
                     let grace = span_ms(self.definition.expiration_ms);
-                    format!("; closed {} when the grace period of {grace} was over", self.clock.time(closed_at))
+                    format!("; closed {} when the grace period of {grace} was over", self.times.time(closed_at))
                 } else {
                     "; closed at once".to_string()
                 };
@@ -264,96 +257,9 @@ impl Story<'_> {
     }
 
     fn lead(&self, word: &str, at: Nanos) -> String {
-        match self.clock.offset(at).as_str() {
-            "" => format!("{:INDENT$}{word:<7} {}  ", "", self.clock.time(at)),
-            offset => format!("{:INDENT$}{word:<7} {} {offset:<10} ", "", self.clock.time(at)),
+        match self.times.offset(at).as_str() {
+            "" => format!("{:INDENT$}{word:<7} {}  ", "", self.times.time(at)),
+            offset => format!("{:INDENT$}{word:<7} {} {offset:<10} ", "", self.times.time(at)),
         }
     }
-}
-
-/// `CRITICAL`, `WARNING`, or the number for a severity that has no name.
-pub(in crate::report) fn severity(severity: i64) -> String {
-    match severity {
-        10 => "CRITICAL".to_string(),
-        5 => "WARNING".to_string(),
-        -1 => "CHANGE".to_string(),
-        other => format!("SEVERITY {other}"),
-    }
-}
-
-/// How far the series is over its threshold, and below it which value of which series that is.
-pub(super) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
-    let measure = measure(threshold, Some(&series.metric));
-    let condition = threshold.condition;
-    let points = match detail {
-        Detail::Brief => String::new(),
-        Detail::Full => format!(" ({})", counted(series.points as u64, "point", "points")),
-    };
-    let value = measure.beside(series.value, condition.value);
-    [
-        format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
-        format!(
-            "{} over {} of {}{points}",
-            threshold.aggregation.name(),
-            span_ms(threshold.window_ms),
-            short_series(&series.metric, &series.attributes),
-        ),
-    ]
-}
-
-/// How bad an event became, and which series it was when several violated.
-pub(in crate::report) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
-    let value = peak.observation.value;
-    match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
-        Some(RuleKind::Threshold(threshold)) => {
-            let series = peak.series.as_ref();
-            let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
-            let several = event.rules.iter().map(|rule| rule.series.len()).sum::<usize>() > 1;
-            let whose = match series.filter(|_| several) {
-                Some(series) => format!(" ({})", short_series(&series.metric, &series.attributes)),
-                None => String::new(),
-            };
-            let far = margin_and_threshold(measure, threshold.condition, value);
-            format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
-        }
-        Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
-        Some(RuleKind::Trend(_)) => trend::slope(value),
-        None => Measure::plain().text(value),
-    }
-}
-
-/// The measure of a rule's values on a metric.
-pub(in crate::report) fn measure(threshold: &Threshold, metric: Option<&MetricIdentity>) -> Measure {
-    let known = metric.and_then(|metric| catalog::python().metric(&metric.name));
-    Measure::of_rule(known.map(|known| known.quantity).unwrap_or_default(), threshold.aggregation, threshold.condition)
-}
-
-/// Name and attributes of a series without its scope, which the rule names already.
-pub(in crate::report) fn short_series(metric: &MetricIdentity, attributes: &Attributes) -> String {
-    if attributes.is_empty() { metric.name.clone() } else { format!("{}{}", metric.name, attributes.to_suffix()) }
-}
-
-/// What a presence rule saw. It compares a number of entities, or the seconds since the newest point of one.
-pub(super) fn presence_seen(presence: &Presence, observed: f64) -> String {
-    let number = counted(observed as u64, "entity", "entities");
-    match presence {
-        Presence::Count { condition } | Presence::CountVerification { condition, .. } => {
-            let limit = Measure::plain().exact(condition.value);
-            format!("{number} present, {} {limit} violates", condition.operator.as_str())
-        }
-        Presence::Verification { matching, .. } if matching.operator == MatchOperator::Is => {
-            format!("{number} present")
-        }
-        Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => {
-            format!("no point for {}", duration((observed * SECOND as f64) as Nanos))
-        }
-    }
-}
-
-pub(super) fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
-    let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
-    if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
-        sentences.push(format!("meant: {}", meant(presence)));
-    }
-    sentences
 }

@@ -1,11 +1,12 @@
-//! What was not judged: dropped points with the reason and the remedy, damage, and what is odd about the data.
+//! What was not evaluated: dropped data points with the reason and the remedy, damage, and what is odd about the data.
 
-use super::definitions::series_name;
-use super::{Detail, Replay};
 use crate::engine::DropReason;
-use crate::report::Style;
-use crate::report::quantity::count;
-use crate::report::words::{counted, paragraph};
+use crate::report::layout::paragraph;
+use crate::report::outcome::{Detail, Replay};
+use crate::report::phrase::definition::series_name;
+use crate::report::phrase::losses::{dropped, explain};
+use crate::report::quantity::{count, counted};
+use crate::report::style::Style;
 use std::io::{self, Write};
 
 /// More names than this are only counted in the brief text.
@@ -13,69 +14,39 @@ const MOST_NAMES: usize = 3;
 
 /// Writes the three sections, each only when there is something to say.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
-    dropped(out, replay, style)?;
+    let counts = &replay.report.counts;
+    reasons(out, "DROPPED", (&counts.dropped, counts.points), style)?;
     oddities(out, replay, style)?;
-    if !replay.damage.is_empty() {
-        writeln!(out)?;
-        writeln!(out, "{}", style.warning("DAMAGE"))?;
-        for sentence in replay.damage {
-            paragraph(out, "  - ", 4, sentence)?;
-        }
-    }
-    Ok(())
+    damage(out, replay.damage, style)
 }
 
-fn dropped(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {
-    let counts = &replay.report.counts;
-    let all: u64 = counts.dropped.iter().sum();
+/// Writes why points are dropped, and what to do; `(dropped, points)` are their numbers.
+pub(super) fn reasons(
+    out: &mut dyn Write,
+    title: &str,
+    (counts, points): (&[u64; DropReason::ALL.len()], u64),
+    style: Style,
+) -> io::Result<()> {
+    let all: u64 = counts.iter().sum();
     if all == 0 {
         return Ok(());
     }
-    writeln!(out)?;
-    let heading = format!("DROPPED {} of {}", count(all), counted(counts.points, "point", "points"));
-    writeln!(out, "{}", style.strong(&heading))?;
-    let width = counts.dropped.iter().map(|n| count(*n).len()).max().unwrap_or(0);
-    for (reason, n) in DropReason::ALL.into_iter().zip(counts.dropped) {
-        if n > 0 {
-            let lead = format!("  {:>width$} {:<18}", count(n), reason.as_str());
-            paragraph(out, &lead, lead.len(), explain(reason))?;
-        }
+    let heading = format!("{title} {} of {}", count(all), counted(points, "point", "points"));
+    writeln!(out, "\n{}", style.strong(&heading))?;
+    let width = counts.iter().map(|n| count(*n).len()).max().unwrap_or(0);
+    for (reason, n) in dropped(counts) {
+        let lead = format!("  {:>width$} {:<18}", count(n), reason.as_str());
+        paragraph(out, &lead, lead.len(), explain(reason))?;
     }
     Ok(())
 }
 
-/// What a reason means and what to do about it.
-pub(in crate::report) fn explain(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::NoRecordedValue => {
-            "the client said that there is no value, or sent none; nothing to do unless you expect one"
-        }
-        DropReason::NotFinite => "NaN or infinite; look for a division by zero where the metric is recorded",
-        DropReason::Malformed => {
-            "bucket counts that do not fit the bounds, or attributes that cannot be read; a defect of the client"
-        }
-        DropReason::Summary => "summaries hold quantiles computed by the client; record a histogram instead",
-        DropReason::NoTime => "no time; `--timestamps arrival` gives points the time of their arrival",
-        DropReason::Future => {
-            "more than 5 minutes later than their arrival; set the clock of the sender, or use `--timestamps arrival`"
-        }
-        DropReason::TooLate => {
-            "older than the longest window that could use them; for back-filled data sort the recording by time or use \
-             `--timestamps arrival`"
-        }
-        DropReason::Duplicate => {
-            "the series had a point of that time; harmless when an exporter retried, otherwise two processes send the \
-             same series: give each its own service.instance.id"
-        }
-        DropReason::TooDense => {
-            "more points in a window than are kept of a series; raise `--max-points-per-series` or export less often"
-        }
-        DropReason::TooManyEntities => "of entities beyond `--max-entities`; raise it",
-        DropReason::TooManySeries => {
-            "of series beyond `--max-series` or `--max-series-per-entity`; look for an attribute whose values never \
-             repeat, or raise them"
-        }
+/// Writes what could not be read.
+pub(super) fn damage(out: &mut dyn Write, sentences: &[String], style: Style) -> io::Result<()> {
+    if !sentences.is_empty() {
+        writeln!(out, "\n{}", style.warning("DAMAGE"))?;
     }
+    sentences.iter().try_for_each(|sentence| paragraph(out, "  - ", 4, sentence))
 }
 
 fn oddities(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()> {

@@ -1,19 +1,19 @@
-//! The answer of a run as text: the answer of a replay, and between its lines and its verdict what a run has of its own: rules it
-//! was too short for, what shorter windows would have said, and which values another export interval would change.
+//! What a run has beside a replay: rules it was too short for, what shorter windows give, and which values another export
+//! interval would change.
 
-use super::{Replay, all_but_the_verdict, definitions, events, verdict};
+use super::{definitions, events};
 use crate::model::{MINUTE, Nanos, to_ms};
-use crate::report::words::{clean, duration, paragraph, span_ms};
-use crate::report::{Run, Style, WouldHaveBeen};
+use crate::report::layout::{clean, paragraph};
+use crate::report::outcome::{Preview, Replay, Run};
+use crate::report::style::Style;
+use crate::report::time::{duration, span_ms};
 use std::io::{self, Write};
 
 /// What clients take when nobody says anything else.
 const DEFAULT_INTERVAL: Nanos = MINUTE;
 
-/// Writes the text of a run.
-pub fn run(out: &mut impl Write, replay: &Replay<'_>, run: &Run<'_>, style: Style) -> io::Result<()> {
-    let out: &mut dyn Write = out;
-    all_but_the_verdict(out, replay, style)?;
+/// Writes the sections.
+pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &Run<'_>, style: Style) -> io::Result<()> {
     if let Some(silence) = run.silence {
         writeln!(out)?;
         writeln!(out, "{}", style.strong("NOTHING ARRIVED"))?;
@@ -24,22 +24,20 @@ pub fn run(out: &mut impl Write, replay: &Replay<'_>, run: &Run<'_>, style: Styl
     if !run.depend_on_interval.is_empty() && run.interval != DEFAULT_INTERVAL {
         writeln!(out)?;
         writeln!(out, "{}", style.strong("DEPENDS ON THE EXPORT INTERVAL"))?;
-        let interval = (duration(run.interval), duration(DEFAULT_INTERVAL));
         let text = format!(
             "{}: what was judged here every {} has other values at the clients' default of {}; its verdict is not that of \
              production",
             run.depend_on_interval.join(", "),
-            interval.0,
-            interval.1
+            duration(run.interval),
+            duration(DEFAULT_INTERVAL),
         );
         paragraph(out, "  ", 2, &text)?;
     }
     too_short(out, run, style)?;
-    if let Some(would) = &run.would_have_been {
-        would_have_been(out, replay, run, would, style)?;
+    match &run.preview {
+        Some(shorter) => preview(out, replay, run, shorter, style),
+        None => Ok(()),
     }
-    writeln!(out)?;
-    paragraph(out, "", 0, &verdict(replay.report))
 }
 
 fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()> {
@@ -63,7 +61,7 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
         };
         paragraph(out, &lead, width + 4, &text)?;
     }
-    if run.would_have_been.is_none() && run.too_short.iter().any(|short| short.window.is_some()) {
+    if run.preview.is_none() && run.too_short.iter().any(|short| short.window.is_some()) {
         paragraph(
             out,
             "  ",
@@ -74,24 +72,22 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
     Ok(())
 }
 
-fn would_have_been(
+fn preview(
     out: &mut dyn Write,
     replay: &Replay<'_>,
     run: &Run<'_>,
-    would: &WouldHaveBeen<'_>,
+    shorter: &Preview<'_>,
     style: Style,
 ) -> io::Result<()> {
-    let WouldHaveBeen { window_scale, definitions, report, command } = *would;
-    let shrunk = Replay { definitions, report, ..*replay };
-    let title = format!("WOULD HAVE BEEN, with windows and grace periods at {window_scale} of their length");
-    writeln!(out)?;
-    writeln!(out, "{}", style.strong(&title))?;
+    let shrunk = Replay { definitions: shorter.definitions, report: shorter.report, ..*replay };
+    let scale = shorter.window_scale;
+    let title = format!("WOULD HAVE BEEN, with windows and grace periods at {scale} of their length");
+    writeln!(out, "\n{}", style.strong(&title))?;
     events::write(out, &shrunk, style)?;
     writeln!(out)?;
     let was_too_short =
         |name: &str| run.too_short.iter().any(|short| short.definition == name && short.window.is_some());
     definitions::table(out, &shrunk, was_too_short, style)?;
-    writeln!(out)?;
-    writeln!(out, "  To judge a run like this:")?;
-    writeln!(out, "    {}", clean(command))
+    writeln!(out, "\n  To judge a run like this:")?;
+    writeln!(out, "    {}", clean(shorter.command))
 }

@@ -1,19 +1,18 @@
 //! A transition as one line, for whoever watches events as they happen: when, what, how severe, where, and why, so that a log of
-//! them can be searched, counted and cut like any other.
+//! them can be searched, counted and cut like any other. And events by their ids, for whoever has to name one.
 
-use super::Detail;
-use super::events::{absence, entity_name, severity, violation, worst};
-use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{CloseReason, Event, EventState, Transition};
-use crate::model::Nanos;
-use crate::report::Style;
-use crate::report::trend;
-use crate::report::words::{clean, date_time, duration};
+use crate::definition::EventDefinition;
+use crate::engine::{Event, EventState, Transition};
+use crate::report::layout::clean;
+use crate::report::phrase::event::{entity_name, over, severity, why};
+use crate::report::quantity::counted;
+use crate::report::style::Style;
+use crate::report::time::date_time;
 use std::io::{self, Write};
 
 /// Writes the line.
-pub fn transition(
-    out: &mut impl Write,
+pub(super) fn write(
+    out: &mut dyn Write,
     definitions: &[EventDefinition],
     transition: &Transition,
     style: Style,
@@ -37,36 +36,19 @@ pub fn transition(
     writeln!(out, "{}  {word}  {severity}  {title}  {entity}  {why}", date_time(transition.at))
 }
 
-/// The worst of what violates at the opening.
-pub(in crate::report) fn why(definition: &EventDefinition, event: &Event) -> String {
-    let mut sentences = Vec::new();
-    for violated in &event.rules {
-        let Some(rule) = definition.rules.get(violated.index) else { continue };
-        match &rule.kind {
-            RuleKind::Threshold(threshold) => {
-                let margin = |value: f64| threshold.condition.margin(value);
-                let worst = violated.series.iter().min_by(|a, b| margin(a.value).total_cmp(&margin(b.value)));
-                sentences.extend(worst.into_iter().flat_map(|series| violation(threshold, series, Detail::Brief)));
-            }
-            RuleKind::Presence(presence) => sentences.extend(absence(presence, violated.observed)),
-            RuleKind::Trend(_) => {
-                let steepest = violated.series.iter().max_by(|a, b| a.value.total_cmp(&b.value));
-                sentences.extend(steepest.and_then(|series| series.trend.as_deref()).map(trend::leak));
-            }
-        }
-    }
-    clean(&sentences.join("; ")).into_owned()
-}
+/// More events than this are only counted.
+const MOST: usize = 100;
 
-/// How long it was, and how bad it became.
-pub(in crate::report) fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
-    let held = duration(end - event.start);
-    let how = match reason {
-        CloseReason::Recovered => format!("recovered after {held}"),
-        CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
-    };
-    match &event.peak {
-        Some(peak) => clean(&format!("{how}; worst {}", worst(definition, event, peak))).into_owned(),
-        None => how,
+/// Writes a line for each event, with its id.
+pub fn event_ids(out: &mut impl Write, definitions: &[EventDefinition], events: &[Event]) -> io::Result<()> {
+    for event in events.iter().take(MOST) {
+        let definition = definitions.get(event.definition).map_or("", |definition| definition.name.as_str());
+        let (severity, entity) = (severity(event.severity).to_lowercase(), entity_name(event.entity.as_deref()));
+        let at = date_time(event.start);
+        writeln!(out, "  {}  {at}  {severity:<8}  {}  {}", event.id, clean(definition), clean(&entity))?;
     }
+    if events.len() > MOST {
+        writeln!(out, "  and {}", counted((events.len() - MOST) as u64, "more", "more"))?;
+    }
+    Ok(())
 }
