@@ -21,6 +21,6 @@ pub fn now() -> Nanos {
 
 /// The clock that is never set: for time-outs and for how old something is.
 pub fn monotonic() -> Instant {
-    #[allow(clippy::disallowed_methods, reason = "how long something takes here is no part of what is judged")]
+    #[allow(clippy::disallowed_methods, reason = "how long something takes here is no part of the evaluation")]
     Instant::now()
 }

@@ -1,4 +1,4 @@
-//! `--baseline`: another recording of the same application, judged with the same rules, and what has become worse since.
+//! `--baseline`: another recording of the same application, evaluated with the same rules, and what is worse now.
 
 use super::error::CliError;
 use super::exit::ExitStatus;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Baseline")]
 pub(super) struct BaselineArgs {
-    /// Fails when there are new events, longer violations or worse aggregates than in this recording; repeatable
+    /// Fail when there are new events, longer violations or worse aggregates than in this recording; repeatable
     #[arg(long, value_name = "RECORDING")]
     baseline: Vec<PathBuf>,
     /// How much worse an aggregate (its 95th percentile) or the time in violation may be
@@ -35,7 +35,7 @@ pub(super) struct Judged {
     pub(super) name: String,
 }
 
-/// Judges recordings, with the values that decide when they are wanted.
+/// Evaluates recordings, with the values that decide when they are wanted.
 pub(super) fn judge(
     files: &[PathBuf],
     definitions: &[EventDefinition],
@@ -56,10 +56,10 @@ impl Judged {
         Side { report: &self.report, aggregates: &self.aggregates }
     }
 
-    /// Why a comparison would prove nothing.
-    pub(super) fn proves_nothing(&self) -> Option<Case> {
+    /// Why a comparison would show nothing.
+    pub(super) fn shows_nothing(&self) -> Option<Case> {
         let why = if self.report.counts.points == 0 {
-            vec![("empty-recording", format!("there is no point in {}: nothing was judged", self.name))]
+            vec![("empty-recording", format!("{} contains no data points: nothing was evaluated", self.name))]
         } else {
             self.damage.iter().map(|sentence| ("damaged-recording", sentence.clone())).collect()
         };
@@ -83,15 +83,15 @@ impl BaselineArgs {
         self.baseline.iter().map(PathBuf::as_path)
     }
 
-    /// Judges the baseline, if there is one.
+    /// Evaluates the baseline, if there is one.
     pub(super) fn judge(&self, definitions: &[EventDefinition], options: &Options) -> Result<Option<Judged>, CliError> {
         if self.is_given() { judge(&self.baseline, definitions, options, true).map(Some) } else { Ok(None) }
     }
 
     /// What has become worse since the baseline: a case for every definition.
     pub(super) fn compare(&self, old: &Judged, new: &Judged, terminal: &Terminal) -> Suite {
-        let name = format!("{} since {}", new.name, old.name);
-        let mut cases: Vec<Case> = [old, new].into_iter().filter_map(Judged::proves_nothing).collect();
+        let name = format!("{} vs baseline {}", new.name, old.name);
+        let mut cases: Vec<Case> = [old, new].into_iter().filter_map(Judged::shows_nothing).collect();
         let has_points = |judged: &Judged| judged.report.counts.points > 0;
         if has_points(old) && has_points(new) {
             if old.aggregates.left_out || new.aggregates.left_out {

@@ -1,7 +1,7 @@
 //! `foreshock check`: scenarios in, passed or failed out. The gate for rules, and for the services they watch.
 //!
-//! Whatever is checked becomes [`Suite`]s, and [`report`] is the one place that tells them. Nothing is judged when a file has
-//! a mistake, and what proves nothing is no pass.
+//! Whatever is checked becomes [`Suite`]s, and [`report`] writes them. Nothing is evaluated when a file has a
+//! mistake, and what asserts nothing is no pass.
 
 mod files;
 mod golden;
@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 every scenario passed; 1 one did not; 2 could not run, nothing was judged: a file cannot
-be read, or has a mistake; 4 inconclusive: there is no scenario, a recording is empty or damaged, or a
-scenario expects nothing of nothing. 1 wins over 4.
+Exit codes: 0 every scenario passed; 1 one did not; 2 could not run, nothing was evaluated: a file
+cannot be read, or has a mistake; 4 inconclusive: there is no scenario, a recording is empty or damaged,
+or a scenario asserts nothing. 1 wins over 4.
 
 Examples:
   foreshock check
@@ -49,25 +49,25 @@ pub(super) struct Args {
     baseline: BaselineArgs,
     #[command(flatten)]
     judging: JudgingArgs,
-    /// Tells which definitions ever fired, and which metrics no rule looks at
+    /// Show which definitions ever fired, and which metrics no rule uses
     #[arg(long, help_heading = "Coverage")]
     coverage: bool,
-    /// Fails when a smaller part of the definitions ever fired
+    /// Fail when a smaller part of the definitions ever fired
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Coverage")]
     min_rule_coverage: Option<f64>,
-    /// Changes every definition in every way, and tells which changes no scenario notices
+    /// Change every definition in every way, and show which changes no scenario notices
     #[arg(long, conflicts_with_all = ["golden", "baseline"], help_heading = "Coverage")]
     mutate: bool,
-    /// Fails when the scenarios notice a smaller part of the changes
+    /// Fail when the scenarios notice a smaller part of the changes
     #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["golden", "baseline"], help_heading = "Coverage")]
     min_mutation_score: Option<f64>,
     #[command(flatten)]
     minimize: MinimizeArgs,
-    /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Check), help_heading = "Answer")]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Check), help_heading = "Output")]
     format: Format,
-    /// Writes the answer to a file
-    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    /// Write the output to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
     reports: ReportArgs,
@@ -77,16 +77,16 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Golden events")]
 struct GoldenArgs {
-    /// Judges recordings and compares their events with those in a file
+    /// Evaluate recordings and compare their events with those in a file
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     golden: Option<PathBuf>,
-    /// Writes the file anew
+    /// Write the file anew
     #[arg(long, requires = "golden")]
     bless: bool,
-    /// How far times may be off
+    /// Tolerance of times
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = tolerance, requires = "golden")]
     time_tolerance: Nanos,
-    /// How far values may be off
+    /// Tolerance of values
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, requires = "golden")]
     value_tolerance: f64,
 }
@@ -132,7 +132,7 @@ impl Args {
     /// The files with scenarios.
     fn scenarios(&self) -> Result<Vec<PathBuf>, CliError> {
         if self.judging.resolve() != Options::default() {
-            let what = "how a scenario is judged stands in its `options`; these options are for recordings";
+            let what = "the options of a scenario stand in its `options`; these are for recordings";
             return Err(CliError::Limit { what: what.into() });
         }
         let here = [PathBuf::from(".")];
@@ -160,10 +160,10 @@ fn written(
     Ok((suites, tested))
 }
 
-/// Judges the recordings that are named.
+/// Evaluates the recordings that are named.
 fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Terminal) -> Result<Judged, CliError> {
     if args.paths.is_empty() {
-        return Err(CliError::Limit { what: format!("{option} is about recordings: name them") });
+        return Err(CliError::Limit { what: format!("{option} needs recordings: name them") });
     }
     let rules = args.rules.load(terminal)?;
     let options = args.judging.resolve();
@@ -215,16 +215,18 @@ fn tolerance(text: &str) -> Result<Nanos, String> {
     Nanos::try_from(span.as_nanos()).map_err(|_| "that is too long".to_string())
 }
 
-/// The status the suites deserve, and why when it is no pass.
-fn status(suites: &[Suite]) -> (ExitStatus, &'static str) {
-    let has = |wanted: fn(&CaseResult) -> bool| suites.iter().flat_map(|s| &s.cases).any(|case| wanted(&case.result));
-    if has(|result| matches!(result, CaseResult::Failed(_))) {
-        (ExitStatus::Failed, "not everything was as expected")
-    } else if has(|result| matches!(result, CaseResult::Inconclusive(_))) {
-        (ExitStatus::Inconclusive, "something proves nothing")
-    } else if suites.iter().all(|suite| suite.cases.is_empty()) {
-        (ExitStatus::Inconclusive, "there is no scenario (files end in .test.yaml)")
-    } else {
-        (ExitStatus::Passed, "")
+/// The status of the suites, and why when it is no pass.
+fn status(suites: &[Suite]) -> (ExitStatus, String) {
+    let cases = || suites.iter().flat_map(|suite| &suite.cases);
+    let number = |wanted: fn(&CaseResult) -> bool| cases().filter(|case| wanted(&case.result)).count();
+    let failed = number(|result| matches!(result, CaseResult::Failed(_)));
+    let inconclusive = number(|result| matches!(result, CaseResult::Inconclusive(_)));
+    match (cases().count(), failed, inconclusive) {
+        (all, 1.., _) => (ExitStatus::Failed, format!("{failed} of {all} cases failed")),
+        (all, 0, 1..) => {
+            (ExitStatus::Inconclusive, format!("{inconclusive} of {all} cases inconclusive: a case asserts nothing"))
+        }
+        (0, 0, 0) => (ExitStatus::Inconclusive, "there is no scenario (files end in .test.yaml)".to_string()),
+        (_, 0, 0) => (ExitStatus::Passed, String::new()),
     }
 }

@@ -20,17 +20,17 @@ pub(super) struct Args {
     /// Where the recording goes; `-` is standard output
     #[arg(short, long, value_name = "FILE", required = true)]
     output: PathBuf,
-    /// Leaves out points before this instant
+    /// Leave out data points before this time
     #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
     from: Option<Moment>,
-    /// Leaves out points after this instant; both as 2026-11-22T06:50:00Z, as a time of the first day (06:50:00, UTC),
+    /// Leave out data points after this time; both as 2026-11-22T06:50:00Z, as a time of the first day (06:50:00, UTC),
     /// or counted from the start of the recording (+5m)
     #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
     to: Option<Moment>,
-    /// Keeps only this service.name; `*` stands for any text; repeatable
+    /// Keep only this service.name; `*` stands for any text; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Cut")]
     service: Vec<String>,
-    /// Keeps only metrics of this name; `*` stands for any text; repeatable
+    /// Keep only metrics of this name; `*` stands for any text; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Cut")]
     metric: Vec<String>,
     /// Form of the recording; proto and jsonl are compressed when the file name ends with .gz or .zst
@@ -40,9 +40,9 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// Our own: keeps the instants of arrival; zstd
+    /// Foreshock's own: keeps the receive times; zstd
     Own,
-    /// Our own, not compressed
+    /// Foreshock's own, not compressed
     OwnRaw,
     /// Length-prefixed protobuf, as the Collector's file exporter writes it
     Proto,
@@ -132,7 +132,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
 }
 
 fn bodies(n: u64) -> String {
-    if n == 1 { "1 body".to_string() } else { format!("{n} bodies") }
+    if n == 1 { "1 export".to_string() } else { format!("{n} exports") }
 }
 
 /// Takes arrivals to a writer, without what is cut.

@@ -22,8 +22,8 @@ use std::path::PathBuf;
 const AFTER_HELP: &str = "\
 Rules are what --rules takes elsewhere, or a folder or file of a git revision: main:rules/python.
 
-Exit codes: 0 done, whatever differs; 2 could not run; 4 inconclusive: no point arrived, neither
-side could be judged, or a recording is damaged.
+Exit codes: 0 done, whatever differs; 2 could not run; 4 inconclusive: no metrics received, neither
+side could be evaluated, or a recording is damaged.
 
 Examples:
   foreshock diff --old main:rules/python --new rules/python recording.jsonl.gz
@@ -52,7 +52,7 @@ pub(super) struct Args {
     page: PageArgs,
 }
 
-/// One side, judged.
+/// One side, evaluated.
 struct Judged {
     definitions: Vec<EventDefinition>,
     report: Report,
@@ -89,7 +89,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         has_points: new.report.counts.points > 0,
         is_evaluated: old.is_judged() || new.is_judged(),
     };
-    let (status, why) = args.page.status(data, "no definition could be judged (--allow-no-data makes this a pass)");
+    let (status, why) = args.page.status(data, "no definition could be evaluated (--allow-no-data makes this a pass)");
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));
     }

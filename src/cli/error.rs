@@ -10,12 +10,12 @@ use std::io;
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The answer could not be written.
+    /// The output could not be written.
     #[error("cannot write to {to}: {source}")]
     Output {
         /// A file, or standard output.
         to: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file or folder with rules could not be read.
@@ -23,7 +23,7 @@ pub enum CliError {
     Rules {
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Folders are nested too deeply.
@@ -47,7 +47,7 @@ pub enum CliError {
         places: String,
     },
     /// The rules have errors, which are printed already.
-    #[error("{count} in the rules: nothing was judged")]
+    #[error("{count} in the rules: nothing was evaluated")]
     BrokenRules {
         /// How many, with the noun.
         count: String,
@@ -57,7 +57,7 @@ pub enum CliError {
     Scenarios {
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Golden events could not be read.
@@ -69,7 +69,7 @@ pub enum CliError {
         source: io::Error,
     },
     /// The scenarios have mistakes, which are printed already.
-    #[error("{count} in the scenarios: nothing was judged")]
+    #[error("{count} in the scenarios: nothing was evaluated")]
     BrokenScenarios {
         /// How many, with the noun.
         count: String,
@@ -98,7 +98,7 @@ pub enum CliError {
     Bind {
         /// The address as typed.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file with tokens cannot be used.
@@ -115,7 +115,7 @@ pub enum CliError {
         /// Which, and what would make sense.
         what: String,
     },
-    /// Receiving came to an end that nobody asked for.
+    /// Receiving ended without a signal.
     #[error("cannot receive any more: {0}")]
     Receive(io::Error),
     /// The output would overwrite an input.
@@ -136,18 +136,18 @@ pub enum CliError {
     /// A sink cannot be opened.
     #[error("{0}")]
     Sink(#[from] SinkError),
-    /// A sink leads to where the answer goes.
-    #[error("--sink {sink}: the answer goes there already; with -o it goes to a file of its own")]
+    /// A sink leads to where the output goes.
+    #[error("--sink {sink}: the output goes there already; with -o it goes to a file of its own")]
     SinkTakesAnswer {
         /// The sink.
         sink: String,
     },
     /// The command that `run` was given cannot be run.
-    #[error("cannot run {command}: {source}; nothing was judged")]
+    #[error("cannot run {command}: {source}; nothing was evaluated")]
     Command {
         /// The command as typed.
         command: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A sink leads into the recording that is made.

@@ -9,14 +9,14 @@ use clap::ValueEnum;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exit code")]
 pub(super) struct GateArgs {
-    /// Exit code 1 when there is an event at or above this severity
+    /// Exit with 1 when there is an event at or above this severity
     // What holds without it depends on the command, which says so.
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
-    /// Exit code 4 when any definition is inconclusive
+    /// Exit with 4 when any definition is inconclusive
     #[arg(long)]
     strict: bool,
-    /// Exit code 0 although no point arrived or no definition could be judged
+    /// Exit with 0 although no metrics were received or no definition could be evaluated
     #[arg(long)]
     allow_no_data: bool,
 }
@@ -67,7 +67,7 @@ impl Gate {
             return damage.iter().map(|sentence| finding("damaged-recording", sentence)).collect();
         }
         let is_silent = report.counts.points == 0 && !self.allow_no_data;
-        is_silent.then(|| finding("no-points", "no point arrived")).into_iter().collect()
+        is_silent.then(|| finding("no-points", "no metrics received")).into_iter().collect()
     }
 
     /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
@@ -89,7 +89,7 @@ impl Gate {
             has_points: report.counts.points > 0,
             is_evaluated: has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)),
         };
-        data.status("no definition could be judged (--allow-no-data makes this a pass)", self.allow_no_data)
+        data.status("no definition could be evaluated (--allow-no-data makes this a pass)", self.allow_no_data)
     }
 }
 
@@ -109,7 +109,7 @@ impl Data {
         } else if allow_no_data {
             return (ExitStatus::Passed, "");
         } else if !self.has_points {
-            "no point arrived (--allow-no-data makes this a pass)"
+            "no metrics received (--allow-no-data makes this a pass)"
         } else if !self.is_evaluated {
             not_evaluated
         } else {

@@ -55,7 +55,7 @@ pub(super) fn compare<'a>(
     let mut said: Vec<String> = Vec::new();
     for (name, head) in heads {
         let Some(others) = difference(head, digest, options).filter(|others| !said.contains(others)) else { continue };
-        terminal.warn(&format!("{name} was recorded while it was judged with {others}: the events may differ"));
+        terminal.warn(&format!("{name} was recorded while it was evaluated with {others}: the events may differ"));
         said.push(others);
     }
 }

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     recordings: RecordingsArgs,
-    /// Shape of the answer
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Inspection))]
     format: Format,
-    /// Writes the answer to a file
+    /// Write the output to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

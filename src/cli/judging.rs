@@ -1,4 +1,4 @@
-//! The options that say how to judge: how they are typed, and the engine's options they become.
+//! The options of the evaluation: how they are typed, and the engine's options they become.
 
 use super::retention;
 use crate::engine::{Counters, Options, Retention, SeriesMode, Timestamps};
@@ -6,35 +6,35 @@ use crate::model::Nanos;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
 
-/// Options of every command that judges.
+/// Options of every command that evaluates.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Judging")]
+#[command(next_help_heading = "Evaluation")]
 pub(super) struct JudgingArgs {
-    /// Judges every so often instead of the definitions' own step (`10s`, `1m`)
+    /// Evaluate at this interval instead of the definitions' own (`10s`, `1m`)
     #[arg(long, value_name = "DURATION", value_parser = step)]
     step: Option<Nanos>,
-    /// Which time a point has
+    /// Which time a data point has
     #[arg(long, value_name = "WHICH", default_value = "event")]
     timestamps: TimestampsArg,
-    /// Whether a metric id without attributes means each series on its own, or their merge per entity
+    /// Whether a metric id without attributes means each series, or their merge per entity
     #[arg(long, value_name = "HOW", default_value = "each")]
     series: SeriesArg,
-    /// Whether cumulative counters are judged as sent, or by their increase
+    /// Whether cumulative counters are evaluated as sent, or by their increase
     #[arg(long, value_name = "HOW", default_value = "raw")]
     counters: CountersArg,
-    /// How much of a window points must cover, as a fraction
+    /// How much of a window must have data, as a fraction
     #[arg(long, value_name = "FRACTION", default_value_t = 0.9, value_parser = fraction)]
     min_coverage: f64,
-    /// Points kept of one series
+    /// Data points kept of one series
     #[arg(long, value_name = "N", default_value_t = 8192, value_parser = points)]
     max_points_per_series: usize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TimestampsArg {
-    /// Its own
+    /// Its timestamp
     Event,
-    /// The instant of its arrival, as Instana does on ingestion
+    /// The receive time, as in Instana
     Arrival,
 }
 
@@ -50,7 +50,7 @@ enum SeriesArg {
 enum CountersArg {
     /// As sent
     Raw,
-    /// The increase since the previous point
+    /// The increase since the previous data point
     Increase,
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Labels")]
 pub(super) struct LabelArgs {
-    /// A recording of something bad: every rule it concerns should fire on it; repeatable
+    /// A recording of an incident: every rule it concerns should fire on it; repeatable
     #[arg(long, value_name = "FILE")]
     bad: Vec<PathBuf>,
     /// When something was wrong in the recordings: FROM..TO or FROM..TO@SERVICE, each as 2026-11-22T06:50:00Z,
@@ -172,7 +172,7 @@ pub(super) fn check(tuning: &Tuning) -> Result<(), CliError> {
                 format!("it does not overlap the recordings, which reach from {} to {}", utc(from), utc(to))
             }
         }
-        Unusable::NoData => "no point was judged in its recordings".to_string(),
+        Unusable::NoData => "nothing was evaluated in its recordings".to_string(),
         Unusable::NoDefinition(name) => format!("no definition `{name}` is loaded"),
     };
     Err(CliError::Label { label: incident.name.clone(), problem })

@@ -24,13 +24,13 @@ const KEY: &str = "FORESHOCK_ANONYMIZE_KEY";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "From an incident to a test")]
 pub(super) struct MinimizeArgs {
-    /// Writes the smallest scenario in which an event of this recording still fires
+    /// Write the smallest scenario in which an event of this recording still fires
     #[arg(long, value_name = "RECORDING", conflicts_with_all = ["paths", "golden", "baseline", "coverage"])]
     pub(super) minimize: Option<PathBuf>,
     /// The event, by its id or the beginning of it; without, the ids are listed
     #[arg(long, value_name = "ID", requires = "minimize")]
     event: Option<String>,
-    /// Hashes the values of attributes; their names stay
+    /// Hash the values of attributes; their names stay
     #[arg(long, requires = "minimize")]
     anonymize: bool,
 }
@@ -44,7 +44,7 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, CliError> {
     if rules.has_overrides() {
-        let what = "a scenario is judged with the rules as they stand in their files: --set has no place in it";
+        let what = "a scenario uses the rules as they stand in their files: --set is not possible with it";
         return Err(CliError::Limit { what: what.into() });
     }
     if recording.as_os_str() == "-" {

@@ -47,47 +47,47 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Shows what alert rules will do before they are deployed: judges recorded or live OpenTelemetry metrics with
-/// Instana event definitions.
+/// Show what alert rules will do before they are deployed: evaluate Instana event definitions on recorded or live
+/// OpenTelemetry metrics.
 #[derive(Debug, Parser)]
 #[command(name = "foreshock", version, propagate_version = true, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Colours the output; NO_COLOR is honoured
+    /// Colour the output; NO_COLOR is honoured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: ColorWhen,
-    /// Says more: every series, every rule, every remark
+    /// Per-series and per-rule detail
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Prints no progress and no warnings
+    /// Print no progress and no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judges recordings with event definitions: which events there would have been, and why
+    /// Evaluate recordings against event definitions: which events, when, and why
     Replay(replay::Args),
-    /// Shows what is in recordings: services, metrics, intervals, gaps, resets
+    /// Show what is in recordings: services, metrics, intervals, gaps, resets
     Inspect(inspect::Args),
-    /// Cuts recordings and converts between their forms
+    /// Cut recordings, and convert between their formats
     Convert(convert::Args),
-    /// Receives metrics, judges them as they come, and prints events as they open and close
+    /// Receive metrics, evaluate them live, and print events as they open and close
     Serve(serve::Args),
-    /// Receives metrics and keeps them, without judging anything
+    /// Receive metrics and record them, without evaluation
     Record(record::Args),
-    /// Runs a command, judges the metrics it sends, and gives the verdict when it has ended
+    /// Run a command, evaluate the metrics it exports, and print the verdict when it has ended
     Run(run::Args),
-    /// Runs scenarios: what goes in, and what must come out
+    /// Run scenarios: tests of event definitions
     Check(check::Args),
-    /// Shows what every threshold would have done on recordings, and proposes values
+    /// Show what every threshold would have done on recordings, and propose values
     Tune(tune::Args),
-    /// Shows what a change of the rules changes on recordings
+    /// Compare two sets of rules on the same recordings
     Diff(diff::Args),
-    /// Prints a completion script for a shell
+    /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Prints the manual page
+    /// Print the manual page
     Man,
 }
 
@@ -97,7 +97,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no mistakes. When they cannot be printed, nobody is there to be told.
+            // Help and version are no mistakes. When they cannot be printed, nobody is there to read why.
             let _ = error.print();
             return if error.use_stderr() { ExitStatus::CouldNotRun } else { ExitStatus::Passed };
         }

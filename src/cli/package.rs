@@ -20,10 +20,10 @@ const DEEPEST: usize = 16;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Writing")]
 pub(super) struct WriteArgs {
-    /// Writes the package of --rules with the proposed numbers: into a new folder, or into its own to change it in place
+    /// Write the package of --rules with the proposed numbers: into a new folder, or into its own to change it in place
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
-    /// Writes values as well that rest on less than 24 hours or 3 instances
+    /// Also write values of low confidence: based on less than 24 hours or 3 instances
     #[arg(long)]
     accept_provisional: bool,
 }
@@ -84,8 +84,9 @@ impl WriteArgs {
         if changes.is_empty() {
             let proposed = swept.tuned.answers.iter().any(|answer| answer.change().is_some());
             if proposed {
-                terminal
-                    .note("nothing was written: every proposed value is provisional; --accept-provisional writes it");
+                terminal.note(
+                    "nothing was written: every proposed value has low confidence; --accept-provisional writes it",
+                );
                 return Ok(Written::Provisional);
             }
             terminal.note("nothing was written: no value changes");
@@ -107,7 +108,7 @@ impl WriteArgs {
             let Some(value) = answer.change() else { continue };
             let name = &swept.definitions[answer.question.definition].name;
             if answer.basis.is_provisional() && !self.accept_provisional {
-                terminal.note(&format!("{name}: not written, provisional (--accept-provisional writes it)"));
+                terminal.note(&format!("{name}: not written, low confidence (--accept-provisional writes it)"));
             } else if changes.iter().any(|(other, _)| other.question.definition == answer.question.definition) {
                 let rule = answer.question.rule;
                 terminal.note(&format!("{name} rules[{rule}]: not written; tune again with the other rule changed"));

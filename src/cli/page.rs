@@ -11,13 +11,13 @@ use std::path::PathBuf;
 /// Format and file of the results.
 #[derive(Debug, clap::Args)]
 pub(super) struct PageArgs {
-    /// Shape of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Diff), help_heading = "Answer")]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Diff), help_heading = "Output")]
     format: Format,
-    /// Writes the answer to a file
-    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    /// Write the output to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// Exit code 0 although no point arrived or nothing could be judged
+    /// Exit with 0 although no metrics were received or nothing could be evaluated
     #[arg(long, help_heading = "Exit code")]
     allow_no_data: bool,
 }

@@ -25,16 +25,16 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct ReceivingArgs {
-    /// Where OTLP/gRPC is received; port 0 takes a free one
+    /// Address of OTLP/gRPC; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
     grpc: String,
-    /// Where OTLP/HTTP is received (POST /v1/metrics), with /healthz, /readyz and /metrics
+    /// Address of OTLP/HTTP (POST /v1/metrics), with /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4318")]
     http: String,
-    /// Asks for one of the bearer tokens in this file, one a line
+    /// Require one of the bearer tokens in this file, one a line
     #[arg(long, value_name = "FILE")]
     auth_token_file: Option<PathBuf>,
-    /// How long requests and the engine may take to end after the first signal
+    /// Time limit of the shutdown after the first signal
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = span)]
     shutdown_timeout: Duration,
     #[command(flatten)]
@@ -50,25 +50,25 @@ pub(super) struct LimitArgs {
     /// Bytes held between the sockets and the engine; clients are asked to wait beyond
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     inbox_size: u64,
-    /// Connections at a time
+    /// Most connections at a time
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
-    /// Requests at a time
+    /// Most requests at a time
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     max_requests: u32,
-    /// How long the first request of a connection may be waited for
+    /// Time limit of the first request of a connection
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = span)]
     header_timeout: Duration,
-    /// How long a request may take to arrive
+    /// Time limit of receiving a request
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = span)]
     request_timeout: Duration,
-    /// How long a connection may stay without a request
+    /// Time limit of a connection without a request
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
     idle_timeout: Duration,
-    /// Attributes of a resource or of a data point
+    /// Most attributes of a resource or of a data point
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     max_attributes: u32,
-    /// Bytes of all attributes of a resource or of a data point, and of a name
+    /// Most bytes of all attributes of a resource or of a data point, and of a name
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = size)]
     max_attribute_bytes: u64,
 }
@@ -77,20 +77,20 @@ pub(super) struct LimitArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Recording")]
 pub(super) struct KeepingArgs {
-    /// Closes a file of this size and begins another; the closed one gets the time into its name
+    /// Begin another file at this size; the finished one gets the time into its name
     #[arg(long, value_name = "SIZE", value_parser = size)]
     record_max_size: Option<u64>,
-    /// Closes a file this old and begins another
+    /// Begin another file at this age
     #[arg(long, value_name = "DURATION", value_parser = span)]
     record_max_age: Option<Duration>,
-    /// When what is received is brought to the disk
+    /// When received data is written to disk
     #[arg(long, value_name = "WHEN", default_value = "second")]
     record_sync: Sync,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Sync {
-    /// Before each answer: nothing that was acknowledged is lost
+    /// Before each response: nothing that was acknowledged is lost
     Each,
     /// When the system does; written at least once a second
     Second,
@@ -250,7 +250,7 @@ fn exit_unless_finished(end: EndOfService, terminal: &Terminal) {
         EndOfService::TimedOut => {
             (ExitStatus::Inconclusive.code().into(), "the shutdown took longer than --shutdown-timeout")
         }
-        EndOfService::Interrupted(signal) => (128 + signal, "a second signal came"),
+        EndOfService::Interrupted(signal) => (128 + signal, "second signal"),
     };
     terminal.warn(&format!("{why}: what was accepted last may not have been evaluated"));
     #[allow(clippy::disallowed_methods, reason = "the other thread may be waiting for ever, and nothing is buffered")]

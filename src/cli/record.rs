@@ -12,14 +12,14 @@ use std::path::PathBuf;
 /// Arguments of `record`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The recording; one that is there already is put aside, with the time in its name
+    /// The recording; an existing file is renamed, with the time in its name
     #[arg(short, long, value_name = "FILE", required = true)]
     output: PathBuf,
     #[command(flatten)]
     receiving: ReceivingArgs,
     #[command(flatten)]
     keeping: KeepingArgs,
-    /// What gives an arrival its instant
+    /// What the receive time is taken from
     #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Recording")]
     clock: ClockArg,
 }

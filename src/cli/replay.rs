@@ -25,9 +25,10 @@ use std::time::Duration;
 const RETRY_FOR: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run, nothing was judged,
-or a sink did not get every event; 4 inconclusive: no point arrived, no definition could be
-judged, a recording is damaged, or --strict and any definition is inconclusive. 1 wins.
+Exit codes: 0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run,
+nothing was evaluated, or a sink did not get every event; 4 inconclusive: no metrics received, no
+definition could be evaluated, a recording is damaged, or --strict and any definition is inconclusive.
+1 wins over 4.
 
 Examples:
   foreshock replay recording.jsonl.gz
@@ -95,11 +96,11 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let damage = recordings.damage();
     let gate = args.gate.resolve(FailOn::Never);
     let input_findings = gate.input_findings(&report, &damage, recordings.is_damaged());
-    // Nobody can mend the built-in rules here: what they find, they find in the recording.
+    // The built-in rules cannot be fixed here: what they find is placed in the recording.
     let recording = recordings.only_file().map(|file| Place { file: file.to_string(), position: None });
     let suite = before.map(|before| {
         let (definitions, name) = (engine.definitions().to_vec(), recordings.names().join(", "));
-        // Its damage is told, and judged, without the baseline.
+        // Its damage is reported, and counted, without the baseline.
         let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         args.baseline.compare(&before, &now, terminal)
     });

@@ -21,10 +21,10 @@ const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct ReportArgs {
-    /// Writes a JUnit report: a suite for each recording or file, a case for each definition or scenario
+    /// Write a JUnit report: a suite for each recording or file, a case for each definition or scenario
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Writes a SARIF 2.1.0 log, for code scanning
+    /// Write a SARIF 2.1.0 log, for code scanning
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
 }

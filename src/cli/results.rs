@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 /// Format and file of the results.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Answer")]
+#[command(next_help_heading = "Output")]
 pub(super) struct ResultArgs {
-    /// Shape of the answer
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Replay))]
     format: Format,
-    /// Writes the answer to a file
+    /// Write the output to a file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]

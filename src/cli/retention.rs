@@ -1,5 +1,5 @@
 //! The options that say what the engine keeps, and how long. What is received goes on for ever and is bounded by default; what
-//! is recorded ends, and nothing of it is forgotten unless it was when it was judged live.
+//! is recorded ends, and nothing of it is evicted unless it was when it was evaluated live.
 
 use crate::engine::Retention;
 use crate::model::{MINUTE, Nanos};
@@ -11,25 +11,25 @@ const MAX_ENTITIES: &str = "--max-entities";
 const MAX_SERIES: &str = "--max-series";
 const MAX_SERIES_PER_ENTITY: &str = "--max-series-per-entity";
 
-/// Options of every command that judges what it is sent, or what was.
+/// Options of every command that evaluates what it receives, or what was recorded.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Keeping")]
+#[command(next_help_heading = "Retention")]
 pub(super) struct RetentionArgs {
-    /// Silence after which a series and then its entity are forgotten (`24h`, or `never`)
+    /// Evict a series, and then its entity, after this time without data (`24h`, or `never`)
     #[arg(long, value_name = "DURATION", value_parser = silence)]
     forget_after: Option<Silence>,
-    /// Series at a time; points of others are dropped
+    /// Most series at a time; data points of others are dropped
     #[arg(long, value_name = "N", value_parser = most)]
     max_series: Option<u64>,
-    /// Series of an entity at a time
+    /// Most series of an entity at a time
     #[arg(long, value_name = "N", value_parser = most)]
     max_series_per_entity: Option<u64>,
-    /// Entities at a time
+    /// Most entities at a time
     #[arg(long, value_name = "N", value_parser = most)]
     max_entities: Option<u64>,
 }
 
-/// How long silence lasts until something is forgotten, if ever.
+/// The time without data after which something is evicted, if ever.
 #[derive(Clone, Copy, Debug)]
 struct Silence(Option<Nanos>);
 
@@ -45,7 +45,7 @@ impl RetentionArgs {
         })
     }
 
-    /// For recordings: as they were judged live, else without bounds. `typed` are the options in the head of the first that
+    /// For recordings: as they were evaluated live, else without bounds. `typed` are the options in the head of the first that
     /// was.
     pub(super) fn of_recordings(&self, typed: Option<&BTreeMap<String, String>>) -> Retention {
         let all = Retention::default();
@@ -71,7 +71,7 @@ impl RetentionArgs {
     }
 }
 
-/// Retention as it is typed, for whoever compares it later. Closed events are not part of it: they are told when they close.
+/// Retention as it is typed, for whoever compares it later. Closed events are not part of it: they are reported when they close.
 pub(super) fn typed(retention: &Retention) -> [(&'static str, String); 4] {
     let Retention { forget_after, series, series_of_entity, entities, closed_events: _ } = retention;
     let silence = forget_after.map_or("never".to_string(), |silence| {

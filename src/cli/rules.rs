@@ -30,7 +30,7 @@ pub(super) struct RulesArgs {
     /// Value of a {{name}} placeholder in the rules; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = param)]
     param: Vec<(String, String)>,
-    /// Changes a field for this run, as in high-cpu-utilization.conditionValue=0.9; repeatable
+    /// Change a field for this run, as in high-cpu-utilization.conditionValue=0.9; repeatable
     #[arg(long, value_name = "DEFINITION.FIELD=VALUE")]
     set: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// The place of a definition, or of the value at a path in it, for whoever mends it; `None` for the built-in rules.
+    /// The place of a definition, or of the value at a path in it, for whoever fixes it; `None` for the built-in rules.
     pub(super) fn of(&self, definition: &EventDefinition, path: &str) -> Option<Place> {
         if definition.file.starts_with("builtin:") {
             return None;
@@ -66,7 +66,7 @@ impl Places {
 }
 
 impl RulesArgs {
-    /// Whether rules are named, so that somebody stands behind them.
+    /// Whether rules are named: then they are the user's own.
     pub(super) fn are_named(&self) -> bool {
         !self.rules.is_empty()
     }

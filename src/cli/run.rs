@@ -42,8 +42,8 @@ OTEL_METRIC_EXPORT_INTERVAL set to send its metrics here; what is set already st
 
 Exit codes: that of the command when it fails (128 and the signal's number when one ends it); else
 0 passed; 1 events at or above --fail-on, or worse than --baseline; 2 could not run, or a sink did
-not get every event; 4 inconclusive: no point arrived, or no definition could be judged, or --strict
-and any definition is inconclusive.
+not get every event; 4 inconclusive: no metrics received, or no definition could be evaluated, or
+--strict and any definition is inconclusive.
 
 Examples:
   foreshock run -- opentelemetry-instrument python app.py
@@ -54,13 +54,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// How often the command is told to export
+    /// Export interval of the command
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
     interval: Duration,
-    /// How the command is told to send
+    /// Export protocol of the command
     #[arg(long, value_name = "PROTOCOL", default_value = "grpc")]
     protocol: Protocol,
-    /// How long a process that is still connected when the command has ended may go on sending
+    /// How long processes that are still connected when the command has ended may go on exporting
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = receiving::span)]
     flush_timeout: Duration,
     #[command(flatten)]
@@ -77,7 +77,7 @@ pub(super) struct Args {
     answer: ResultArgs,
     #[command(flatten)]
     sinks: SinkArgs,
-    /// Keeps everything that arrives, as evidence and for replays
+    /// Record everything that is received
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     record: Option<PathBuf>,
     #[command(flatten)]
@@ -115,7 +115,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     let outputs = || answer.files().chain(record.as_deref());
     differ(outputs())?;
     keep_apart(outputs().chain(sinks::files(&specs)), baseline.files())?;
-    // Before anything is opened, and a recording that is there put aside.
+    // Before anything is opened, and an existing recording renamed.
     child::find(&command)?;
     let gate = gate.resolve(if rules.are_named() { FailOn::Critical } else { FailOn::Never });
     let rules = rules.load(terminal)?;
@@ -266,7 +266,7 @@ fn tell(
         _ => None,
     };
     if kept.is_none() && !too_short.is_empty() {
-        terminal.warn("more arrived than is kept in memory, so shorter windows were not tried");
+        terminal.warn("more was received than is kept in memory, so shorter windows were not tried");
     }
     if told.scale.is_less() && has_its_own {
         let (given, found) = (told.interval / MS, sent_every / MS);
@@ -322,19 +322,19 @@ fn finish(
         answered?;
         if judged != ExitStatus::Passed {
             let code = judged.code();
-            terminal.note(&format!("exit code {code} is foreshock's: {why}; {name} itself succeeded"));
+            terminal.note(&format!("foreshock failed the run (exit {code}): {why}; {name} itself succeeded"));
         }
         return Ok(judged);
     }
     if let Err(error) = answered {
         terminal.error(&error);
     }
-    let (code, of) = (ran.code(), if ran.code() > 128 { " (ended by a signal)" } else { "" });
+    let (code, of) = (ran.code(), if ran.code() > 128 { ", ended by a signal" } else { "" });
     let own = match judged {
-        ExitStatus::Passed => "foreshock's own would be 0".to_string(),
-        _ => format!("foreshock's own would be {}: {why}", judged.code()),
+        ExitStatus::Passed => "foreshock alone would exit with 0".to_string(),
+        _ => format!("foreshock alone would exit with {}: {why}", judged.code()),
     };
-    terminal.note(&format!("exit code {code} is that of {name}{of}; {own}"));
+    terminal.note(&format!("{name} failed the run (exit {code}){of}; {own}"));
     Ok(ran)
 }
 
@@ -372,7 +372,7 @@ fn typed_again(typed: &[OsString], scale: f64) -> String {
 
 /// Why nothing may have arrived, and what to do.
 fn silence(variables: &Variables) -> String {
-    let mut text = "The command sent no metric. A Python program sends them when it is started so:\n  \
+    let mut text = "The command sent no metrics. A Python program sends them when it is started like this:\n  \
         pip install opentelemetry-distro opentelemetry-exporter-otlp opentelemetry-instrumentation-system-metrics\n  \
         foreshock run -- opentelemetry-instrument python app.py\n\
         Metrics go out once an interval and at a clean end: a program that is killed, or ends by SIGTERM without a\n\
@@ -380,7 +380,7 @@ fn silence(variables: &Variables) -> String {
         .to_string();
     let set: Vec<&str> = variables.elsewhere.iter().chain(&variables.hindrances).copied().collect();
     if !set.is_empty() {
-        text += &format!("\nSet in the environment, and it may be why: {}", set.join(", "));
+        text += &format!("\nSet in the environment, and possibly the reason: {}", set.join(", "));
     }
     text
 }

@@ -1,7 +1,7 @@
 //! `--window-scale`: windows at a fraction of their length, for runs that are shorter than a window.
 //!
 //! A recording of such a run notes the fraction and the export interval, so that a replay with the fraction gives the same
-//! answer.
+//! results.
 
 use super::judging;
 use crate::definition::EventDefinition;
@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 const LEAST_INTERVALS: i64 = 3;
 const OPTION: &str = "--window-scale";
 
-/// Options of the commands that judge what a run sent.
+/// Options of the commands that evaluate what a run sent.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Judging")]
+#[command(next_help_heading = "Evaluation")]
 pub(super) struct ScaleArgs {
-    /// Judges windows and grace periods at this fraction of their length, but never less than three export intervals
+    /// Scale windows and grace periods by this fraction, but never below three export intervals
     #[arg(long, value_name = "FRACTION", default_value_t = 1.0, value_parser = scale)]
     window_scale: f64,
 }
@@ -44,7 +44,7 @@ impl ScaleArgs {
         judging::typed(options).into_iter().chain(fraction).collect()
     }
 
-    /// The definitions as they are judged: never with windows that hold no three exports.
+    /// The definitions as they are evaluated: never with windows that hold no three exports.
     pub(super) fn definitions(&self, definitions: &[EventDefinition], interval: Nanos) -> Vec<EventDefinition> {
         if !self.is_less() {
             return definitions.to_vec();

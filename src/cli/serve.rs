@@ -23,7 +23,7 @@ const RETRY_FOR: Duration = Duration::from_secs(3600);
 const FAREWELL: Duration = Duration::from_millis(100);
 
 const AFTER_HELP: &str = "\
-The first SIGINT or SIGTERM ends it: no more is accepted, everything accepted is judged, sinks get
+The first SIGINT or SIGTERM ends it: no more is accepted, everything accepted is evaluated, sinks get
 what waits for them, exit code 0; 2 when a sink did not get every event. The second one ends it at once.
 
 Examples:
@@ -44,16 +44,16 @@ pub(super) struct Args {
     judging: JudgingArgs,
     #[command(flatten)]
     retention: RetentionArgs,
-    /// What gives an arrival its instant
-    #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Judging")]
+    /// What the receive time is taken from
+    #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Evaluation")]
     clock: ClockArg,
-    /// Keeps everything that is accepted, for replays
+    /// Record everything that is accepted
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     record: Option<PathBuf>,
     #[command(flatten)]
     keeping: KeepingArgs,
-    /// Shape of the events on standard output, where they go without --sink
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Transition), conflicts_with = "sinks", help_heading = "Answer")]
+    /// Output format of the events on standard output, where they go without --sink
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats(OutcomeKind::Transition), conflicts_with = "sinks", help_heading = "Output")]
     format: Format,
     #[command(flatten)]
     sinks: SinkArgs,

@@ -20,11 +20,11 @@ const QUEUE_BYTES: usize = 64 << 20;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Sinks")]
 pub(super) struct SinkArgs {
-    /// Sends every event there when it opens and when it closes: stdout[:text|:jsonl], file:PATH or webhook:URL;
+    /// Send every event there when it opens and when it closes: stdout[:text|:jsonl], file:PATH or webhook:URL;
     /// repeatable (docs/sinks.md has the options of each)
     #[arg(long = "sink", value_name = "SPEC")]
     sinks: Vec<String>,
-    /// Events that may wait for one sink
+    /// Most events that wait for one sink
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = events)]
     sink_queue: usize,
 }

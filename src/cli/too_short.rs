@@ -69,7 +69,7 @@ struct Again {
 impl Again {
     fn open(kept: &Bytes) -> Result<Self, CliError> {
         let source = Source {
-            name: "what arrived".into(),
+            name: "what was received".into(),
             size: Some(kept.len() as u64),
             reader: Box::new(Cursor::new(kept.clone())),
         };

@@ -19,11 +19,11 @@ use crate::report::{Outcome, Pass, Replay, Tune};
 use crate::tune::{Tuned, Tuning};
 
 const AFTER_HELP: &str = "\
-The recordings are taken as healthy: where a rule fires on them it is wrong, unless an incident
-says otherwise. Proposals that rest on less than 24 hours or 3 instances are provisional.
+The recordings are taken as healthy: an event on them is a false alert, unless it is in an incident.
+Proposals based on less than 24 hours or 3 instances have low confidence.
 
-Exit codes: 0 done; 2 could not run; 4 inconclusive: no point arrived, no threshold could be
-judged, or a recording is damaged.
+Exit codes: 0 done; 2 could not run; 4 inconclusive: no metrics received, no threshold could be
+evaluated, or a recording is damaged.
 
 Examples:
   foreshock tune monday.jsonl.gz tuesday.jsonl.gz --rules my-package
@@ -39,13 +39,13 @@ pub(super) struct Args {
     recordings: RecordingsArgs,
     #[command(flatten)]
     labels: LabelArgs,
-    /// False events a week that a proposed value may give on the healthy recordings
+    /// False alerts a week that a proposed value may give on the healthy recordings
     #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = budget, help_heading = "Choice")]
     max_events_per_week: f64,
-    /// Judges with these windows instead of the rules' own (`1m,5m,15m`), one pass for each
+    /// Evaluate with these windows instead of the rules' own (`1m,5m,15m`), one pass for each
     #[arg(long, value_name = "DURATIONS", value_delimiter = ',', value_parser = window, help_heading = "Choice")]
     window: Vec<i64>,
-    /// Memory for what is observed; where it is too little the recordings are read several times
+    /// Memory for values; with too little the recordings are read several times
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size, help_heading = "Choice")]
     max_memory: u64,
     #[command(flatten)]
@@ -91,9 +91,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
     answer(&args, &all, first, terminal)?;
     let (mut status, mut why) =
-        args.page.status(data(&all), "no threshold could be judged (--allow-no-data makes this a pass)");
+        args.page.status(data(&all), "no threshold could be evaluated (--allow-no-data makes this a pass)");
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
-        (status, why) = (ExitStatus::Inconclusive, "every proposed value is provisional, and was not written");
+        (status, why) = (ExitStatus::Inconclusive, "every proposed value has low confidence, and was not written");
     }
     if status != ExitStatus::Passed {
         terminal.note(&format!("exit code {}: {why}", status.code()));

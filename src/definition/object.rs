@@ -120,7 +120,7 @@ impl<'a> Object<'a> {
         let message = if ms < 0 {
             format!("`{path}` is negative")
         } else if ms > LONGEST_MS {
-            format!("`{path}` is longer than can be judged (146 years)")
+            format!("`{path}` is longer than can be evaluated (146 years)")
         } else {
             return Ok(Some(ms));
         };

@@ -51,7 +51,7 @@ fn system(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Repo
     }
     let path = object.path_of("systemRuleId");
     let range = object.get("systemRuleId").and_then(|f| f.range());
-    let message = format!("`{path}` is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be judged");
+    let message = format!("`{path}` is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be evaluated");
     Err(findings.add(Severity::Unjudgeable, "unknown-system-rule", (range, &path), message, None))
 }
 
@@ -104,7 +104,7 @@ fn tag_filter(object: &Object<'_>, findings: &mut Findings) -> Result<TagFilter,
     if let Some(name) = object.text("name", findings)?.filter(|name| *name != "tag") {
         let path = object.path_of("name");
         let range = object.get("name").and_then(|f| f.range());
-        let message = format!("`{path}` is `{name}`; only filters on `tag` can be judged");
+        let message = format!("`{path}` is `{name}`; only filters on `tag` can be evaluated");
         return Err(findings.add(Severity::Unjudgeable, "unknown-tag-filter", (range, &path), message, None));
     }
     let key = object.required_text("key", findings);
@@ -126,7 +126,7 @@ fn tag_operator<'a>(object: &Object<'a>, findings: &mut Findings) -> Result<(Tag
     }
     let path = object.path_of("operator");
     let range = object.get("operator").and_then(|f| f.range());
-    let message = format!("`{path}` has the operator `{text}`, which cannot be judged");
+    let message = format!("`{path}` has the operator `{text}`, which cannot be evaluated");
     let help = did_you_mean(text, TagOperator::names());
     Err(findings.add(Severity::Unjudgeable, "unknown-operator", (range, &path), message, help))
 }

@@ -315,7 +315,7 @@ fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), Query
     } else {
         return Ok(());
     };
-    let message = format!("the query's term `{term}` has {what}, which cannot be answered here");
+    let message = format!("the query's term `{term}` has {what}, which cannot be evaluated here");
     Err(error(message, Some("put the value in quotes when it is meant literally"), range))
 }
 
@@ -325,13 +325,13 @@ fn bare_word(raw: &str, range: Range) -> QueryError {
         "&&" | "||" | "!" => "operators are words: AND, OR, NOT",
         _ => "write it as a term with a field, such as entity.service.name:shop",
     };
-    error(format!("the query has the bare word `{raw}`, which cannot be answered here"), Some(help), range)
+    error(format!("the query has the bare word `{raw}`, which cannot be evaluated here"), Some(help), range)
 }
 
 fn unknown_field(field: &str, range: Range) -> QueryError {
-    let help = "fields that can be answered: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
+    let help = "supported fields: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
                 entity.host.name, entity.zone, entity.kubernetes.*, otel.attribute.*";
-    error(format!("the query's field `{field}` cannot be answered here"), Some(help), range)
+    error(format!("the query's field `{field}` cannot be evaluated here"), Some(help), range)
 }
 
 fn syntax(what: &str, text: &str, range: Range) -> QueryError {

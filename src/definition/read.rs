@@ -143,7 +143,7 @@ fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule
         }
     }
     if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
-        let message = "`rules` mixes trend rules with others, which are judged at other instants";
+        let message = "`rules` mixes trend rules with others, which are evaluated at other times";
         let help = Some("write two definitions".to_string());
         findings.add(Severity::Unjudgeable, "mixed-rules", field.place(), message, help);
     }

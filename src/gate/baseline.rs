@@ -103,7 +103,7 @@ pub fn compare(definitions: &[EventDefinition], old: Side<'_>, new: Side<'_>, mo
     if !new.report.definitions.iter().any(|report| is_judged(report.verdict)) {
         let finding = Finding {
             code: "nothing-judged",
-            message: "no definition could be judged".into(),
+            message: "no definition could be evaluated".into(),
             details: String::new(),
             place: None,
         };
@@ -121,7 +121,7 @@ fn case(definition: &EventDefinition, d: usize, old: Side<'_>, new: Side<'_>, mo
     let result = match (then.verdict, now.verdict) {
         (Verdict::Disabled, _) | (_, Verdict::Disabled) => return None,
         (Verdict::Fired | Verdict::Quiet, Verdict::Inconclusive(reason)) => {
-            let message = format!("cannot be judged any more ({}); it could be before", reason.as_str());
+            let message = format!("can no longer be evaluated ({}); in the baseline it could", reason.as_str());
             CaseResult::Inconclusive(vec![finding("not-judged", message)])
         }
         (Verdict::Inconclusive(_), Verdict::Inconclusive(reason)) => {
@@ -211,8 +211,8 @@ fn worse(definition: &EventDefinition, d: usize, old: &Aggregates, new: &Aggrega
             let share = (now - then).abs() / then.abs() * 100.0;
             let share = match share {
                 _ if then == 0.0 => word.to_string(),
-                ..1000.0 => format!("{share:.1} % {word}"),
-                _ => format!("{share:.0} % {word}"),
+                ..1000.0 => format!("{share:.1}% {word}"),
+                _ => format!("{share:.0}% {word}"),
             };
             let of = if definition.rules.len() > 1 { format!(" of rules[{place}]") } else { String::new() };
             let limit = threshold.condition.value;

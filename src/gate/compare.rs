@@ -233,7 +233,7 @@ fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report
         }
         if let Some(nearest) = &got.nearest {
             let at = since(scenario, nearest.observation.at);
-            let _ = write!(word, "; nearest to the threshold was {} at {at}", nearest.observation.value);
+            let _ = write!(word, "; closest to the threshold was {} at {at}", nearest.observation.value);
         }
         let message = format!("{}: expected {wanted}, got {word}", expected.definition);
         out.push(Failure { position: expected.position, message, code: "different-verdict" });

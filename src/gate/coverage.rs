@@ -38,7 +38,7 @@ impl Reached {
         match self {
             Reached::Nothing => "matched no series",
             Reached::Matched => "never left warm-up",
-            Reached::Judged => "was judged and never fired",
+            Reached::Judged => "evaluated, never fired",
             Reached::Fired => "fired",
         }
     }
@@ -107,7 +107,7 @@ impl Coverage {
 
     /// Whether enough definitions fired, as a case: every one that never did is a finding.
     pub fn case(&self, least: f64) -> Case {
-        let percent = |share: f64| format!("{} %", (share * 1000.0).round() / 10.0);
+        let percent = |share: f64| format!("{}%", (share * 1000.0).round() / 10.0);
         let name = format!("rule coverage of at least {}", percent(least));
         let result = match self.share() {
             Some(share) if share >= least => CaseResult::Passed,

@@ -184,7 +184,7 @@ fn events(then: &[GoldenEvent], now: &[GoldenEvent], tolerance: Tolerance, diffe
         }
     }
     for event in left {
-        let peak = event.peak.map(|peak| format!(" (worst {peak})")).unwrap_or_default();
+        let peak = event.peak.map(|peak| format!(" (peak {peak})")).unwrap_or_default();
         let message =
             format!("{}an event opens at {}{peak} that was not there", on(&event.entity), span::text(event.opens));
         differences.push(("new-event", message));
@@ -218,10 +218,10 @@ fn event(then: &GoldenEvent, now: &GoldenEvent, tolerance: Tolerance, difference
     }
     match (then.peak, now.peak) {
         (Some(then), Some(now)) if !near(then, now, tolerance.value) => {
-            differ(format!("is {now} at worst, {}", by(then, now)))
+            differ(format!("peak is {now}, {}", by(then, now)))
         }
-        (Some(then), None) => differ(format!("has no worst value, it was {then}")),
-        (None, Some(now)) => differ(format!("is {now} at worst, it had no value")),
+        (Some(then), None) => differ(format!("has no peak, it was {then}")),
+        (None, Some(now)) => differ(format!("peak is {now}, there was none")),
         (Some(_), Some(_)) | (None, None) => {}
     }
 }
@@ -237,7 +237,7 @@ fn by(then: f64, now: f64) -> String {
         return format!("it was {then}");
     }
     let digits = if share.abs() < 0.01 { 4 } else { 1 };
-    format!("{:.digits$} % {} than {then}", share.abs() * 100.0, if share > 0.0 { "more" } else { "less" })
+    format!("{:.digits$}% {} than {then}", share.abs() * 100.0, if share > 0.0 { "more" } else { "less" })
 }
 
 fn on(entity: &str) -> String {

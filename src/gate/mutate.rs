@@ -181,7 +181,7 @@ impl Made<'_> {
             }
         };
         for (word, factor) in [("higher", 1.0 + FAR), ("lower", 1.0 - FAR)] {
-            self.add(&path("ladder"), format!("growth {} % {word}", FAR * 100.0), |mutant| {
+            self.add(&path("ladder"), format!("growth {}% {word}", FAR * 100.0), |mutant| {
                 with(mutant, &|to| to.ladder.iter_mut().for_each(|rung| rung.growth *= factor));
             });
         }
@@ -298,7 +298,7 @@ pub fn score_case(tested: &[Tested], least: f64) -> Case {
             place: None,
         }]),
     };
-    let name = format!("mutation score of at least {} %", (least * 1000.0).round() / 10.0);
+    let name = format!("mutation score of at least {}%", (least * 1000.0).round() / 10.0);
     Case { name, place: None, seconds: None, result }
 }
 

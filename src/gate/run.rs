@@ -208,10 +208,10 @@ fn proves_nothing(scenario: &Scenario, report: &Report) -> Option<Failure> {
         return None;
     }
     if !scenario.recordings.is_empty() {
-        return said("empty-recording", "there is no point in the recording: nothing was judged");
+        return said("empty-recording", "the recording contains no data points: nothing was evaluated");
     }
     if scenario.events.is_empty() && scenario.verdicts.is_empty() {
-        return said("expects-nothing", "no point went in and no verdict is asked for: the scenario says nothing");
+        return said("expects-nothing", "no data points and no expected verdict: the scenario asserts nothing");
     }
     None
 }

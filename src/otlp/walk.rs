@@ -43,7 +43,7 @@ const JOINED_HEADER: usize = JOINED_TAG.len() + 5;
 /// Walks a payload into the empty lists of an export. After an error the lists hold a part of it.
 pub(super) fn walk(payload: Bytes, export: &mut Export, shapes: Option<&mut Shapes>) -> Result<(), DecodeError> {
     if payload.len() > u32::MAX as usize {
-        return Err(error("a payload of more than 4 GiB", u32::MAX as usize));
+        return Err(error("an export of more than 4 GiB", u32::MAX as usize));
     }
     let mut walker = Walker { export, joined: Vec::new(), joined_at: payload.len() + JOINED_HEADER };
     walker.request(&payload, shapes)?;
@@ -56,7 +56,7 @@ pub(super) fn walk(payload: Bytes, export: &mut Export, shapes: Option<&mut Shap
 fn append(payload: &[u8], joined: &[u8]) -> Result<Bytes, DecodeError> {
     let total = payload.len() + JOINED_HEADER + joined.len();
     if total > u32::MAX as usize {
-        return Err(error("a payload of more than 4 GiB", payload.len()));
+        return Err(error("an export of more than 4 GiB", payload.len()));
     }
     let mut whole = Vec::with_capacity(total);
     whole.extend_from_slice(payload);
@@ -376,7 +376,7 @@ impl Walker<'_> {
         }
         let end = self.joined_at + self.joined.len();
         if end > u32::MAX as usize {
-            return Err(error("a payload of more than 4 GiB", p));
+            return Err(error("an export of more than 4 GiB", p));
         }
         Ok(span(self.joined_at + start, end))
     }

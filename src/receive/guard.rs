@@ -76,7 +76,7 @@ where
             };
             let result = match tokio::time::timeout(limits.request_timeout, work).await {
                 Ok(result) => result,
-                Err(_) => Err(Rejection::new(RejectionReason::TimedOut, "the request took too long to arrive")),
+                Err(_) => Err(Rejection::new(RejectionReason::TimedOut, "the request took too long")),
             };
             result.inspect_err(|rejection| ingest.count_rejection(transport, rejection))
         })

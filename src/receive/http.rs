@@ -144,7 +144,7 @@ async fn read(
 ) -> Result<Bytes, Rejection> {
     let mut bytes = BytesMut::with_capacity(payload.size_hint().lower().min(MAX_TRUSTED_BYTES) as usize);
     while let Some(frame) = body.frame().await {
-        let unreadable = |error| Rejection::malformed(format!("the body cannot be read: {error}"));
+        let unreadable = |error| Rejection::malformed(format!("the request body cannot be read: {error}"));
         let frame = frame.map_err(|error| payload.rejection_or(|| unreadable(error)))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > message_bytes {

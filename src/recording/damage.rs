@@ -111,7 +111,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// A message or line that does not decode.
-    #[error("a body that cannot be read ({0}); skipped")]
+    #[error("an export that cannot be read ({0}); skipped")]
     Body(DecodeError),
     /// Messages of an own recording without an instant and a body: what a crash can leave behind.
     #[error("{0} zero bytes where messages should be; skipped")]

@@ -57,7 +57,7 @@ pub(super) fn prefix(message: &[u8]) -> Result<Prefix<'_>, DecodeError> {
         let value = &rest[AT_TAG.len()..];
         let wrong = |what| DecodeError { what, offset: prefix.len };
         if rest.starts_with(&AT_TAG) {
-            let bytes = value.first_chunk::<8>().ok_or(wrong("the message ends inside its instant"))?;
+            let bytes = value.first_chunk::<8>().ok_or(wrong("the message ends inside its timestamp"))?;
             prefix.at = Some(clamp_time(u64::from_le_bytes(*bytes)));
             prefix.len += AT_TAG.len() + 8;
         } else {

@@ -35,10 +35,10 @@ pub enum WriteError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// A body that does not decode.
-    #[error("a body that cannot be read: {0}")]
+    #[error("an export that cannot be read: {0}")]
     Body(#[from] DecodeError),
     /// A body that no reader would take.
-    #[error("a body of {0} bytes; the most is {MESSAGE_LIMIT}")]
+    #[error("an export of {0} bytes; the most is {MESSAGE_LIMIT}")]
     TooLarge(usize),
     /// A head that no reader would take.
     #[error("a head of {0} bytes; the most is {HEAD_LIMIT}")]

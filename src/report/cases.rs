@@ -53,7 +53,7 @@ pub(super) fn cases(suites: &[Suite]) -> impl Iterator<Item = &Case> {
 pub(super) enum Level {
     /// It failed its case.
     Error,
-    /// It kept its case from being judged.
+    /// It made its case inconclusive.
     Warning,
 }
 

@@ -2,7 +2,7 @@
 //! `skipped`.
 //!
 //! Only elements and attributes of the schema of Jenkins' xUnit plugin are written, which is why no library for JUnit is used:
-//! the one at hand writes an attribute that the schema does not know, and drops characters. What could not be judged is
+//! the one at hand writes an attribute that the schema does not know, and drops characters. What is inconclusive is
 //! `skipped`, since it is neither passed nor failed; the exit code says that it is no pass.
 
 use super::cases::{Tally, cases, place_text, visible, visible_line};

@@ -49,7 +49,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 fn is_unit(word: &str) -> bool {
-    const UNITS: [&str; 13] = ["%", "B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "s"];
+    const UNITS: [&str; 12] = ["B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "s"];
     let word = word.trim_end_matches([',', ';', '.', ':', ')']);
     UNITS.contains(&word.strip_suffix("/s").unwrap_or(word))
 }

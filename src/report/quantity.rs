@@ -77,52 +77,53 @@ impl Measure {
     }
 }
 
-/// What a value says about its threshold: `23 % over`, `22 % below`, `12 times the threshold`.
-pub(super) fn margin(measure: Measure, condition: Condition, value: f64) -> String {
-    relation(measure, condition, value).0
+/// A value with its threshold: `0.984 (threshold 0.8, 23% above)`, `18.4 (threshold 0.8, 23 times as much)`.
+pub(super) fn against(measure: Measure, condition: Condition, value: f64) -> String {
+    let far = match distance(measure, condition, value) {
+        Some(far) => format!(", {far}"),
+        None => String::new(),
+    };
+    let (value, threshold) = (measure.beside(value, condition.value), measure.exact(condition.value));
+    format!("{value} (threshold {threshold}{far})")
 }
 
-/// The same with the threshold: `23 % over 0.8`, `22 % below 1 GiB`, `12 times the threshold of 0.8`.
-pub(super) fn margin_and_threshold(measure: Measure, condition: Condition, value: f64) -> String {
-    let (words, link) = relation(measure, condition, value);
-    format!("{words}{link} {}", measure.exact(condition.value))
-}
-
-/// The margin in words, and what stands between them and the threshold.
-fn relation(measure: Measure, condition: Condition, value: f64) -> (String, &'static str) {
+/// How far a value is from its threshold, in words; `None` when it is there.
+fn distance(measure: Measure, condition: Condition, value: f64) -> Option<String> {
     let distance = (value - condition.value).abs();
-    let violates = condition.holds(value);
-    match condition.operator {
-        _ if distance == 0.0 => ("exactly at the threshold".to_string(), " of"),
-        CompareOp::Equal | CompareOp::NotEqual => (format!("{} away", measure.text(distance)), " from"),
-        CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Less | CompareOp::LessOrEqual => {
-            let side = match (value > condition.value, violates) {
-                (true, true) => "over",
-                (false, true) => "under",
-                (true, false) => "above",
-                (false, false) => "below",
-            };
-            let share = distance / condition.value.abs();
-            if share >= 4.0 && share.is_finite() && value.signum() == condition.value.signum() {
-                return (format!("{} times the threshold", significant(value / condition.value, 3)), " of");
-            }
-            let far = if share.is_finite() { percent(share) } else { measure.text(distance) };
-            (format!("{far} {side}"), "")
-        }
+    if distance == 0.0 {
+        return None;
+    }
+    if let CompareOp::Equal | CompareOp::NotEqual = condition.operator {
+        return Some(format!("{} away", measure.text(distance)));
+    }
+    let share = distance / condition.value.abs();
+    if share >= 4.0 && share.is_finite() && value.signum() == condition.value.signum() {
+        return Some(format!("{} times as much", significant(value / condition.value, 3)));
+    }
+    let side = if value > condition.value { "above" } else { "below" };
+    let far = if share.is_finite() { percent(share) } else { measure.text(distance) };
+    Some(format!("{far} {side}"))
+}
+
+/// What the extreme of a rule's values is called: the lowest one for `<`, the peak for all others.
+pub(super) fn extreme(operator: CompareOp) -> &'static str {
+    match operator {
+        CompareOp::Less | CompareOp::LessOrEqual => "lowest",
+        CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Equal | CompareOp::NotEqual => "peak",
     }
 }
 
-/// A share as a percentage: two digits below ten percent, whole numbers above; 100 % only when it is all of it.
+/// A share as a percentage: two digits below ten percent, whole numbers above; 100% only when it is all of it.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
     if value != 0.0 && value < 0.01 {
-        "less than 0.01 %".to_string()
+        "less than 0.01%".to_string()
     } else if value < 10.0 {
-        format!("{} %", significant(value, 2))
+        format!("{}%", significant(value, 2))
     } else if (99.5..100.0).contains(&value) {
-        "more than 99 %".to_string()
+        "more than 99%".to_string()
     } else {
-        format!("{} %", significant(value.round(), 17))
+        format!("{}%", significant(value.round(), 17))
     }
 }
 
@@ -231,20 +232,19 @@ mod tests {
     }
 
     #[test]
-    fn margins_are_words() {
-        let of = |condition, value| margin(Measure::plain(), condition, value);
-        assert_eq!(of(greater(0.8), 0.984), "23 % over");
-        assert_eq!(of(greater(0.8), 0.63), "21 % below");
-        assert_eq!(of(greater(0.8), 0.01), "99 % below");
-        assert_eq!(of(greater(1000.0), 0.5), "more than 99 % below");
-        assert_eq!(of(greater(0.8), 18.4), "23 times the threshold");
-        assert_eq!(of(greater(0.0), 12.0), "12 over");
-        assert_eq!(of(greater(5.0), 5.0), "exactly at the threshold");
+    fn a_value_stands_beside_its_threshold() {
+        let of = |condition, value| against(Measure::plain(), condition, value);
+        assert_eq!(of(greater(0.8), 0.984), "0.984 (threshold 0.8, 23% above)");
+        assert_eq!(of(greater(0.8), 0.63), "0.63 (threshold 0.8, 21% below)");
+        assert_eq!(of(greater(0.8), 0.01), "0.01 (threshold 0.8, 99% below)");
+        assert_eq!(of(greater(1000.0), 0.5), "0.5 (threshold 1000, more than 99% below)");
+        assert_eq!(of(greater(0.8), 18.4), "18.4 (threshold 0.8, 23 times as much)");
+        assert_eq!(of(greater(0.0), 12.0), "12 (threshold 0, 12 above)");
+        assert_eq!(of(greater(5.0), 5.0), "5 (threshold 5)");
         let less = Condition { operator: CompareOp::Less, value: 10.0 };
-        assert_eq!((of(less, 5.0), of(less, 15.0)), ("50 % under".into(), "50 % above".into()));
-        assert_eq!(margin_and_threshold(Measure::plain(), greater(0.8), 18.4), "23 times the threshold of 0.8");
-        assert_eq!(margin_and_threshold(Measure::plain(), less, 5.0), "50 % under 10");
+        assert_eq!(of(less, 5.0), "5 (threshold 10, 50% below)");
+        assert_eq!(of(less, 15.0), "15 (threshold 10, 50% above)");
         let equal = Condition { operator: CompareOp::Equal, value: 2.0 };
-        assert_eq!((of(equal, 2.0), of(equal, 5.0)), ("exactly at the threshold".into(), "3 away".into()));
+        assert_eq!((of(equal, 2.0), of(equal, 5.0)), ("2 (threshold 2)".into(), "5 (threshold 2, 3 away)".into()));
     }
 }

@@ -1,11 +1,11 @@
 //! The cases of a replay or a run: one for every definition, in their order.
 //!
 //! A definition fails when the gate says so of one of its events; an event below the gate lets it pass. What could not be
-//! judged is neither. What is wrong with the input is a case of its own, in front.
+//! evaluated is neither. What is wrong with the input is a case of its own, in front.
 
 use super::outcome::Replay;
 use super::phrase::definition::DefinitionResult;
-use super::phrase::event::{entity_name, over, severity, why, worst};
+use super::phrase::event::{entity_name, extreme_value, extreme_word, over, severity, why};
 use super::quantity::counted;
 use super::time::date_time;
 use crate::definition::EventDefinition;
@@ -22,7 +22,7 @@ pub struct Verdicts<'a> {
     pub replay: &'a Replay<'a>,
     /// Whether an event fails the gate.
     pub fails: &'a dyn Fn(&Event) -> bool,
-    /// Where a definition, or the value at a path in it, is mended; `None` when nobody can.
+    /// Where a definition, or the value at a path in it, is fixed; `None` when it is built in.
     pub place: &'a dyn Fn(&EventDefinition, &str) -> Option<Place>,
     /// What is wrong with the input.
     pub input_findings: &'a [Finding],
@@ -86,8 +86,8 @@ fn finding(verdicts: &Verdicts<'_>, definition: &EventDefinition, event: &Event)
     let message = format!("{}, {severity}, {whose}: {}", definition.title, why(definition, event));
     let mut details = format!("opened {} UTC", date_time(event.start));
     if let Some(peak) = event.peak.as_ref().filter(|peak| peak.observation.at != event.start) {
-        let worst = worst(definition, event, peak);
-        details += &format!("\nworst {} UTC: {worst}", date_time(peak.observation.at));
+        let (word, value) = (extreme_word(definition, peak), extreme_value(definition, event, peak));
+        details += &format!("\n{word} {} UTC: {value}", date_time(peak.observation.at));
     }
     match event.state {
         EventState::Open => details += "\nstill open at the end",

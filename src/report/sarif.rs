@@ -1,7 +1,7 @@
-//! SARIF 2.1.0, as code scanning reads it: a result per finding, at the place where it is mended.
+//! SARIF 2.1.0, as code scanning reads it: a result per finding, at the place where it is fixed.
 //!
 //! Paths are relative URIs below the root of the project. The id of a rule is the finding's code, and a fingerprint keeps a
-//! result recognisable while lines and values change. What could not be judged is a warning. Passed cases are not listed.
+//! result recognisable while lines and values change. What is inconclusive is a warning. Passed cases are not listed.
 
 use super::cases::{Level, Listed, findings, visible};
 use super::json::pretty;
@@ -176,25 +176,25 @@ fn without_links(text: &str) -> String {
 fn meaning(code: &str) -> String {
     let known = match code {
         "event" => "An event at or above the severity that fails the gate",
-        "no-series" => "A definition was not judged: no series matches it",
-        "no-entity" => "A definition was not judged: no entity matches its query",
-        "warming-up" => "A definition was not judged: no window was covered well enough",
-        "no-value" => "A definition was not judged: its aggregate has no value",
-        "problem" => "A definition was not judged: it has a problem",
-        "gap" => "A trend was not judged: there are holes between the points",
-        "several-writers" => "A trend was not judged: several processes write the series",
-        "scaled" => "A trend was not judged: windows were scaled",
-        "disabled" => "A definition is switched off",
-        "no-points" => "No point arrived",
+        "no-series" => "A definition is inconclusive: no series matches it",
+        "no-entity" => "A definition is inconclusive: no entity matches its query",
+        "warming-up" => "A definition is inconclusive: no window had enough data",
+        "no-value" => "A definition is inconclusive: its aggregate has no value",
+        "problem" => "A definition is inconclusive: it has a problem",
+        "gap" => "A trend is inconclusive: there are gaps in the data",
+        "several-writers" => "A trend is inconclusive: several processes write the series",
+        "scaled" => "A trend is inconclusive: windows were scaled",
+        "disabled" => "A definition is disabled",
+        "no-points" => "No metrics received",
         "damaged-recording" => "A recording is damaged",
-        "empty-recording" => "A recording holds no point",
+        "empty-recording" => "A recording contains no data points",
         "missing-event" => "An expected event did not open",
         "unexpected-event" => "An event opened that nothing expects",
         "different-event" => "An event is not as expected",
         "different-verdict" => "The verdict over a definition is not as expected",
-        "different-drops" => "Points were dropped otherwise than expected",
-        "expects-nothing" => "A scenario expects nothing of nothing",
-        "new-event" => "An event that the baseline does not have",
+        "different-drops" => "Other data points were dropped than expected",
+        "expects-nothing" => "A scenario asserts nothing",
+        "new-event" => "An event that is not in the baseline",
         "longer-violation" => "A definition was violated for longer than in the baseline",
         "worse-aggregate" => "A value is worse than in the baseline",
         "never-fired" => "A definition never fired in any scenario",

@@ -50,7 +50,7 @@ impl Style {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 
-    /// A warning, or something that could not be judged.
+    /// A warning, or something inconclusive.
     pub(super) fn warning(self, text: &str) -> String {
         self.paint(AnsiColor::Yellow.on_default().bold(), text)
     }

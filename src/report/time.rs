@@ -25,7 +25,7 @@ impl Times {
         utc(at, if self.dated { "%F %T" } else { "%T" })
     }
 
-    /// How long after the start: `+4m 39s`.
+    /// How long after the start: `+4m39s`.
     pub fn offset(self, at: Nanos) -> String {
         match self.from {
             Some(from) if at >= from => format!("+{}", duration(at - from)),
@@ -35,14 +35,14 @@ impl Times {
     }
 }
 
-/// From when to when: `2026-11-22 09:26:51 to 09:36:21 UTC (9m 30s)`.
+/// From when to when: `2026-11-22 09:26:51 to 09:36:21 UTC (9m30s)`.
 pub(super) fn covered(from: Option<Nanos>, to: Option<Nanos>) -> String {
     match (from, to) {
         (Some(from), Some(to)) => {
             let until = Times::new(Some(from), Some(to)).time(to);
             format!("{} to {until} UTC ({})", date_time(from), duration(to - from))
         }
-        _ => "no point with a time".to_string(),
+        _ => "no data points".to_string(),
     }
 }
 
@@ -58,7 +58,7 @@ fn utc(at: Nanos, format: &str) -> String {
     }
 }
 
-/// A span of time: `4m 39s`; below ten seconds with tenths, below a second in milliseconds.
+/// A span of time: `4m39s`; below ten seconds with tenths, below a second in milliseconds.
 pub(super) fn duration(span: Nanos) -> String {
     let span = span.saturating_abs();
     if span == 0 {
@@ -73,7 +73,7 @@ pub(super) fn duration(span: Nanos) -> String {
     let seconds = span / SECOND;
     let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    parts.join(" ")
+    parts.concat()
 }
 
 /// A window or a grace period given in milliseconds, as rules are talked about: `5m`, `90s`.

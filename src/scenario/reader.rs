@@ -175,7 +175,7 @@ impl Reader<'_> {
         let text = self.text(node, path)?;
         let at = chrono::DateTime::parse_from_rfc3339(text).ok().and_then(|at| at.timestamp_nanos_opt());
         if at.is_none_or(|at| !(0..=super::parse::MAX_START).contains(&at)) {
-            let message = format!("`{text}` is no instant between 1970 and 2100");
+            let message = format!("`{text}` is not a time between 1970 and 2100");
             self.problem("bad-instant", node.at, path, message, Some("write 2026-01-01T00:00:00Z".to_string()));
             return None;
         }

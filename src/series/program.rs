@@ -85,7 +85,7 @@ pub enum Answered<'a> {
 
 /// The series of an answer, by their place in it.
 #[derive(Debug)]
-#[expect(private_interfaces, reason = "only ever asked for its series")]
+#[expect(private_interfaces, reason = "only ever used for its series")]
 pub enum Members<'a> {
     /// One series.
     One(SeriesId),

@@ -117,8 +117,8 @@ fn sentence(note: &Note, n: u64) -> String {
             bounds.events,
             bounds.bytes >> 20
         ),
-        Loss::Refused => format!("{why}; such answers are not tried again: check the address and what is sent along"),
-        Loss::Expired => format!("tried for {retry_for} in vain; `retry-for=` of the sink sets how long"),
+        Loss::Refused => format!("{why}; such responses are not retried: check the address and what is sent along"),
+        Loss::Expired => format!("gave up after {retry_for}; `retry-for=` of the sink sets how long"),
         Loss::ReaderGone => "nobody reads any more".to_string(),
         Loss::Unfinished => "the command ended before".to_string(),
     };

@@ -85,7 +85,7 @@ impl Webhook {
 
     fn failure(&self, error: &ureq::Error) -> Outcome {
         let why = match error {
-            ureq::Error::Timeout(_) => format!("no answer within {}", humantime::format_duration(self.timeout)),
+            ureq::Error::Timeout(_) => format!("no response within {}", humantime::format_duration(self.timeout)),
             ureq::Error::Io(error) => error.to_string(),
             ureq::Error::HostNotFound => "the host is not found".to_string(),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => return Outcome::Refused { why: error.to_string() },
@@ -125,7 +125,7 @@ fn judge(mut response: Response<Body>) -> Outcome {
 }
 
 fn explained(status: StatusCode, answer: &[u8]) -> String {
-    let mut why = format!("the receiver answered {status}");
+    let mut why = format!("the receiver responded {status}");
     let answer = String::from_utf8_lossy(answer);
     let quote: String = answer
         .trim()

@@ -131,8 +131,8 @@ dropped: {}
             (10, "high on till (i-1): expected to open at 1m30s, it did not open"),
             (1, "high on shop (i-1) opened at 1m30s with 10 (1 point){}, which nothing expects"),
             (1, "high on shop (i-1) opened at 1m50s with 10 (1 point){}, which nothing expects"),
-            (11, "high: expected quiet, got fired; nearest to the threshold was 10 at 30s"),
-            (12, "low: expected inconclusive (no_series), got quiet; nearest to the threshold was 0 at 10s"),
+            (11, "high: expected quiet, got fired; closest to the threshold was 10 at 30s"),
+            (12, "low: expected inconclusive (no_series), got quiet; closest to the threshold was 0 at 10s"),
             (13, "dropped as not_finite: expected 0, got 1"),
         ]
     );

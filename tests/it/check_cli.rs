@@ -37,7 +37,7 @@ fn every_exit_code() {
     let expected = "bad.test.yaml\n  FAILED  b\n    line 6: busy on shop (i-1): opens expected 3m, got 2m20s\n\n\
         3 cases: 2 passed, 1 failed, 0 inconclusive.\n";
     assert_eq!(ended.stdout, expected);
-    assert!(ended.stderr.contains("exit code 1: not everything was as expected"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("exit code 1: 1 of 3 cases failed"), "{}", ended.stderr);
 
     folder.write("broken.test.yaml", passing("c").replace("kind: gauge", "kind: gouge"));
     let ended = folder.run("check");
@@ -69,14 +69,14 @@ fn nothing_is_never_a_pass() {
     inconclusive("scenario: a\nrules: ../rules\n", "the scenario expects nothing");
     inconclusive("scenario: a\nrules: ../rules\nexpect: []\n", "the scenario expects nothing");
     inconclusive("scenario: a\nrules: ../rules\ninconclusive: {}\nquiet: []\n", "the scenario expects nothing");
-    inconclusive("scenario: a\nrules: ../rules\nexpect: []\ndropped: {}\n", "no point went in");
+    inconclusive("scenario: a\nrules: ../rules\nexpect: []\ndropped: {}\n", "no data points and no expected verdict");
     inconclusive(
         &RECORDED.replace("cpu.jsonl", "../empty.jsonl").replace(": rules", ": ../rules"),
-        "no point in the recording",
+        "the recording contains no data points",
     );
     // What a recording without any point would have failed to do is not known.
     let quiet = "scenario: a\nrules: ../rules\nrecordings: ../empty.jsonl\ninconclusive: {busy: no_series}\n";
-    inconclusive(quiet, "no point in the recording");
+    inconclusive(quiet, "the recording contains no data points");
 
     let lines = gauge("shop", "cpu", &hump());
     let damaged = lines.replacen("\n", "\n{\"resourceMetrics\":[17]}\n", 1);

@@ -88,7 +88,7 @@ fn a_change_that_nobody_notices_is_told_with_its_place() {
     folder.write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.75)).write("a.test.yaml", SCENARIOS);
     let ended = folder.run("check --mutate");
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stdout.starts_with("MUTATION\n  12 of 12 changes noticed (100.0 %)\n\n"), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("MUTATION\n  12 of 12 changes noticed (100.0%)\n\n"), "{}", ended.stdout);
     assert_eq!(folder.run("check --min-mutation-score 100%").code, 0);
 
     // Without its limit, its severity and its end the event could be another one.
@@ -96,7 +96,7 @@ fn a_change_that_nobody_notices_is_told_with_its_place() {
     folder.write("a.test.yaml", less);
     let ended = folder.run("check --mutate");
     assert_eq!(ended.code, 0);
-    let expected = "MUTATION\n  7 of 12 changes noticed (58.3 %)\n  \
+    let expected = "MUTATION\n  7 of 12 changes noticed (58.3%)\n  \
         unnoticed  busy: no scenario notices expirationTime 60000 to 120000\n  \
         unnoticed  busy: no scenario notices expirationTime 60000 to 30000\n  \
         unnoticed  busy: no scenario notices rules[0].severity 10 to 5\n  \
@@ -122,7 +122,7 @@ fn a_recording_is_a_witness_and_so_are_rules_of_the_command_line() {
         .write("rules/busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8))
         .write("a.test.yaml", "scenario: a\nrules: rules\nrecordings: cpu.jsonl\nexpect: {definition: busy, opens: 2m20s, closes: 4m20s}\n");
     let ended = folder.run("check --mutate");
-    let of_file = "MUTATION\n  8 of 12 changes noticed (66.7 %)\n";
+    let of_file = "MUTATION\n  8 of 12 changes noticed (66.7%)\n";
     assert!(ended.stdout.starts_with(of_file), "{}{}", ended.stdout, ended.stderr);
     let ended = folder.run("check --mutate --min-mutation-score 100% --rules rules");
     assert_eq!(ended.code, 1);

@@ -47,7 +47,7 @@ fn a_difference_says_what_when_and_by_how_much() {
     assert_eq!(folder.run(&format!("{golden} --time-tolerance 19s")).code, 1);
 
     folder.write("new.jsonl", gauge("shop", "cpu", &high(10..20, 1.04)));
-    assert_eq!(differences(&folder, golden), ["shop (i-1): is 1.04 at worst, 4.0 % more than 1"]);
+    assert_eq!(differences(&folder, golden), ["shop (i-1): peak is 1.04, 4.0% more than 1"]);
     assert_eq!(folder.run(&format!("{golden} --value-tolerance 5%")).code, 0);
     assert_eq!(folder.run(&format!("{golden} --value-tolerance 3%")).code, 1);
 
@@ -59,7 +59,7 @@ fn a_difference_says_what_when_and_by_how_much() {
     let twice = hump().into_iter().chain(hump());
     folder.write("new.jsonl", gauge("shop", "cpu", &twice.collect::<Vec<f64>>()));
     let found = differences(&folder, golden);
-    assert_eq!(found, ["shop (i-1): an event opens at 7m20s (worst 1) that was not there"]);
+    assert_eq!(found, ["shop (i-1): an event opens at 7m20s (peak 1) that was not there"]);
 }
 
 #[test]
@@ -108,17 +108,15 @@ fn coverage_tells_what_never_fired_and_what_nobody_looks_at() {
         .write("a.test.yaml", text);
     let ended = folder.run("check --coverage");
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
-    let expected = "COVERAGE\n  1 of 4 definitions fired\n  was judged and never fired  calm (rules/calm.json)\n  \
+    let expected = "COVERAGE\n  1 of 4 definitions fired\n  evaluated, never fired  calm (rules/calm.json)\n  \
         never left warm-up  late (rules/late.json)\n  matched no series  lone (rules/lone.json)\n  \
-        no rule looks at  metrics.gauges.app/heap\n\n1 case: 1 passed, 0 failed, 0 inconclusive.\n";
+        not used by any rule  metrics.gauges.app/heap\n\n1 case: 1 passed, 0 failed, 0 inconclusive.\n";
     assert_eq!(ended.stdout, expected);
     assert_eq!(folder.run("check --min-rule-coverage 25%").code, 0);
     assert_eq!(folder.run("check --min-rule-coverage 0.25").code, 0);
     let ended = folder.run("check --min-rule-coverage 100%");
     assert_eq!(ended.code, 1);
-    assert!(
-        ended.stdout.contains("rules/calm.json: calm was judged and never fired: no scenario shows that it can fire")
-    );
+    assert!(ended.stdout.contains("rules/calm.json: calm evaluated, never fired: no scenario shows that it can fire"));
     assert_eq!(folder.run("check --min-rule-coverage 30").code, 2, "thirty times is no share");
     // A scenario with only definitions of its own covers no rules.
     let own = "scenario: own\ndefinitions:\n  d: {rules: [{ruleType: threshold, metricName: metrics.gauges.g, aggregation: max, \
@@ -161,20 +159,20 @@ fn a_baseline_fails_for_what_became_worse_and_for_nothing_else() {
         [
             "1 event on shop (opened 2m20s after the start), none before",
             "in violation for 1m10s, 0s before",
-            "p95 is 1, 400.0 % higher than 0.2 (threshold 0.8)",
-            "p95 is 1, 400.0 % higher than 0.2 (threshold 2)",
+            "p95 is 1, 400.0% higher than 0.2 (threshold 0.8)",
+            "p95 is 1, 400.0% higher than 0.2 (threshold 2)",
         ]
     );
     // The same event for longer.
     assert_eq!(fails("cpu.jsonl", hump_of(0.2, 1.0, 14))[0], "in violation for 1m50s, 1m10s before");
     // Near zero the share is told as it is, and judged by the threshold.
     folder.write("idle.jsonl", gauge("shop", "cpu", &hump_of(0.0001, 0.0001, 1)));
-    assert_eq!(fails("idle.jsonl", hump_of(0.2, 0.2, 1))[0], "p95 is 0.2, 199900 % higher than 0.0001 (threshold 0.8)");
+    assert_eq!(fails("idle.jsonl", hump_of(0.2, 0.2, 1))[0], "p95 is 0.2, 199900% higher than 0.0001 (threshold 0.8)");
     // No event at all, and still worse.
     let found = fails("calm.jsonl", hump_of(0.3, 0.3, 1));
     assert_eq!(
         found,
-        ["p95 is 0.3, 50.0 % higher than 0.2 (threshold 0.8)", "p95 is 0.3, 50.0 % higher than 0.2 (threshold 2)"]
+        ["p95 is 0.3, 50.0% higher than 0.2 (threshold 0.8)", "p95 is 0.3, 50.0% higher than 0.2 (threshold 2)"]
     );
     assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 60%").code, 0);
     assert_eq!(folder.run("check --rules rules --baseline calm.jsonl new.jsonl --max-regression 40%").code, 1);
@@ -192,7 +190,7 @@ fn low_values_are_compared_where_they_are_bad() {
     folder.write("low/idle.json", low);
     folder.write("new.jsonl", gauge("shop", "cpu", &hump_of(0.15, 0.9, 20)));
     let found = differences(&folder, "check --rules low --baseline cpu.jsonl new.jsonl");
-    assert_eq!(found, ["p5 is 0.15, 25.0 % lower than 0.2 (threshold 0.1)"]);
+    assert_eq!(found, ["p5 is 0.15, 25.0% lower than 0.2 (threshold 0.1)"]);
     assert_eq!(folder.run("check --rules low --baseline new.jsonl cpu.jsonl").code, 0);
 }
 
@@ -210,7 +208,11 @@ fn what_cannot_be_compared_is_no_pass() {
         assert_eq!(ended.code, 4, "{old} {new}: {}{}", ended.stdout, ended.stderr);
     }
     let ended = folder.run("check --rules rules --baseline cpu.jsonl other.jsonl");
-    assert!(ended.stdout.contains("cannot be judged any more (no_series); it could be before"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("can no longer be evaluated (no_series); in the baseline it could"),
+        "{}",
+        ended.stdout
+    );
     assert_eq!(folder.run("check --rules rules --baseline missing.jsonl cpu.jsonl").code, 2);
     assert_eq!(folder.run("check --rules rules --baseline cpu.jsonl").code, 2, "the new recording is not named");
     assert_eq!(folder.run("check --rules rules --max-regression 5% cpu.jsonl").code, 2);

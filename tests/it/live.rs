@@ -147,7 +147,7 @@ fn with_the_wall_clock_and_eight_senders_a_replay_of_the_recording_gives_the_sam
     let other = folder.run("replay --rules rules --step 200ms live.foreshock");
     assert!(other.stderr.contains("--step 100ms (now 200ms)"), "{}", other.stderr);
     let other = folder.run(&format!("replay {judging} --set load.conditionValue=0.4 live.foreshock"));
-    assert!(other.stderr.contains("judged with other rules"), "{}", other.stderr);
+    assert!(other.stderr.contains("evaluated with other rules"), "{}", other.stderr);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_transition_is_printed_when_its_instant_is_over() {
     let ended = server.stop();
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{}", ended.stdout);
-    assert!(lines[0].contains("  opened  CRITICAL  Load  load  shop (i-1)  1, "), "{}", lines[0]);
+    assert!(lines[0].contains("  opened  CRITICAL  Load  load  shop (i-1)  1 (threshold 0.5, "), "{}", lines[0]);
     assert!(lines[1].contains("  closed  CRITICAL  Load  load  shop (i-1)  "), "{}", lines[1]);
 }
 

@@ -140,7 +140,7 @@ fn who_names_no_event_is_told_which_there_are() {
     }
     let ended = incident.0.run("check --minimize day.jsonl --rules rules --event x --set busy.conditionValue=9");
     assert_eq!(ended.code, 2);
-    assert!(ended.stderr.contains("--set has no place in it"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--set is not possible with it"), "{}", ended.stderr);
     incident.0.write("quiet.jsonl", gauge("shop", "cpu", &[0.1; 30]));
     let ended = incident.0.run("check --minimize quiet.jsonl --rules rules");
     assert!(ended.code == 2 && ended.stderr.contains("has no event"), "{}", ended.stderr);

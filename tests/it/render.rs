@@ -9,7 +9,7 @@ fn assert_text(got: &str, expected: &str) {
 }
 
 #[test]
-fn a_replay_tells_events_then_definitions_then_losses() {
+fn a_replay_shows_events_then_definitions_then_losses() {
     let folder = Folder::new();
     let late = gauge("till", "cpu", &[0.1]);
     folder
@@ -22,27 +22,27 @@ fn a_replay_tells_events_then_definitions_then_losses() {
         &ended.stdout,
         r#"
 cpu.jsonl
-2025-11-22 06:00:00 to 06:04:50 UTC (4m 50s)
-2 series of 2 entities, 31 points
+2025-11-22 06:00:00 to 06:04:50 UTC (4m50s)
+2 series of 2 entities, 31 data points
 
 shop (i-1)
   CRITICAL  Busy shop  busy
     06:00:00 ···································█████████████████░░░░░░░░░░░░░░░······· 06:04:50
-    opened  06:02:20 +2m 20s    0.867, 8.3 % over 0.8
+    opened  06:02:20 +2m20s     0.867 (threshold 0.8, 8.3% above)
                                 avg over 1m of cpu
-    worst   06:02:30 +2m 30s    1, 25 % over 0.8
-    ended   06:03:30 +3m 30s    recovered after 1m 10s; closed 06:04:20 when the grace period of
+    peak    06:02:30 +2m30s     1 (threshold 0.8, 25% above)
+    ended   06:03:30 +3m30s     recovered after 1m10s; closed 06:04:20 when the grace period of
                                 1m was over
 
 (█ violated   ░ in the grace period)
 
 DEFINITIONS
-  fired         busy          1 event, critical, on 1 of 2 entities; violated for 1m 10s; worst
-                              1 of 0.8 at 06:02:30 on shop (i-1), 25 % over
-  quiet         calm          nearest 1 of 2 at 06:02:30 on shop (i-1), 50 % below
-  inconclusive  memory-usage  no memory arrived; `foreshock inspect` lists what did
+  fired         busy          1 event, critical, on 1 of 2 entities; violated for 1m10s; peak 1
+                              (threshold 0.8, 25% above) at 06:02:30 on shop (i-1)
+  quiet         calm          peak 1 (threshold 2, 50% below) at 06:02:30 on shop (i-1)
+  inconclusive  memory-usage  memory not received; `foreshock inspect` lists what was
 
-DROPPED 1 of 31 points
+DROPPED 1 of 31 data points
   1 too_late          older than the longest window that could use them; for back-filled data
                       sort the recording by time or use `--timestamps arrival`
 
@@ -52,7 +52,7 @@ DROPPED 1 of 31 points
 }
 
 #[test]
-fn an_open_event_says_so_and_everything_is_said_with_v() {
+fn an_open_event_says_so_and_v_shows_everything() {
     let folder = Folder::new();
     let rising: Vec<f64> = (0..12).map(|i| f64::from(i) / 10.0).collect();
     folder
@@ -63,22 +63,22 @@ fn an_open_event_says_so_and_everything_is_said_with_v() {
         &ended.stdout,
         r#"
 cpu.jsonl
-2025-11-22 06:00:00 to 06:01:50 UTC (1m 50s)
-1 series of 1 entity, 12 points
+2025-11-22 06:00:00 to 06:01:50 UTC (1m50s)
+1 series of 1 entity, 12 data points
 
 shop (i-1)
   WARNING   Busy shop  busy
     06:00:00 ·····················································█████████████████████ 06:01:50
-    opened  06:01:20 +1m 20s    0.55, 10 % over 0.5
-                                avg over 1m of cpu (6 points)
-    worst   06:01:50 +1m 50s    0.85, 70 % over 0.5
-    open    06:01:50 +1m 50s    still open when the recording ends, after 30s
+    opened  06:01:20 +1m20s     0.55 (threshold 0.5, 10% above)
+                                avg over 1m of cpu (6 data points)
+    peak    06:01:50 +1m50s     0.85 (threshold 0.5, 70% above)
+    open    06:01:50 +1m50s     still open when the recording ends, after 30s
 
 DEFINITIONS
-  fired         busy  1 event, warning; violated for 40s (36 % of the recording); worst 0.85 of
-                      0.5 at 06:01:50, 70 % over
-                  rule 0: avg of metrics.gauges.app/cpu over 1m > 0.5; 1 series, judged 7 times,
-                  warming up 5 times, every 10s
+  fired         busy  1 event, warning; violated for 40s (36% of the recording); peak 0.85
+                      (threshold 0.5, 70% above) at 06:01:50
+                  rule 0: avg of metrics.gauges.app/cpu over 1m > 0.5; 1 series, evaluated 7
+                  times every 10s, warming up 5 times
 
 1 definition: 1 fired (1 event), 0 quiet, 0 inconclusive.
 "#,
@@ -86,7 +86,7 @@ DEFINITIONS
 }
 
 #[test]
-fn a_rule_that_matches_nothing_is_told_what_is_nearest() {
+fn a_rule_that_matches_nothing_is_explained_by_what_is_closest() {
     let folder = Folder::new();
     let scope = "opentelemetry.instrumentation.system_metrics";
     let python =
@@ -105,19 +105,19 @@ fn a_rule_that_matches_nothing_is_told_what_is_nearest() {
     let app = |metric: &str| hint("app.jsonl", metric);
     assert_eq!(
         app("metrics.sums.app/queue.length"),
-        "app/queue.length arrives under metrics.gauges., not metrics.sums."
+        "app/queue.length is received under metrics.gauges., not metrics.sums."
     );
     assert_eq!(
         app("metrics.gauges.application/queue.length"),
-        "queue.length arrives with the scope app: its id is metrics.gauges.app/queue.length"
+        "queue.length is received with the scope app: its id is metrics.gauges.app/queue.length"
     );
     assert_eq!(
         app(r#"metrics.gauges.app/queue.length{name="x"}"#),
-        "app/queue.length arrived (1 series), but none has exactly these attributes; `foreshock inspect` lists them"
+        "app/queue.length was received (1 series), but no series has exactly these attributes; `foreshock inspect` lists them"
     );
     assert_eq!(
         app("metrics.gauges.app/queue.size"),
-        "no queue.size arrived; the most similar name is metrics.gauges.app/queue.length"
+        "queue.size not received; the most similar name is metrics.gauges.app/queue.length"
     );
     assert_eq!(
         app("cpu.used"),
@@ -127,14 +127,14 @@ fn a_rule_that_matches_nothing_is_told_what_is_nearest() {
     assert_eq!(
         hint("new.jsonl", &memory),
         format!(
-            "no process.runtime.cpython.memory arrived, but process.memory.usage did, its newer name since 0.52b0: use \
+            "process.runtime.cpython.memory not received, but process.memory.usage was, its newer name since 0.52b0: use \
              metrics.gauges.{scope}/process.memory.usage"
         )
     );
     assert_eq!(
         hint("old.jsonl", &memory),
         format!(
-            "no process.runtime.cpython.memory arrived, but runtime.cpython.memory did, its older name (renamed in \
+            "process.runtime.cpython.memory not received, but runtime.cpython.memory was, its older name (renamed in \
              0.39b0): use metrics.gauges.{scope}/runtime.cpython.memory"
         )
     );
@@ -164,12 +164,12 @@ fn a_query_that_selects_nothing_and_a_short_recording_are_explained() {
         |name: &str| text.lines().skip_while(|line| !line.contains(name)).take(2).collect::<Vec<_>>().join("\n");
     assert!(lines(" long ").contains("too short to fill the window of 10m: at best 5m of 10m"), "{text}");
     assert!(lines(" query ").contains("entity.type:nodeJsRuntime does not select the only entity"), "{text}");
-    assert!(lines(" off ").contains("disabled      off    switched off"), "{text}");
-    assert!(lines(" odd ").contains("cannot be judged: "), "{text}");
+    assert!(lines(" off ").contains("disabled      off    disabled by"), "{text}");
+    assert!(lines(" odd ").contains("cannot be evaluated: "), "{text}");
 }
 
 #[test]
-fn what_the_catalog_knows_is_said_where_it_decides() {
+fn what_the_catalog_knows_is_noted_where_it_decides() {
     let folder = Folder::new();
     let scoped = |version: &str| {
         let scope = format!(r#""name":"opentelemetry.instrumentation.system_metrics","version":"{version}""#);
@@ -181,9 +181,9 @@ fn what_the_catalog_knows_is_said_where_it_decides() {
         .write("mid.jsonl", scoped("0.51b0"))
         .write("cpu.json", rule("CPU", metric, 10, 0.8));
     let old = folder.run("replay old.jsonl --rules cpu.json -q").stdout;
-    assert!(old.contains("WORTH KNOWING") && old.contains("send a percentage"), "{old}");
+    assert!(old.contains("NOTES") && old.contains("send a percentage"), "{old}");
     let mid = folder.run("replay mid.jsonl --rules cpu.json -q").stdout;
-    assert!(!mid.contains("WORTH KNOWING"), "{mid}");
+    assert!(!mid.contains("NOTES"), "{mid}");
 }
 
 #[test]
@@ -216,8 +216,8 @@ fn an_inspection_shows_services_metrics_and_what_is_odd() {
         &ended.stdout,
         r#"
 shop.jsonl (JSON lines)
-2025-11-22 06:00:00 to 06:01:30 UTC (1m 30s)
-9 bodies, 2 series of 1 resource, 9 points
+2025-11-22 06:00:00 to 06:01:30 UTC (1m30s)
+9 export requests, 2 series of 1 resource, 9 data points
 
 SERVICES
   shop  1 instance, exports every 10s
@@ -229,11 +229,11 @@ METRICS
     memory   gauge                    1 series  1 MiB to 2 MiB  [By]
     requests sum, monotonic           1 series  2 to 9  [{request}]
         code: 200
-        falls once although it is declared monotonic (a counter reset, or no counter)
+        decreased once although monotonic (a counter reset, or not a counter)
 
-WOULD BE DROPPED: 1 of 9 points
-  1 duplicate         the series had a point of that time; harmless when an exporter retried,
-                      otherwise two processes send the same series: give each its own
+WOULD BE DROPPED: 1 of 9 data points
+  1 duplicate         the series has a data point with that timestamp; harmless when an exporter
+                      retried, otherwise two processes send the same series: give each its own
                       service.instance.id
 "#,
     );
@@ -259,7 +259,7 @@ fn control_characters_from_outside_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn presence_is_told_in_entities_and_silence() {
+fn presence_is_written_in_entities_and_silence() {
     let folder = Folder::new();
     let count = r#"{"name":"Few","entityType":"any","rules":[{"ruleType":"entity_count","conditionOperator":"<","conditionValue":3,"severity":5}]}"#;
     let offline = r#"{"name":"Gone","entityType":"any","rules":[{"ruleType":"system","systemRuleId":"entity.offline","severity":10}]}"#;
@@ -270,11 +270,11 @@ fn presence_is_told_in_entities_and_silence() {
         .write("rules/gone.json", offline);
     let text = folder.run("replay cpu.jsonl --rules rules -q").stdout;
     for expected in [
-        "about no single entity\n  WARNING   Few  few\n",
+        "no single entity\n  WARNING   Few  few\n",
         "    opened  06:00:00 +0s        2 entities present, < 3 violates\n",
         "till (i-1)\n  CRITICAL  Gone  gone\n",
-        "    opened  06:05:00 +5m        no point for 5m\n",
-        "    worst   06:06:30 +6m 30s    no point for 6m 30s\n",
+        "    opened  06:05:00 +5m        no data for 5m\n",
+        "    peak    06:06:30 +6m30s     no data for 6m30s\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
@@ -289,10 +289,10 @@ fn a_recording_over_midnight_has_dates() {
         .write("busy.json", rule("Busy", "metrics.gauges.app/cpu", 10, 0.8));
     let text = folder.run("replay cpu.jsonl --rules busy.json").stdout;
     for expected in [
-        "\n2025-11-22 23:58:00 to 2025-11-23 00:02:50 UTC (4m 50s)\n",
+        "\n2025-11-22 23:58:00 to 2025-11-23 00:02:50 UTC (4m50s)\n",
         "\n    2025-11-22 23:58:00 ·",
         "· 2025-11-23 00:02:50\n",
-        "\n    opened  2025-11-23 00:00:20 +2m 20s    0.867, 8.3 % over 0.8\n",
+        "\n    opened  2025-11-23 00:00:20 +2m20s     0.867 (threshold 0.8, 8.3% above)\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

@@ -158,7 +158,7 @@ fn an_empty_or_damaged_input_is_a_case_of_its_own() {
     let ended = folder.run("replay empty.jsonl --rules alerts/rules --junit junit.xml");
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     let junit = read(&folder, "junit.xml");
-    assert!(junit.contains(r#"name="the input""#) && junit.contains("no point arrived"), "{junit}");
+    assert!(junit.contains(r#"name="the input""#) && junit.contains("no metrics received"), "{junit}");
 }
 
 fn scenarios() -> Folder {
@@ -219,8 +219,8 @@ fn what_is_worse_than_a_baseline_is_in_the_reports() {
     folder.write("alerts/old.jsonl", gauge("shop", "cpu", &[0.2; 30]));
     let ended = folder.run(&format!("{REPLAY} --baseline alerts/old.jsonl --junit junit.xml --format markdown"));
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(ended.stdout.contains("since alerts/old.jsonl"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("vs baseline alerts/old.jsonl"), "{}", ended.stdout);
     let junit = read(&folder, "junit.xml");
-    assert!(junit.contains("<testsuite name=\"alerts/cpu.jsonl since alerts/old.jsonl\""), "{junit}");
+    assert!(junit.contains("<testsuite name=\"alerts/cpu.jsonl vs baseline alerts/old.jsonl\""), "{junit}");
     assert!(junit.contains("type=\"new-event\""), "{junit}");
 }

@@ -72,8 +72,12 @@ fn a_run_is_compared_with_an_earlier_one() {
     // It still fires nothing.
     let worse = run(&folder, &options, &["bash", "send.sh", "35", "0.4"]);
     assert_eq!(worse.code, 1, "{}{}", worse.stdout, worse.stderr);
-    assert!(worse.stdout.contains("p95 is 0.4, 100.0 % higher than 0.2 (threshold 0.8)"), "{}", worse.stdout);
-    assert!(last_line(&worse).contains("exit code 1 is foreshock's: worse than the baseline"), "{}", worse.stderr);
+    assert!(worse.stdout.contains("p95 is 0.4, 100.0% higher than 0.2 (threshold 0.8)"), "{}", worse.stdout);
+    assert!(
+        last_line(&worse).contains("foreshock failed the run (exit 1): worse than the baseline"),
+        "{}",
+        worse.stderr
+    );
 }
 
 #[test]
@@ -118,19 +122,19 @@ fn an_event_fails_a_run_with_rules_and_a_failed_command_keeps_its_code() {
         fired.stdout
     );
     let why = "an event at or above --fail-on critical";
-    assert_eq!(last_line(&fired), format!("exit code 1 is foreshock's: {why}; bash itself succeeded"));
+    assert_eq!(last_line(&fired), format!("foreshock failed the run (exit 1): {why}; bash itself succeeded"));
 
     let failed = run(&folder, SHORT, &["bash", "send.sh", "35", "0.9", "7"]);
     assert_eq!(failed.code, 7, "{}", failed.stderr);
     assert!(failed.stdout.contains("1 definition: 1 fired (1 event)"), "the answer is there: {}", failed.stdout);
-    assert_eq!(last_line(&failed), format!("exit code 7 is that of bash; foreshock's own would be 1: {why}"));
+    assert_eq!(last_line(&failed), format!("bash failed the run (exit 7); foreshock alone would exit with 1: {why}"));
 }
 
 #[test]
 fn a_command_that_a_signal_ends_has_the_code_a_shell_gives_it() {
     let ended = run(&folder(), "--rules rules", &["sh", "-c", "kill -KILL $$"]);
     assert_eq!(ended.code, 137);
-    assert!(last_line(&ended).starts_with("exit code 137 is that of sh (ended by a signal)"), "{}", ended.stderr);
+    assert!(last_line(&ended).starts_with("sh failed the run (exit 137), ended by a signal; "), "{}", ended.stderr);
 }
 
 #[test]
@@ -165,10 +169,14 @@ fn a_command_that_sends_nothing_is_inconclusive_and_hears_how_to_send() {
     let folder = folder();
     let ended = run(&folder, "--rules rules", &["true"]);
     assert_eq!(ended.code, 4);
-    for words in ["NOTHING ARRIVED", "foreshock run -- opentelemetry-instrument python app.py", "1 inconclusive"] {
+    for words in ["NO METRICS RECEIVED", "foreshock run -- opentelemetry-instrument python app.py", "1 inconclusive"] {
         assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
     }
-    assert!(last_line(&ended).starts_with("exit code 4 is foreshock's: no point arrived"), "{}", ended.stderr);
+    assert!(
+        last_line(&ended).starts_with("foreshock failed the run (exit 4): no metrics received"),
+        "{}",
+        ended.stderr
+    );
     let json = run(&folder, "--rules rules --format json", &["true"]);
     assert!(json.code == 4 && json.stderr.contains("opentelemetry-instrument"), "{}", json.stderr);
     assert_eq!(run(&folder, "--rules rules --allow-no-data", &["true"]).code, 0);
@@ -187,15 +195,15 @@ fn a_run_that_is_too_short_says_what_it_needed_and_what_would_have_been() {
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     let needed = ended.stdout.lines().find(|line| line.contains("needs")).expect("what it needed");
     assert!(
-        needed.starts_with("  busy  needs 1m 4s of points, ")
-            && needed.contains("s came (window of 1m, judged every 10s)"),
+        needed.starts_with("  busy  needs 1m4s of data, got ")
+            && needed.contains("s (window of 1m, evaluated every 10s)"),
         "{needed}"
     );
-    assert!(!needed.contains(" 0s came"), "{needed}");
-    let (_, would) = ended.stdout.split_once("WOULD HAVE BEEN").expect("a second verdict");
+    assert!(!needed.contains("got 0s"), "{needed}");
+    let (_, would) = ended.stdout.split_once("PREVIEW (windows x").expect("a second verdict");
     assert!(would.contains("  fired  ") && would.contains("CRITICAL  Busy shop  busy"), "{would}");
     assert!(would.ends_with("\n1 definition: 0 fired (0 events), 0 quiet, 1 inconclusive.\n"), "{would}");
-    assert!(last_line(&ended).starts_with("exit code 4 is foreshock's"), "{}", ended.stderr);
+    assert!(last_line(&ended).starts_with("foreshock failed the run (exit 4)"), "{}", ended.stderr);
 
     // The command is run as it is printed.
     let printed = would
@@ -303,7 +311,7 @@ fn a_trend_that_a_run_was_too_short_for_is_named_and_never_scaled() {
         let ended = run(&folder, &format!("{options} {scaled}"), &["bash", "send.sh", "35", "1000000"]);
         assert_eq!(ended.code, 4, "{}", ended.stderr);
         let line = ended.stdout.lines().find(|line| line.starts_with("  leak  needs ")).unwrap_or_default();
-        assert!(line.contains("(a trend: shorter windows cannot tell)"), "{}", ended.stdout);
+        assert!(line.contains("(a trend: shorter windows do not help)"), "{}", ended.stdout);
     }
 }
 

@@ -50,13 +50,18 @@ fn a_text_tells_each_transition_in_the_words_of_replay() {
     let ended = replay(&folder, "--sink stdout --sink file,format=text:events.txt -o answer.txt");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let expected = "\
-2025-11-22 06:02:20  opened  CRITICAL  Busy shop  busy  shop (i-1)  0.867, 8.3 % over 0.8; avg over 1m of cpu
-2025-11-22 06:04:20  closed  CRITICAL  Busy shop  busy  shop (i-1)  recovered after 1m 10s; worst 1, 25 % over 0.8
+2025-11-22 06:02:20  opened  CRITICAL  Busy shop  busy  shop (i-1)  0.867 (threshold 0.8, 8.3% above); avg over 1m of cpu
+2025-11-22 06:04:20  closed  CRITICAL  Busy shop  busy  shop (i-1)  recovered after 1m10s; peak 1 (threshold 0.8, 25% above)
 ";
     assert_eq!(ended.stdout, expected);
     assert_eq!(text_of(&folder, "events.txt"), expected);
     let answer = text_of(&folder, "answer.txt");
-    for said in ["0.867, 8.3 % over 0.8", "avg over 1m of cpu", "recovered after 1m 10s", "1, 25 % over 0.8"] {
+    for said in [
+        "0.867 (threshold 0.8, 8.3% above)",
+        "avg over 1m of cpu",
+        "recovered after 1m10s",
+        "1 (threshold 0.8, 25% above)",
+    ] {
         assert!(answer.contains(said), "{said:?} is not in\n{answer}");
     }
 }
@@ -94,7 +99,7 @@ fn mistakes_end_the_command_before_anything_is_judged() {
     };
     says("--sink stdout", &["--sink stdout", "with -o"]);
     says("--sink stdout -o -", &["with -o"]);
-    says("--sink file:answer.txt -o answer.txt", &["file:answer.txt", "the answer goes there"]);
+    says("--sink file:answer.txt -o answer.txt", &["file:answer.txt", "the output goes there"]);
     says("--sink file:cpu.jsonl", &["cpu.jsonl is an input"]);
     says("--sink file:no/such/folder", &["no/such/folder"]);
     says("--sink mail:ops@example.com", &["`webhook:URL`"]);

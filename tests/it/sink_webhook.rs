@@ -63,7 +63,7 @@ fn a_receiver_that_does_not_answer_in_time_is_asked_again() {
     sinks.send(&opened(0));
     let counts = &sinks.close(None)[0];
     assert_eq!((counts.sent, counts.failed), (1, 1));
-    assert_eq!(counts.last_failure.as_deref(), Some("no answer within 100ms"));
+    assert_eq!(counts.last_failure.as_deref(), Some("no response within 100ms"));
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn instances_that_differ_and_other_intervals_are_named() {
     for words in [
         "one value cannot fit all instances: highest 1 on hot (i-1), 0.18 on the middle one (5.6",
         "another export interval than most (every 10s): slow (i-1) every 1m",
-        "rests on 4m 20s of 4 instances every 10s: provisional",
+        "based on 4m20s of 4 instances every 10s: low confidence",
     ] {
         assert!(text.contains(words), "{words:?} is not in\n{text}");
     }
@@ -420,16 +420,20 @@ fn bad_input_gets_a_sentence_and_its_exit_code() {
     says(&format!("hump.jsonl {rules} --incident +1m..+2m@till"), 2, &["no service `till`", "there are shop"]);
     says(&format!("hump.jsonl {rules} --incident noon"), 2, &["FROM..TO"]);
     says(&format!("hump.jsonl {rules} --bad missing.jsonl"), 2, &["missing.jsonl"]);
-    says(&format!("hump.jsonl {rules} --bad empty.jsonl"), 2, &["empty.jsonl", "no point was judged"]);
+    says(&format!("hump.jsonl {rules} --bad empty.jsonl"), 2, &["empty.jsonl", "nothing was evaluated"]);
     says(&format!("hump.jsonl {rules} --window 0s"), 2, &["1s"]);
     says(&format!("- {rules} --window 1m,2m"), 2, &["standard input"]);
     says(&format!("hump.jsonl {rules} --max-events-per-week=-1"), 2, &["--max-events-per-week"]);
-    says(&format!("empty.jsonl {rules}"), 4, &["no point arrived"]);
+    says(&format!("empty.jsonl {rules}"), 4, &["no metrics received"]);
     says(&format!("empty.jsonl {rules} --allow-no-data"), 0, &[]);
-    says(&format!("nan.jsonl {rules}"), 4, &["30 points dropped: 30 not_finite", "no threshold could be judged"]);
-    says("hump.jsonl --rules other.json", 4, &["other", "no threshold could be judged"]);
+    says(
+        &format!("nan.jsonl {rules}"),
+        4,
+        &["30 data points dropped: 30 not_finite", "no threshold could be evaluated"],
+    );
+    says("hump.jsonl --rules other.json", 4, &["other", "no threshold could be evaluated"]);
     says("hump.jsonl --rules other.json --rules busy.json", 0, &["1 without a proposal"]);
-    says("hump.jsonl --rules same.json", 4, &["= and != have no more and less"]);
+    says("hump.jsonl --rules same.json", 4, &["= and != have no order of thresholds to try"]);
     says("zero.jsonl --rules busy.json --set busy.conditionValue=-1", 0, &["the value was 0 all the time"]);
     says(&format!("hump.jsonl {rules} -o hump.jsonl"), 2, &["hump.jsonl is an input"]);
 }
@@ -485,10 +489,10 @@ fn the_text_and_the_markdown_say_what_a_person_needs() {
     let text = folder.run("tune hump.jsonl --rules busy.json").stdout;
     for words in [
         "busy  > 0.8  1.2",
-        "today 1 event, firing 28 % of the time; highest 1, 20 % headroom",
-        "rests on 4m 10s of 1 instance every 10s: provisional",
-        "1 threshold: 1 to change (1 provisional), 0 to keep, 0 without a proposal.",
-        "0.8 (today)",
+        "currently 1 event, firing 28% of the time; highest 1, 20% headroom",
+        "based on 4m10s of 1 instance every 10s: low confidence",
+        "1 threshold: 1 to change (1 with low confidence), 0 to keep, 0 without a proposal.",
+        "0.8 (current)",
         "1.2 (proposed)",
     ] {
         assert!(text.contains(words), "{words:?} is not in\n{text}");
@@ -498,7 +502,7 @@ fn the_text_and_the_markdown_say_what_a_person_needs() {
     assert_eq!((markdown.code, markdown.stdout.as_str()), (0, ""));
     let markdown = read(&folder, "answer.md");
     assert!(
-        markdown.contains("| busy | 1m | \\> 0.8 | **1.2** | 4m 10s of 1 instance every 10s (provisional) |"),
+        markdown.contains("| busy | 1m | &gt; 0\\.8 | **1\\.2** | 4m10s of 1 instance every 10s (low confidence) |"),
         "{markdown}"
     );
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Compares a recording with the golden events in a file.
 pub(super) fn compare(judged: &Judged, file: &Path, tolerance: Tolerance) -> Result<Suite, CliError> {
     let stored = read(file)?;
-    let mut cases: Vec<Case> = judged.proves_nothing().into_iter().collect();
+    let mut cases: Vec<Case> = judged.shows_nothing().into_iter().collect();
     if judged.report.counts.points > 0 {
         let now = Golden::of(&judged.definitions, &judged.report);
         cases.extend(stored.compare(&now, tolerance, &file.display().to_string()));
@@ -21,7 +21,7 @@ pub(super) fn compare(judged: &Judged, file: &Path, tolerance: Tolerance) -> Res
 
 /// Writes the events of a recording as golden, unless it proves nothing; then the suite says why.
 pub(super) fn bless(judged: &Judged, file: &Path, terminal: &Terminal) -> Result<Suite, CliError> {
-    if let Some(case) = judged.proves_nothing() {
+    if let Some(case) = judged.shows_nothing() {
         return Ok(Suite { name: judged.name.clone(), cases: vec![case] });
     }
     if fs::exists(file).map_err(|source| failed(file, source))? {

@@ -4,6 +4,7 @@ use crate::definition::RuleKind;
 use crate::definition::{EventDefinition, TrendParameters};
 use crate::engine::trend::{Evidence, LifeReport, TrendVerdict};
 use crate::model::to_ms;
+use crate::report::outcome::Detail;
 use crate::report::phrase::trend;
 use serde::Serialize;
 
@@ -122,7 +123,7 @@ impl LifeJson {
                 TrendVerdict::Leak | TrendVerdict::NoLeak => None,
             },
             raised: life.raised.iter().map(|&at| to_ms(at)).collect(),
-            text: trend::life(life, parameters),
+            text: trend::life(life, parameters, Detail::Brief),
             ignored_points: life.ignored,
             trend: life.evidence.as_ref().map(EvidenceJson::new),
         }

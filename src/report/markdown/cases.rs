@@ -1,4 +1,4 @@
-//! Markdown for pull requests and job summaries: the verdict first, then what failed, what could not be judged, and folded
+//! Markdown for pull requests and job summaries: the verdict first, then what failed, what is inconclusive, and folded
 //! away what passed.
 //!
 //! Texts are escaped so that a reader of Markdown sees them as they are: no emphasis, link, image, HTML, mention or further
@@ -35,7 +35,7 @@ pub fn write(out: &mut dyn Write, suites: &[Suite], limit: usize) -> io::Result<
     }
     let inconclusive = is(|result| matches!(result, CaseResult::Inconclusive(_)));
     if !inconclusive.is_empty() {
-        page.text += "\n### Not judged\n";
+        page.text += "\n### Inconclusive\n";
         page.table(["case", "why"], inconclusive.iter().map(|(suite, case)| [name(suite, case), reasons(case)]));
     }
     let passed = is(|result| matches!(result, CaseResult::Passed));
@@ -53,9 +53,9 @@ pub fn write(out: &mut dyn Write, suites: &[Suite], limit: usize) -> io::Result<
 fn head(suites: &[Suite], tally: Tally) -> String {
     let verdict = match tally {
         Tally { failed: 1.., .. } => "failed",
-        Tally { inconclusive: 1.., passed: 0, .. } => "nothing could be judged",
-        Tally { passed: 0, .. } => "nothing was judged",
-        Tally { inconclusive: 1.., .. } => "passed as far as it could be judged",
+        Tally { inconclusive: 1.., passed: 0, .. } => "inconclusive",
+        Tally { passed: 0, .. } => "no cases",
+        Tally { inconclusive: 1.., .. } => "passed, with inconclusive cases",
         Tally { .. } => "passed",
     };
     let of = match suites {

@@ -2,7 +2,7 @@
 
 use super::escape::escape;
 use crate::report::outcome::Diff;
-use crate::report::phrase::diff::{HEAD, cells, presence, sentence, summary, word};
+use crate::report::phrase::diff::{HEAD, cells, label, presence, sentence, summary};
 use crate::report::time::Times;
 use crate::tune::Compared;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ const MOST_EVENTS: usize = 50;
 /// Writes the Markdown.
 pub(super) fn write(out: &mut dyn Write, diff: &Diff<'_>) -> io::Result<()> {
     let times = Times::new(diff.coverage.0, diff.coverage.1);
-    writeln!(out, "### What the rules would do\n\n{}\n", summary(diff.comparison))?;
+    writeln!(out, "### What the rules would do\n\nEvents: {}.\n", summary(diff.comparison))?;
     let (changed, same): (Vec<&Compared>, Vec<&Compared>) =
         diff.comparison.definitions.iter().partition(|of| !of.changes.is_empty() || presence(of).is_some());
     if !changed.is_empty() {
@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut dyn Write, diff: &Diff<'_>) -> io::Result<()> {
         for change in of.changes.iter().take(MOST_EVENTS) {
             let name = &change.entity;
             let on = if name.is_empty() { String::new() } else { format!(" on {}", escape(name)) };
-            writeln!(out, "- {}{on}: {}", word(change.kind()), escape(&sentence(times, change)))?;
+            writeln!(out, "- {}{on}: {}", label(change.kind()), escape(&sentence(times, change)))?;
         }
         if of.changes.len() > MOST_EVENTS {
             writeln!(out, "- and {} more", of.changes.len() - MOST_EVENTS)?;

@@ -19,7 +19,7 @@ pub(super) fn write(out: &mut dyn Write, tune: &Tune<'_>) -> io::Result<()> {
     if !tune.bad.is_empty() {
         writeln!(out, "\nBad recordings: {}", code_list(tune.bad))?;
     }
-    writeln!(out, "\n| definition | window | today | proposed | basis | why |\n|---|---|---|---|---|---|")?;
+    writeln!(out, "\n| definition | window | current | proposed | basis | why |\n|---|---|---|---|---|---|")?;
     for proposal in &proposals {
         let mut why = proposal.why(tune);
         for note in proposal.notes(tune.baseline.detail == Detail::Full) {
@@ -46,7 +46,7 @@ pub(super) fn write(out: &mut dyn Write, tune: &Tune<'_>) -> io::Result<()> {
 
 fn basis(proposal: &Proposal<'_>) -> String {
     let word = if proposal.result.change().is_some() && proposal.result.basis.is_provisional() {
-        " (provisional)"
+        " (low confidence)"
     } else {
         ""
     };
@@ -63,7 +63,7 @@ fn values(out: &mut dyn Write, proposal: &Proposal<'_>) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "\n<details><summary>{}: {}</summary>\n", html(&proposal.name()), html(&proposal.subject()))?;
-    writeln!(out, "| value | events | false | a week | firing | missed | |\n|---|---|---|---|---|---|---|")?;
+    writeln!(out, "| value | events | false alerts | a week | firing | missed | |\n|---|---|---|---|---|---|---|")?;
     for outcome in proposal.rows(MOST_ROWS) {
         let (seen, all) = proposal.result.seen(outcome);
         let mark = proposal.mark(outcome);

@@ -5,7 +5,7 @@ use super::{no_match, trend};
 use crate::definition::{EventDefinition, LogicalOperator, RuleKind, Threshold};
 use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, Report, SeriesLabel, Verdict};
 use crate::report::outcome::Replay;
-use crate::report::quantity::{count, counted, margin, percent};
+use crate::report::quantity::{against, count, counted, extreme, percent};
 use crate::report::time::{Times, duration, span_ms};
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl<'a> DefinitionResult<'a> {
             Verdict::Fired => self.fired(),
             Verdict::Quiet => self.quiet(),
             Verdict::Inconclusive(reason) => self.inconclusive(reason),
-            Verdict::Disabled => "switched off by `enabled: false`".to_string(),
+            Verdict::Disabled => "disabled by `enabled: false`".to_string(),
         }
     }
 
@@ -59,9 +59,9 @@ impl<'a> DefinitionResult<'a> {
             text += &self.share_of_all(held);
         }
         if let Some((threshold, nearest)) = self.nearest() {
-            text += &format!("; worst {}", self.distance(threshold, nearest));
+            text += &format!("; {}", self.extreme(threshold, nearest));
         } else if let Some(seen) = self.nearest_presence() {
-            text += &format!("; worst {seen}");
+            text += &format!("; {seen}");
         }
         text
     }
@@ -84,25 +84,25 @@ impl<'a> DefinitionResult<'a> {
         }
         match self.nearest() {
             Some((threshold, nearest)) => {
-                let far = self.distance(threshold, nearest);
+                let far = self.extreme(threshold, nearest);
                 if nearest.margin < 0.0 {
                     let why = match self.definition.operator {
                         LogicalOperator::And => "one rule was violated, but never all of them at once",
                         LogicalOperator::Or => "violated, but no event was opened",
                     };
-                    format!("{why}; worst {far}")
+                    format!("{why}; {far}")
                 } else {
-                    format!("nearest {far}")
+                    far
                 }
             }
             None => match self.nearest_presence() {
-                Some(seen) => format!("nearest {seen}"),
+                Some(seen) => format!("closest {seen}"),
                 None => "never violated".to_string(),
             },
         }
     }
 
-    /// What a presence rule saw when it was nearest: `1 entity present … at 06:00:00`.
+    /// What a presence rule saw when it was closest: `at 06:00:00: 1 entity present`.
     fn nearest_presence(&self) -> Option<String> {
         let nearest = self.report.nearest.as_ref()?;
         match &self.definition.rules.get(nearest.rule)?.kind {
@@ -122,18 +122,16 @@ impl<'a> DefinitionResult<'a> {
         }
     }
 
-    /// `0.62 of 0.8 at 12:03:10 on shop (i-1), 22 % below`.
-    fn distance(&self, threshold: &Threshold, nearest: &Nearest) -> String {
+    /// `peak 0.62 (threshold 0.8, 22% below) at 12:03:10 on shop (i-1)`.
+    fn extreme(&self, threshold: &Threshold, nearest: &Nearest) -> String {
         let series = nearest.series.as_ref();
         let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
-        let value = nearest.observation.value;
         format!(
-            "{} of {} at {}{}, {}",
-            measure.beside(value, threshold.condition.value),
-            measure.exact(threshold.condition.value),
+            "{} {} at {}{}",
+            extreme(threshold.condition.operator),
+            against(measure, threshold.condition, nearest.observation.value),
             self.times.time(nearest.observation.at),
             series.map(|series| self.whose(series)).unwrap_or_default(),
-            margin(measure, threshold.condition, value),
         )
     }
 
@@ -154,8 +152,8 @@ impl<'a> DefinitionResult<'a> {
         }
         match reason {
             InconclusiveReason::Problem => match &self.definition.problem {
-                Some(problem) => format!("cannot be judged: {problem}"),
-                None => "cannot be judged: the definition has a problem".to_string(),
+                Some(problem) => format!("cannot be evaluated: {problem}"),
+                None => "cannot be evaluated: the definition has a problem".to_string(),
             },
             InconclusiveReason::NoEntity => no_match::no_entity(self.definition, self.replay.report),
             InconclusiveReason::NoSeries => self.no_series(),
@@ -176,7 +174,7 @@ impl<'a> DefinitionResult<'a> {
                 }
                 RuleKind::Trend(trend) => no_match::no_series_of_ids(&trend.metrics, self.definition, self.replay),
                 RuleKind::Presence(presence) => {
-                    format!("no {} was seen, so none can be missed", meant(presence))
+                    format!("no {} was seen, so none can be missing", meant(presence))
                 }
             };
             if self.definition.rules.len() > 1 { format!("rule {i}: {text}") } else { text }
@@ -187,21 +185,21 @@ impl<'a> DefinitionResult<'a> {
 
     fn warming_up(&self) -> String {
         let rules = self.definition.rules.iter().zip(&self.report.rules);
-        let unjudged =
+        let unfilled =
             rules.filter(|(_, report)| report.evaluations == 0).find_map(|(rule, report)| match &rule.kind {
                 RuleKind::Threshold(threshold) => Some((threshold, report)),
                 RuleKind::Presence(_) | RuleKind::Trend(_) => None,
             });
-        match unjudged {
+        match unfilled {
             Some((threshold, report)) => {
                 let window = span_ms(threshold.window_ms);
                 let covered = match report.best_covered {
                     0 => String::new(),
-                    best => format!(": at best {} of {window} had points", duration(best)),
+                    best => format!(": at best {} of {window} had data", duration(best)),
                 };
                 format!("the {} is too short to fill the window of {window}{covered}", self.replay.what)
             }
-            None => "no window was covered well enough by points".to_string(),
+            None => "no window had enough data".to_string(),
         }
     }
 
@@ -217,7 +215,7 @@ impl<'a> DefinitionResult<'a> {
             .collect();
         let what: Vec<String> = what.into_iter().collect();
         format!(
-            "windows were covered, but {} had no value (nothing new to aggregate, or a change in relation to 0)",
+            "windows had data, but {} had no value (nothing new to aggregate, or a change relative to 0)",
             what.join(", ")
         )
     }

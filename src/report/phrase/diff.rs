@@ -45,7 +45,17 @@ fn firing(of: &Behaviour) -> String {
     duration(of.firing / SECOND * SECOND)
 }
 
-/// What happens, in a word.
+/// What happens, as people read it.
+pub(in crate::report) fn label(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Appears => "new",
+        ChangeKind::Vanishes => "removed",
+        ChangeKind::Moves => "moved",
+        ChangeKind::Severity => "severity",
+    }
+}
+
+/// What happens, as documents spell it.
 pub(in crate::report) fn word(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Appears => "appears",
@@ -73,27 +83,18 @@ pub(in crate::report) fn sentence(times: Times, change: &Change) -> String {
     }
 }
 
-/// One sentence over everything.
+/// One sentence over everything: `1 new, 0 removed, 2 unchanged`.
 pub(in crate::report) fn summary(comparison: &Comparison) -> String {
-    let count = |wanted: ChangeKind| {
-        comparison.definitions.iter().flat_map(|of| &of.changes).filter(|change| change.kind() == wanted).count()
-    };
-    let same: usize = comparison.definitions.iter().map(|of| of.unchanged).sum();
-    let parts = [
-        (count(ChangeKind::Appears), "appear"),
-        (count(ChangeKind::Vanishes), "vanish"),
-        (count(ChangeKind::Moves), "move"),
-        (count(ChangeKind::Severity), "change severity"),
-    ];
-    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    let same = match same {
-        0 => String::new(),
-        n => format!("; {n} stay as they are"),
-    };
-    match parts.is_empty() {
-        true => format!("No event differs{same}."),
-        false => format!("Events: {}{same}.", parts.join(", ")),
+    let changes = || comparison.definitions.iter().flat_map(|of| &of.changes);
+    let number = |wanted: ChangeKind| changes().filter(|change| change.kind() == wanted).count();
+    let unchanged: usize = comparison.definitions.iter().map(|of| of.unchanged).sum();
+    let mut text = format!("{} new, {} removed, ", number(ChangeKind::Appears), number(ChangeKind::Vanishes));
+    for (n, what) in [(number(ChangeKind::Moves), "moved"), (number(ChangeKind::Severity), "with another severity")] {
+        if n > 0 {
+            text += &format!("{n} {what}, ");
+        }
     }
+    text + &format!("{unchanged} unchanged")
 }
 
 /// What there is on which side, when it is not on both.

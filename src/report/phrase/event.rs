@@ -7,14 +7,14 @@ use crate::engine::{CloseReason, EntityLabel, Event, Peak, ViolatingSeries};
 use crate::model::{Attributes, MetricIdentity, Nanos, SECOND, Value};
 use crate::report::layout::clean;
 use crate::report::outcome::Detail;
-use crate::report::quantity::{Measure, counted, margin_and_threshold};
+use crate::report::quantity::{Measure, against, counted, extreme};
 use crate::report::time::{duration, span_ms};
 
 pub(in crate::report) fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
         Some(entity) if entity.label.is_empty() => "a resource without a service name".to_string(),
         Some(entity) => entity.label.clone(),
-        None => "about no single entity".to_string(),
+        None => "no single entity".to_string(),
     }
 }
 
@@ -28,17 +28,16 @@ pub(in crate::report) fn severity(severity: i64) -> String {
     }
 }
 
-/// How far the series is over its threshold, and below it which value of which series that is.
+/// The value of the series with its threshold, and which value of which series that is.
 pub(in crate::report) fn violation(threshold: &Threshold, series: &ViolatingSeries, detail: Detail) -> [String; 2] {
     let measure = measure(threshold, Some(&series.metric));
     let condition = threshold.condition;
     let points = match detail {
         Detail::Brief => String::new(),
-        Detail::Full => format!(" ({})", counted(series.points as u64, "point", "points")),
+        Detail::Full => format!(" ({})", counted(series.points as u64, "data point", "data points")),
     };
-    let value = measure.beside(series.value, condition.value);
     [
-        format!("{value}, {}", margin_and_threshold(measure, condition, series.value)),
+        against(measure, condition, series.value),
         format!(
             "{} over {} of {}{points}",
             threshold.aggregation.name(),
@@ -48,8 +47,16 @@ pub(in crate::report) fn violation(threshold: &Threshold, series: &ViolatingSeri
     ]
 }
 
-/// How bad an event became, and which series it was when several violated.
-pub(in crate::report) fn worst(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
+/// What the furthest value of an event is called.
+pub(in crate::report) fn extreme_word(definition: &EventDefinition, peak: &Peak) -> &'static str {
+    match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
+        Some(RuleKind::Threshold(threshold)) => extreme(threshold.condition.operator),
+        _ => "peak",
+    }
+}
+
+/// The furthest value of an event, and which series it was when several violated.
+pub(in crate::report) fn extreme_value(definition: &EventDefinition, event: &Event, peak: &Peak) -> String {
     let value = peak.observation.value;
     match definition.rules.get(peak.rule).map(|rule| &rule.kind) {
         Some(RuleKind::Threshold(threshold)) => {
@@ -60,8 +67,7 @@ pub(in crate::report) fn worst(definition: &EventDefinition, event: &Event, peak
                 Some(series) => format!(" ({})", short_series(&series.metric, &series.attributes)),
                 None => String::new(),
             };
-            let far = margin_and_threshold(measure, threshold.condition, value);
-            format!("{}, {far}{whose}", measure.beside(value, threshold.condition.value))
+            format!("{}{whose}", against(measure, threshold.condition, value))
         }
         Some(RuleKind::Presence(presence)) => presence_seen(presence, value),
         Some(RuleKind::Trend(_)) => trend::slope(value),
@@ -92,7 +98,7 @@ pub(in crate::report) fn presence_seen(presence: &Presence, observed: f64) -> St
             format!("{number} present")
         }
         Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => {
-            format!("no point for {}", duration((observed * SECOND as f64) as Nanos))
+            format!("no data for {}", duration((observed * SECOND as f64) as Nanos))
         }
     }
 }
@@ -100,7 +106,7 @@ pub(in crate::report) fn presence_seen(presence: &Presence, observed: f64) -> St
 pub(in crate::report) fn absence(presence: &Presence, observed: Option<f64>) -> Vec<String> {
     let mut sentences = vec![observed.map_or_else(|| "absent".to_string(), |seen| presence_seen(presence, seen))];
     if let Presence::Verification { .. } | Presence::CountVerification { .. } = presence {
-        sentences.push(format!("meant: {}", meant(presence)));
+        sentences.push(format!("expected: {}", meant(presence)));
     }
     sentences
 }
@@ -141,22 +147,27 @@ pub(in crate::report) fn why(definition: &EventDefinition, event: &Event) -> Str
             RuleKind::Presence(presence) => sentences.extend(absence(presence, violated.observed)),
             RuleKind::Trend(_) => {
                 let steepest = violated.series.iter().max_by(|a, b| a.value.total_cmp(&b.value));
-                sentences.extend(steepest.and_then(|series| series.trend.as_deref()).map(trend::leak));
+                sentences.extend(
+                    steepest.and_then(|series| series.trend.as_deref()).map(|trend| trend::leak(trend, Detail::Brief)),
+                );
             }
         }
     }
     clean(&sentences.join("; ")).into_owned()
 }
 
-/// How long it was, and how bad it became.
+/// How long it was, and the furthest value.
 pub(in crate::report) fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
     let held = duration(end - event.start);
     let how = match reason {
         CloseReason::Recovered => format!("recovered after {held}"),
-        CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
+        CloseReason::NoData => format!("no more data after {held}"),
     };
     match &event.peak {
-        Some(peak) => clean(&format!("{how}; worst {}", worst(definition, event, peak))).into_owned(),
+        Some(peak) => {
+            clean(&format!("{how}; {} {}", extreme_word(definition, peak), extreme_value(definition, event, peak)))
+                .into_owned()
+        }
         None => how,
     }
 }

@@ -11,27 +11,27 @@ pub(in crate::report) fn dropped(counts: &[u64; DropReason::ALL.len()]) -> impl 
 pub(in crate::report) fn explain(reason: DropReason) -> &'static str {
     match reason {
         DropReason::NoRecordedValue => {
-            "the client said that there is no value, or sent none; nothing to do unless you expect one"
+            "the client flagged them as having no value, or sent none; nothing to do unless you expect one"
         }
         DropReason::NotFinite => "NaN or infinite; look for a division by zero where the metric is recorded",
         DropReason::Malformed => {
             "bucket counts that do not fit the bounds, or attributes that cannot be read; a defect of the client"
         }
         DropReason::Summary => "summaries hold quantiles computed by the client; record a histogram instead",
-        DropReason::NoTime => "no time; `--timestamps arrival` gives points the time of their arrival",
+        DropReason::NoTime => "no timestamp; `--timestamps arrival` uses the receive time",
         DropReason::Future => {
-            "more than 5 minutes later than their arrival; set the clock of the sender, or use `--timestamps arrival`"
+            "timestamp more than 5 minutes after the receive time; set the clock of the sender, or use `--timestamps arrival`"
         }
         DropReason::TooLate => {
             "older than the longest window that could use them; for back-filled data sort the recording by time or use \
              `--timestamps arrival`"
         }
         DropReason::Duplicate => {
-            "the series had a point of that time; harmless when an exporter retried, otherwise two processes send the \
-             same series: give each its own service.instance.id"
+            "the series has a data point with that timestamp; harmless when an exporter retried, otherwise two \
+             processes send the same series: give each its own service.instance.id"
         }
         DropReason::TooDense => {
-            "more points in a window than are kept of a series; raise `--max-points-per-series` or export less often"
+            "more data points in a window than are kept of a series; raise `--max-points-per-series` or export less often"
         }
         DropReason::TooManyEntities => "of entities beyond `--max-entities`; raise it",
         DropReason::TooManySeries => {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String {
     let query = &definition.query.text;
     let none = match report.counts.entities {
-        0 => return "no resource arrived".to_string(),
+        0 => return "no metrics received".to_string(),
         1 => "does not select the only entity there is".to_string(),
         n => format!("selects none of {} entities", count(n)),
     };
@@ -34,7 +34,7 @@ pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String
 /// Why none of several ids selects a series.
 pub(super) fn no_series_of_ids(ids: &[MetricId], definition: &EventDefinition, replay: &Replay<'_>) -> String {
     if replay.report.metrics.is_empty() {
-        return "no metric arrived".to_string();
+        return "no metrics received".to_string();
     }
     let why: Vec<String> = ids.iter().map(|id| no_series_of_id(id, definition, replay)).collect();
     why.join("; ")
@@ -44,7 +44,7 @@ pub(super) fn no_series_of_ids(ids: &[MetricId], definition: &EventDefinition, r
 pub(super) fn no_series(selector: &Selector, definition: &EventDefinition, replay: &Replay<'_>) -> String {
     let metrics = &replay.report.metrics;
     if metrics.is_empty() {
-        return "no metric arrived".to_string();
+        return "no metrics received".to_string();
     }
     match selector {
         Selector::Id(id) => no_series_of_id(id, definition, replay),
@@ -54,43 +54,43 @@ pub(super) fn no_series(selector: &Selector, definition: &EventDefinition, repla
 
 fn no_series_of_id(id: &MetricId, definition: &EventDefinition, replay: &Replay<'_>) -> String {
     let metrics = &replay.report.metrics;
-    let arrived = || metrics.iter().map(|(metric, series)| (metric.as_ref(), *series));
+    let received = || metrics.iter().map(|(metric, series)| (metric.as_ref(), *series));
     let Some(plural) = id.plural() else {
         return format!(
             "`{}` is no OpenTelemetry metric id; one begins with metrics.gauges., metrics.sums. or metrics.histograms.",
             id.text
         );
     };
-    if let Some((_, series)) = arrived().find(|(metric, _)| id.selects_metric(metric)) {
+    if let Some((_, series)) = received().find(|(metric, _)| id.selects_metric(metric)) {
         let series = counted(series as u64, "series", "series");
         return if id.has_attributes() {
             format!(
-                "{} arrived ({series}), but none has exactly these attributes; `foreshock inspect` lists them",
+                "{} was received ({series}), but no series has exactly these attributes; `foreshock inspect` lists them",
                 id.path()
             )
         } else {
             format!(
-                "{} arrived ({series}), but not from a resource the query selects: {}",
+                "{} was received ({series}), but not from a resource the query selects: {}",
                 id.path(),
                 definition.query.text
             )
         };
     }
     let same_path = |metric: &MetricIdentity| id.path() == metric.path() || id.path() == metric.name;
-    if let Some((metric, _)) = arrived().find(|(metric, _)| same_path(metric)) {
-        return format!("{} arrives under metrics.{}., not metrics.{plural}.", id.path(), metric.kind.plural());
+    if let Some((metric, _)) = received().find(|(metric, _)| same_path(metric)) {
+        return format!("{} is received under metrics.{}., not metrics.{plural}.", id.path(), metric.kind.plural());
     }
-    if let Some((metric, _)) = arrived().find(|(metric, _)| ends_with_name(id.path(), &metric.name)) {
+    if let Some((metric, _)) = received().find(|(metric, _)| ends_with_name(id.path(), &metric.name)) {
         let scope = match metric.scope.as_str() {
             "" => "without a scope".to_string(),
             scope => format!("with the scope {scope}"),
         };
-        return format!("{} arrives {scope}: its id is {}", metric.name, metric.id());
+        return format!("{} is received {scope}: its id is {}", metric.name, metric.id());
     }
     unknown_name(id.path(), metrics, replay)
 }
 
-/// The metric did not arrive under any kind or scope: the catalog or a similar name may explain it.
+/// The metric was not received under any kind or scope: the catalog or a similar name may explain it.
 fn unknown_name(path: &str, metrics: &[(Arc<MetricIdentity>, usize)], replay: &Replay<'_>) -> String {
     let catalog = catalog::python();
     let known = catalog.metric_of_path(path);
@@ -100,40 +100,40 @@ fn unknown_name(path: &str, metrics: &[(Arc<MetricIdentity>, usize)], replay: &R
     };
     for other in catalog.other_names(name) {
         if let Some((metric, _)) = metrics.iter().find(|(metric, _)| metric.name == other.name) {
-            return format!("no {name} arrived, but {}{}: use {}", other.name, since(&other), metric.id());
+            return format!("{name} not received, but {}{}: use {}", other.name, since(&other), metric.id());
         }
     }
     if let Some(known) = known {
         let release = release(replay.clients, &catalog.scope);
         return match (known.from, known.to, release) {
             (Some(from), _, Some(release)) if release < from => {
-                format!("no {name} arrived: the client sends it since {from}, and here it is {release}")
+                format!("{name} not received: the client sends it since {from}, and here it is {release}")
             }
             (_, Some(to), Some(release)) if release > to => {
-                format!("no {name} arrived: the client sends it up to {to} only, and here it is {release}")
+                format!("{name} not received: the client sends it up to {to} only, and here it is {release}")
             }
             _ => format!(
-                "no {name} arrived; the client sends it by default, so this application's metrics configuration leaves it out"
+                "{name} not received; the client sends it by default, so this application's metrics configuration leaves it out"
             ),
         };
     }
     let (scope, name) = path.rsplit_once('/').unwrap_or(("", path));
     match similar(path, metrics) {
-        Some(metric) => format!("no {name} arrived; the most similar name is {}", metric.id()),
+        Some(metric) => format!("{name} not received; the most similar name is {}", metric.id()),
         None if !scope.is_empty() && metrics.iter().all(|(metric, _)| metric.scope != scope) => {
-            format!("no {name} arrived, nor anything else of its scope")
+            format!("{name} not received, nor anything else of its scope")
         }
-        None => format!("no {name} arrived; `foreshock inspect` lists what did"),
+        None => format!("{name} not received; `foreshock inspect` lists what was"),
     }
 }
 
 fn since(other: &OtherName<'_>) -> String {
     match (other.relation, other.release) {
-        (Relation::Newer, Some(release)) => format!(" did, its newer name since {release}"),
-        (Relation::Older, Some(release)) => format!(" did, its older name (renamed in {release})"),
-        (Relation::Newer, None) => " did, its newer name".to_string(),
-        (Relation::Older, None) => " did, its older name".to_string(),
-        (Relation::OtherInterpreter, _) => " did, its name on another interpreter".to_string(),
+        (Relation::Newer, Some(release)) => format!(" was, its newer name since {release}"),
+        (Relation::Older, Some(release)) => format!(" was, its older name (renamed in {release})"),
+        (Relation::Newer, None) => " was, its newer name".to_string(),
+        (Relation::Older, None) => " was, its older name".to_string(),
+        (Relation::OtherInterpreter, _) => " was, its name on another interpreter".to_string(),
     }
 }
 

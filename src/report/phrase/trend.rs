@@ -8,10 +8,11 @@ use crate::definition::{EventDefinition, RuleKind, Trend, TrendParameters};
 use crate::engine::trend::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
 use crate::engine::{DefinitionReport, InconclusiveReason};
 use crate::model::{MS, Nanos, SECOND, to_ms};
+use crate::report::outcome::Detail;
 use crate::report::quantity::{Measure, counted, percent};
 use crate::report::time::{duration, span_ms};
 
-/// Spans longer than this are not told to the second.
+/// Spans longer than this are not written to the second.
 const FAR: f64 = 365.0 * 86_400.0;
 
 /// `100 KiB/s`.
@@ -24,12 +25,12 @@ fn bytes(bytes: f64) -> String {
 }
 
 /// The evidence of a raised leak in one sentence.
-pub(in crate::report) fn leak(evidence: &Evidence) -> String {
+pub(in crate::report) fn leak(evidence: &Evidence, detail: Detail) -> String {
     let figures = &evidence.figures;
     let window = span_ms(to_ms(figures.window));
     let mut text = format!(
-        "potential leak: {} (nominal 95 % limits {} and {}) over {window}, {} or {} of its level of {}, {} since the start; \
-         p {}, tau {}; a leak of {} would have shown",
+        "potential leak: {} (95% CI {} to {}) over {window}, {} or {} of its level of {}, {} since the start; \
+         detection limit {}",
         slope(figures.slope),
         slope(figures.low),
         slope(figures.high),
@@ -37,10 +38,11 @@ pub(in crate::report) fn leak(evidence: &Evidence) -> String {
         percent(evidence.share()),
         bytes(figures.level),
         bytes(evidence.grown),
-        chance(figures.p),
-        Measure::plain().text(figures.tau),
         slope(evidence.smallest),
     );
+    if detail == Detail::Full {
+        text += &format!("; p {}, tau {}", chance(figures.p), Measure::plain().text(figures.tau));
+    }
     if let (Some(limit), Some(time)) = (evidence.limit, evidence.time_to_limit()) {
         text += &format!("; {}", until_limit(limit, time));
     }
@@ -63,7 +65,7 @@ fn until_limit(limit: f64, time: TimeToLimit) -> String {
         return format!("it is at its limit of {limit}");
     }
     let latest = time.latest.map_or_else(|| "never".to_string(), span);
-    format!("at this pace it reaches {limit} in {} ({} to {latest})", span(time.expected), span(time.earliest))
+    format!("at this rate it reaches {limit} in {} ({} to {latest})", span(time.expected), span(time.earliest))
 }
 
 fn span(seconds: f64) -> String {
@@ -74,31 +76,31 @@ fn span(seconds: f64) -> String {
 pub(in crate::report) fn collections(evidence: &Evidence) -> Option<String> {
     Some(match evidence.collections? {
         0 => "no full garbage collection in the window: may be uncollected cycles".to_string(),
-        1 => "a full garbage collection ran and the floor kept rising".to_string(),
-        n => format!("{n} full garbage collections ran and the floor kept rising"),
+        1 => "a full garbage collection ran and memory kept rising".to_string(),
+        n => format!("{n} full garbage collections ran and memory kept rising"),
     })
 }
 
 /// Points that came too late for their bucket, with the remedy.
 pub(in crate::report) fn ignored(n: u64) -> String {
     format!(
-        "{} came after their 30 s were over and were left out (`--timestamps arrival` counts them)",
-        counted(n, "point", "points")
+        "{} received too late for their 30s bucket and left out (`--timestamps arrival` counts them)",
+        counted(n, "data point", "data points")
     )
 }
 
-/// What is said of a life without a leak.
+/// A life without a leak in words.
 pub(in crate::report) fn no_leak(life: &LifeReport) -> String {
     let Some(evidence) = &life.evidence else { return "no leak".to_string() };
     let window = span_ms(to_ms(evidence.figures.window));
     format!(
-        "no leak; {} over the last {window}, and a steady leak of {} or more would have shown",
+        "no leak; {} over the last {window}, detection limit {}",
         slope(evidence.figures.slope),
         slope(evidence.smallest)
     )
 }
 
-/// Why it cannot be told whether a life leaks.
+/// Why a life is inconclusive.
 pub(in crate::report) fn undecided(
     reason: InconclusiveReason,
     seen: Option<Nanos>,
@@ -106,32 +108,28 @@ pub(in crate::report) fn undecided(
 ) -> String {
     let needed = duration(parameters.shortest_ms() * MS);
     match (reason, seen) {
-        (InconclusiveReason::Gap, _) => {
-            "holes between the points kept every window from being covered for long enough (gap)".to_string()
-        }
+        (InconclusiveReason::Gap, _) => "gaps in the data: no window was covered for long enough".to_string(),
         (InconclusiveReason::SeveralWriters, _) => {
             "several processes write the same series, so its memory may be that of \
                                                     another; give each its own service.instance.id"
                 .to_string()
         }
         (InconclusiveReason::Scaled, _) => {
-            "the windows were scaled, and a trend cannot be: it takes the time it takes".to_string()
+            "windows were scaled, and a trend cannot be evaluated in a shorter one".to_string()
         }
         (_, Some(seen)) if seen > 0 => {
             let skipped = span_ms(parameters.skip_ms);
             let seen = duration(seen);
-            format!(
-                "too short: {seen} after the first {skipped}; it takes {needed} from the start of a process at least"
-            )
+            format!("needs {needed} of data from process start, got {seen} after the first {skipped}")
         }
-        _ => format!("too short: it takes {needed} from the start of a process at least"),
+        _ => format!("needs {needed} of data from process start"),
     }
 }
 
 /// One life in a sentence.
-pub(in crate::report) fn life(life: &LifeReport, parameters: &TrendParameters) -> String {
+pub(in crate::report) fn life(life: &LifeReport, parameters: &TrendParameters, detail: Detail) -> String {
     let mut text = match (life.verdict, &life.evidence) {
-        (TrendVerdict::Leak, Some(evidence)) => return leak(evidence),
+        (TrendVerdict::Leak, Some(evidence)) => return leak(evidence, detail),
         (TrendVerdict::Leak, None) => "potential leak".to_string(),
         (TrendVerdict::NoLeak, _) => no_leak(life),
         (TrendVerdict::Inconclusive(reason), _) => undecided(reason, Some(life.seen), parameters),
@@ -161,28 +159,28 @@ pub(in crate::report) fn worst(definition: &EventDefinition, report: &Definition
     })
 }
 
-/// Lives that could not be told stand beside the verdict on the others.
+/// Inconclusive lives stand beside the verdict on the others.
 fn others(report: &DefinitionReport) -> String {
     let undecided = |life: &&LifeReport| matches!(life.verdict, TrendVerdict::Inconclusive(_));
     match report.lives.iter().filter(undecided).count() as u64 {
         0 => String::new(),
-        n => format!("; of {} it cannot be told (-v says why)", counted(n, "other life", "other lives")),
+        n => format!("; {} inconclusive (details with -v)", counted(n, "other life", "other lives")),
     }
 }
 
 /// Why no event was opened; `None` when the definition is not about trends.
 pub(in crate::report) fn quiet(definition: &EventDefinition, report: &DefinitionReport) -> Option<String> {
     trend_rules(definition).next()?;
-    let judged = report.lives.iter().filter(|life| life.verdict == TrendVerdict::NoLeak);
-    let steepest = judged.max_by(|a, b| {
+    let evaluated = report.lives.iter().filter(|life| life.verdict == TrendVerdict::NoLeak);
+    let steepest = evaluated.max_by(|a, b| {
         let slope = |life: &LifeReport| life.evidence.as_ref().map_or(f64::NEG_INFINITY, |e| e.figures.slope);
         slope(a).total_cmp(&slope(b))
     });
-    let said = steepest.map_or_else(|| "no leak".to_string(), no_leak);
-    Some(format!("{said}{}", others(report)))
+    let text = steepest.map_or_else(|| "no leak".to_string(), no_leak);
+    Some(format!("{text}{}", others(report)))
 }
 
-/// Why nothing could be told; `None` when that is for a reason that is not about trends.
+/// Why it is inconclusive; `None` when that is for a reason that is not about trends.
 pub(in crate::report) fn inconclusive(
     definition: &EventDefinition,
     report: &DefinitionReport,

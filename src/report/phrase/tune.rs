@@ -89,7 +89,7 @@ impl<'a> Proposal<'a> {
         if self.result.condition.is_upper() { "highest" } else { "lowest" }
     }
 
-    /// What lies between the baseline and the value that is proposed: `32 % headroom`.
+    /// What lies between the baseline and the value that is proposed: `32% headroom`.
     fn room(&self) -> String {
         let room = self.result.choice.value.and_then(|value| self.result.headroom(value));
         match room {
@@ -98,12 +98,12 @@ impl<'a> Proposal<'a> {
         }
     }
 
-    /// What the baseline made of today's value: `, 2.1 % of 0.8`.
-    fn part_of_today(&self) -> String {
-        let today = self.result.condition.value;
+    /// The baseline relative to the current value: `, 2.1% of 0.8`.
+    fn part_of_current(&self) -> String {
+        let current = self.result.condition.value;
         match self.result.quantiles.last() {
-            Some((_, end)) if today != 0.0 && (end / today) >= 0.0 => {
-                format!(", {} of {}", percent(end / today), self.exact(today))
+            Some((_, end)) if current != 0.0 && (end / current) >= 0.0 => {
+                format!(", {} of {}", percent(end / current), self.exact(current))
             }
             _ => String::new(),
         }
@@ -112,33 +112,35 @@ impl<'a> Proposal<'a> {
     /// Why this is proposed, in a sentence.
     pub fn why(&self, tune: &Tune<'_>) -> String {
         let result = self.result;
-        let end = self.end().unwrap_or_else(|| "nothing that could have decided".to_string());
+        let end = self.end().unwrap_or_else(|| "no value that decides".to_string());
         let (room, incidents) = (self.room(), self.incidents());
         match result.choice.reason {
             Reason::NoValue => match tune.baseline.report.definitions[result.question.definition].verdict {
                 Verdict::Inconclusive(_) => self.definition_outcome(tune),
                 Verdict::Fired | Verdict::Quiet | Verdict::Disabled => {
-                    "judged only while an incident lasted: nothing says what is healthy".to_string()
+                    "evaluated only during incidents: nothing shows what is healthy".to_string()
                 }
             },
-            Reason::OtherRules => "other rules of the definition decide, whatever the value of this one".to_string(),
+            Reason::OtherRules => {
+                "the other rules of the definition decide, whatever the value of this one".to_string()
+            }
             Reason::NoneFits if result.quantiles.last().is_some_and(|(_, end)| *end == 0.0) => {
-                "the value was 0 all the time: nothing says how far from 0 is far".to_string()
+                "the value was 0 all the time: no basis for a threshold".to_string()
             }
             Reason::NoneFits => "no value that was tried is within the budget".to_string(),
             Reason::Fits if result.quantiles.is_empty() => {
-                "never alone in deciding: the other rules were not violated at the same time".to_string()
+                "the other rules were never violated at the same time".to_string()
             }
             Reason::Fits if self.false_events() > 0 => {
-                format!("{}, within the budget{incidents}", counted(self.false_events(), "false event", "false events"))
+                format!("{}, within the budget{incidents}", counted(self.false_events(), "false alert", "false alerts"))
             }
-            Reason::Fits => format!("{end}{}{incidents}", self.part_of_today()),
+            Reason::Fits => format!("{end}{}{incidents}", self.part_of_current()),
             Reason::Fires => {
                 let did = result.today().map(|outcome| self.did(outcome)).unwrap_or_default();
-                format!("today {did}; {end}{room}{incidents}")
+                format!("currently {did}; {end}{room}{incidents}")
             }
             Reason::Close => {
-                format!("quiet, but {end}{}; now{}{incidents}", self.part_of_today(), room.replace(", ", " "))
+                format!("quiet, but {end}{}; now{}{incidents}", self.part_of_current(), room.replace(", ", " "))
             }
             Reason::Misses => format!("{end}{room}{incidents}"),
         }
@@ -158,7 +160,7 @@ impl<'a> Proposal<'a> {
     pub fn mark(&self, outcome: &Outcome) -> &'static str {
         match outcome.threshold {
             value if Some(value) == self.result.change() => "proposed",
-            value if value == self.result.condition.value => "today",
+            value if value == self.result.condition.value => "current",
             _ => "",
         }
     }
@@ -179,7 +181,7 @@ impl<'a> Proposal<'a> {
         text
     }
 
-    /// The part of the judged time that it fired.
+    /// The part of the evaluated time that it fired.
     pub fn share(&self, outcome: &Outcome) -> f64 {
         outcome.firing as f64 / self.result.basis.judged.max(1) as f64
     }
@@ -188,7 +190,7 @@ impl<'a> Proposal<'a> {
         outcome.false_events as f64 * WEEK / self.result.basis.covered.max(1) as f64
     }
 
-    /// `; both incidents seen (today 1), 40s later at most`.
+    /// `; both incidents detected (currently 1), 40s later`.
     fn incidents(&self) -> String {
         let (Some(value), Some(today)) = (self.result.choice.value, self.result.today()) else { return String::new() };
         let Some(proposed) = self.result.outcome(value) else { return String::new() };
@@ -197,14 +199,14 @@ impl<'a> Proposal<'a> {
         let (seen, before, all) = (seen(proposed), seen(today), needed.len());
         let of = match (seen, all) {
             (_, 0) => return String::new(),
-            (0, 1) => "the incident is not seen: it does not stand out".to_string(),
-            (1, 1) => "the incident is seen".to_string(),
-            (0, _) => format!("none of {all} incidents seen: they do not stand out"),
-            (2, 2) => "both incidents seen".to_string(),
-            (seen, all) if seen == all => format!("all {all} incidents seen"),
-            (seen, all) => format!("{seen} of {all} incidents seen"),
+            (0, 1) => "the incident is not detected: it does not stand out".to_string(),
+            (1, 1) => "the incident is detected".to_string(),
+            (0, _) => format!("none of {all} incidents detected: they do not stand out"),
+            (2, 2) => "both incidents detected".to_string(),
+            (seen, all) if seen == all => format!("all {all} incidents detected"),
+            (seen, all) => format!("{seen} of {all} incidents detected"),
         };
-        let change = if before == seen { String::new() } else { format!(" (today {before})") };
+        let change = if before == seen { String::new() } else { format!(" (currently {before})") };
         let delays = needed.iter().filter_map(|&i| Some(proposed.seen[i]? - today.seen[i]?));
         let later = match (delays.clone().max(), delays.min()) {
             (Some(late), _) if late > 0 => format!(", {} later", duration(late)),
@@ -226,11 +228,11 @@ impl<'a> Proposal<'a> {
         )
     }
 
-    /// `rests on 9m 30s of 1 instance: provisional`; of a proposal that changes something.
-    pub fn rests_on(&self) -> Option<String> {
+    /// `based on 9m30s of 1 instance: low confidence`; of a proposal that changes something.
+    pub fn based_on(&self) -> Option<String> {
         self.result.change()?;
-        let word = if self.result.basis.is_provisional() { "provisional" } else { "enough" };
-        Some(format!("rests on {}: {word}", self.basis()))
+        let confidence = if self.result.basis.is_provisional() { "low" } else { "sufficient" };
+        Some(format!("based on {}: {confidence} confidence", self.basis()))
     }
 
     /// What else the reader should know.
@@ -248,12 +250,12 @@ impl<'a> Proposal<'a> {
             ));
         }
         if result.depends_on_interval {
-            notes.push("depends on the export interval: holds only where exports come as often as here".to_string());
+            notes.push("depends on the export interval: valid only for exports as frequent as these".to_string());
         }
         notes
     }
 
-    /// The rows worth showing: today's and the proposed one, and of the others those at which something changes; with
+    /// The rows worth showing: the current and the proposed one, and of the others those at which something changes; with
     /// incidents those that no other row beats in both false and missed.
     pub fn rows(&self, most: usize) -> Vec<&'a Outcome> {
         let result = self.result;
@@ -328,7 +330,7 @@ fn rounded(span: Nanos) -> Nanos {
 /// Why a rule was not swept.
 pub(in crate::report) fn not_swept(why: NotSwept) -> &'static str {
     match why {
-        NotSwept::Equality => "= and != have no more and less: there is nothing to sweep",
+        NotSwept::Equality => "= and != have no order of thresholds to try",
         NotSwept::Presence => "counts entities or their absence: its number is known, not measured",
         NotSwept::Trend => "has no threshold: its parameters are in the rule",
     }

@@ -82,10 +82,10 @@ fn coverage(out: &mut dyn Write, coverage: &Coverage, style: Style) -> io::Resul
     }
     let ignored: Vec<&str> = coverage.ignored_metrics().collect();
     for metric in ignored.iter().take(MOST_METRICS) {
-        writeln!(out, "  {}  {}", style.dim("no rule looks at"), clean(metric))?;
+        writeln!(out, "  {}  {}", style.dim("not used by any rule"), clean(metric))?;
     }
     if ignored.len() > MOST_METRICS {
-        writeln!(out, "  {} {} more", style.dim("no rule looks at"), ignored.len() - MOST_METRICS)?;
+        writeln!(out, "  {} {} more", style.dim("not used by any rule"), ignored.len() - MOST_METRICS)?;
     }
     writeln!(out)
 }
@@ -95,7 +95,7 @@ fn mutation(out: &mut dyn Write, tested: &[Tested], detail: Detail, style: Style
     let noticed = tested.iter().filter(|one| one.noticed_by.is_some()).count();
     writeln!(out, "{}", style.strong("MUTATION"))?;
     let all = counted(tested.len() as u64, "change", "changes");
-    let score = score(tested).map(|score| format!(" ({:.1} %)", score * 100.0)).unwrap_or_default();
+    let score = score(tested).map(|score| format!(" ({:.1}%)", score * 100.0)).unwrap_or_default();
     writeln!(out, "  {noticed} of {all} noticed{score}")?;
     for one in tested {
         match &one.noticed_by {

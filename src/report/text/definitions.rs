@@ -101,11 +101,11 @@ fn trend_text(trend: &Trend) -> String {
 
 fn counts(report: &RuleReport, result: &DefinitionResult<'_>) -> String {
     format!(
-        "{}, judged {} times, warming up {} times, every {}",
+        "{}, evaluated {} times every {}, warming up {} times",
         counted(report.matched_series, "series", "series"),
         count(report.evaluations),
-        count(report.warming_up),
         duration(result.report.step),
+        count(report.warming_up),
     )
 }
 
@@ -120,7 +120,7 @@ fn lives(
     let lead = format!("{:indent$}- ", "");
     for life in result.report.lives.iter().filter(|life| life.rule == index) {
         let (entity, since) = (&life.series.entity.label, result.times.time(life.start));
-        let text = format!("{entity} since {since}: {}", trend::life(life, &rule.parameters));
+        let text = format!("{entity} since {since}: {}", trend::life(life, &rule.parameters, result.replay.detail));
         paragraph(out, &lead, indent + 2, &text)?;
     }
     match result.report.lives_left_out {

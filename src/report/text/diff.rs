@@ -2,7 +2,7 @@
 
 use crate::report::layout::{self, clean, paragraph};
 use crate::report::outcome::Diff;
-use crate::report::phrase::diff::{HEAD, cells, sentence, summary, word};
+use crate::report::phrase::diff::{HEAD, cells, label, sentence, summary};
 use crate::report::style::Style;
 use crate::report::time::Times;
 use crate::tune::ChangeKind;
@@ -27,7 +27,7 @@ pub(super) fn write(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::R
                 writeln!(out, "  {}", if name.is_empty() { "no instance" } else { &name })?;
                 last = Some(&change.entity);
             }
-            let word = format!("{:<9}", word(change.kind()));
+            let word = format!("{:<9}", label(change.kind()));
             let painted = match change.kind() {
                 ChangeKind::Appears => style.critical(&word),
                 ChangeKind::Vanishes => style.good(&word),
@@ -39,5 +39,5 @@ pub(super) fn write(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::R
     for sentence in diff.damage {
         paragraph(out, "damage: ", 8, sentence)?;
     }
-    writeln!(out, "\n{}", summary(diff.comparison))
+    writeln!(out, "\nEvents: {}.", summary(diff.comparison))
 }

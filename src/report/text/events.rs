@@ -5,7 +5,9 @@ use crate::engine::{CloseReason, EntityLabel, Event, EventState, ViolatedRule, V
 use crate::model::{MINUTE, Nanos};
 use crate::report::layout::{WIDTH, clean, paragraph};
 use crate::report::outcome::Replay;
-use crate::report::phrase::event::{absence, entity_name, severity, short_series, violation, worst};
+use crate::report::phrase::event::{
+    absence, entity_name, extreme_value, extreme_word, severity, short_series, violation,
+};
 use crate::report::phrase::trend;
 use crate::report::quantity::counted;
 use crate::report::style::Style;
@@ -16,11 +18,11 @@ use std::io::{self, Write};
 const MOST_EVENTS: usize = 60;
 /// More violating series of a rule than this are only counted in the brief text.
 const MOST_SERIES: usize = 3;
-/// A process that is silent for less than this between two exports is not said to be silent.
+/// A process is silent when this passes without an export.
 const SILENCE: Nanos = 2 * MINUTE;
 /// Columns of the severity.
 const SEVERITY: usize = 12;
-/// Columns in front of what is said about an event.
+/// Columns in front of the lines about an event.
 const INDENT: usize = 4;
 
 /// Writes the events, grouped by entity; entities in the order of their first event.
@@ -77,7 +79,7 @@ fn by_entity(events: &[Event]) -> Vec<(Option<&EntityLabel>, Vec<&Event>)> {
     groups
 }
 
-/// One event and all that is needed to tell it.
+/// One event and all that is needed to write it.
 struct Story<'a> {
     replay: &'a Replay<'a>,
     definition: &'a EventDefinition,
@@ -91,7 +93,7 @@ impl Story<'_> {
         self.title(out)?;
         self.bar(out)?;
         self.opened(out)?;
-        self.worst(out)?;
+        self.extreme(out)?;
         self.closed(out)
     }
 
@@ -107,11 +109,11 @@ impl Story<'_> {
         writeln!(out, "{lead}{title}")
     }
 
-    fn worst(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn extreme(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
             Some(peak) => {
-                let lead = self.lead("worst", peak.observation.at);
-                paragraph(out, &lead, lead.chars().count(), &worst(self.definition, self.event, peak))
+                let lead = self.lead(extreme_word(self.definition, peak), peak.observation.at);
+                paragraph(out, &lead, lead.chars().count(), &extreme_value(self.definition, self.event, peak))
             }
             None => Ok(()),
         }
@@ -162,10 +164,10 @@ impl Story<'_> {
         (0..width).map(cell).collect()
     }
 
-    /// Whether the event is open, but was not violated at the last instant that was judged.
+    /// Whether the event is open, but was not violated at the last evaluation.
     fn quiet_at_the_end(&self, to: Nanos) -> bool {
         let report = self.replay.report.definitions.get(self.event.definition);
-        // A trend says nothing at instants between two exports; only silence of some length means anything.
+        // A trend is evaluated when an export comes; only a longer silence means anything.
         let is_trend = self.definition.rules.iter().any(|rule| matches!(rule.kind, RuleKind::Trend(_)));
         if is_trend && to - self.event.last_violation < SILENCE {
             return false;
@@ -193,8 +195,8 @@ impl Story<'_> {
         };
         let limit = self.replay.detail.limit(MOST_SERIES);
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
-        let worst = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
-        series.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
+        let margin = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
+        series.sort_by(|a, b| margin(a).total_cmp(&margin(b)));
         let mut sentences: Vec<String> =
             series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
         if series.len() > limit {
@@ -204,16 +206,16 @@ impl Story<'_> {
         sentences
     }
 
-    /// What the raised lives of a trend rule show, the steepest first.
+    /// What the leaks of a trend rule show, the steepest first.
     fn growth(&self, violated: &ViolatedRule) -> Vec<String> {
         let limit = self.replay.detail.limit(MOST_SERIES);
         let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
         series.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let said = |s: &&ViolatingSeries| {
-            let floor = format!("floor of {}", short_series(&s.metric, &s.attributes));
-            [s.trend.as_deref().map(trend::leak).unwrap_or_default(), floor]
+        let lines = |s: &&ViolatingSeries| {
+            let what = format!("bucket minimum of {}", short_series(&s.metric, &s.attributes));
+            [s.trend.as_deref().map(|trend| trend::leak(trend, self.replay.detail)).unwrap_or_default(), what]
         };
-        let mut sentences: Vec<String> = series.iter().take(limit).flat_map(said).collect();
+        let mut sentences: Vec<String> = series.iter().take(limit).flat_map(lines).collect();
         if series.len() > limit {
             let rest = (series.len() - limit) as u64;
             sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
@@ -241,7 +243,7 @@ impl Story<'_> {
                 let held = duration(end - self.event.start);
                 let what = match reason {
                     CloseReason::Recovered => format!("recovered after {held}"),
-                    CloseReason::NoData => format!("nothing to judge any more after {held} (no data)"),
+                    CloseReason::NoData => format!("no more data after {held}"),
                 };
                 let grace = if closed_at > end {
                     let grace = span_ms(self.definition.expiration_ms);

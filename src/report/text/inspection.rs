@@ -39,10 +39,10 @@ fn head(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -> io::Res
     writeln!(out, "{}", covered(from, to))?;
     let text = format!(
         "{}, {} of {}, {}",
-        counted(findings.bodies, "body", "bodies"),
+        counted(findings.bodies, "export request", "export requests"),
         counted(findings.series, "series", "series"),
         counted(instances().count() as u64, "resource", "resources"),
-        counted(findings.points, "point", "points"),
+        counted(findings.points, "data point", "data points"),
     );
     paragraph(out, "", 0, &text)?;
     Ok(Times::new(from, to))
@@ -89,12 +89,12 @@ impl Services<'_> {
         };
         let span = match (instance.from, instance.to) {
             (Some(from), Some(to)) => format!("{} to {}", self.times.time(from), self.times.time(to)),
-            _ => "no good point".to_string(),
+            _ => "no valid data points".to_string(),
         };
         let mut parts =
             vec![span, counted(instance.exports, "export", "exports"), counted(instance.series, "series", "series")];
         if self.detail == Detail::Full {
-            parts.push(counted(instance.points, "point", "points"));
+            parts.push(counted(instance.points, "data point", "data points"));
         }
         if let Some(interval) = instance.interval.filter(|interval| usual.map(rounded) != Some(rounded(*interval))) {
             parts.push(format!("every {}", rounded(interval)));
@@ -149,11 +149,11 @@ fn what_is_wrong(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -
     if findings.out_of_order > 0 {
         writeln!(out)?;
         let text = format!(
-            "{} older than one of the same series before; a rule whose window has passed drops them as too_late.",
+            "{} older than an earlier one of the same series; a rule whose window has passed drops them as too_late.",
             if findings.out_of_order == 1 {
-                "1 point is".to_string()
+                "1 data point is".to_string()
             } else {
-                format!("{} points are", count(findings.out_of_order))
+                format!("{} data points are", count(findings.out_of_order))
             }
         );
         paragraph(out, "", 0, &text)?;

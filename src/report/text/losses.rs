@@ -31,7 +31,7 @@ pub(super) fn reasons(
     if all == 0 {
         return Ok(());
     }
-    let heading = format!("{title} {} of {}", count(all), counted(points, "point", "points"));
+    let heading = format!("{title} {} of {}", count(all), counted(points, "data point", "data points"));
     writeln!(out, "\n{}", style.strong(&heading))?;
     let width = counts.iter().map(|n| count(*n).len()).max().unwrap_or(0);
     for (reason, n) in dropped(counts) {
@@ -68,7 +68,7 @@ fn oddities(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Resul
     if !report.negative_deltas.is_empty() {
         let names = report.negative_deltas.iter().map(|metric| metric.name.clone()).collect();
         let text = format!(
-            "Declared monotonic, but with negative deltas, which were added as they came: {}.",
+            "Declared monotonic, but with negative deltas, which were added nevertheless: {}.",
             some_of(names, replay.detail)
         );
         paragraph(out, "  - ", 4, &text)?;

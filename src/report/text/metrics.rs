@@ -66,17 +66,17 @@ fn line(metric: &Metric, width: usize) -> String {
     )
 }
 
-/// `sum, monotonic`, `delta sum, up and down`, `gauge`: what decides how a rule can judge it.
+/// `sum, monotonic`, `delta UpDownCounter`, `gauge`: what decides how a rule can evaluate it.
 fn kind(metric: &Metric) -> String {
     let identity = &metric.identity;
     let temporality = if identity.temporality == Temporality::Delta { "delta " } else { "" };
     match identity.kind {
         Kind::Gauge => "gauge".to_string(),
         Kind::Sum if identity.monotonic => format!("{temporality}sum, monotonic"),
-        Kind::Sum => format!("{temporality}sum, up and down"),
+        Kind::Sum => format!("{temporality}UpDownCounter"),
         Kind::Histogram => format!("{temporality}histogram"),
         Kind::ExponentialHistogram => format!("{temporality}exp. histogram"),
-        Kind::Summary => "summary (never judged)".to_string(),
+        Kind::Summary => "summary, not evaluated".to_string(),
     }
 }
 
@@ -92,13 +92,13 @@ fn below(metric: &Metric, detail: Detail) -> Vec<String> {
         let keys: Vec<String> = values.into_iter().map(|(key, values)| key_values(key, values, detail)).collect();
         lines.push(keys.join("; "));
     }
-    let monotonic = if metric.identity.kind == Kind::Sum { " although it is declared monotonic" } else { "" };
+    let monotonic = if metric.identity.kind == Kind::Sum { " although monotonic" } else { "" };
     if metric.resets > 0 {
-        lines.push(format!("falls {}{monotonic} (a counter reset, or no counter)", times(metric.resets)));
+        lines.push(format!("decreased {}{monotonic} (a counter reset, or not a counter)", times(metric.resets)));
     }
     if metric.negative_deltas > 0 {
         lines.push(format!(
-            "{} although it is declared monotonic",
+            "{} although monotonic",
             counted(metric.negative_deltas, "negative delta", "negative deltas")
         ));
     }
@@ -106,7 +106,7 @@ fn below(metric: &Metric, detail: Detail) -> Vec<String> {
         let series = counted(metric.several_writers, "series is", "series are");
         lines.push(format!("{series} written by several processes (their start times alternate)"));
     } else if metric.start_changes > 0 {
-        lines.push(format!("the start time changes {} (a restart)", times(metric.start_changes)));
+        lines.push(format!("start time changed {} (a restart)", times(metric.start_changes)));
     }
     if detail == Detail::Full
         && let Some(known) = catalog::python().metric(&metric.identity.name)
@@ -129,7 +129,6 @@ fn key_values(key: &str, values: BTreeSet<String>, detail: Detail) -> String {
 fn times(n: u64) -> String {
     match n {
         1 => "once".to_string(),
-        2 => "twice".to_string(),
         n => format!("{} times", count(n)),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn write(out: &mut dyn Write, mut notes: Vec<Note>, style: Style) -> 
     if notes.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", style.strong("WORTH KNOWING"))?;
+    writeln!(out, "\n{}", style.strong("NOTES"))?;
     notes.sort_by_key(|note| note.rank);
     let mut last = String::new();
     for note in notes {

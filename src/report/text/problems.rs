@@ -1,6 +1,6 @@
 //! Mistakes in rules, as a compiler shows them: what, where, the line itself, what to do.
 //!
-//! Errors and definitions that cannot be judged come with the lines of their file; warnings are one line each unless
+//! Errors and definitions that cannot be evaluated come with the lines of their file; warnings are one line each unless
 //! everything is asked for.
 
 use crate::definition::{Problem, Severity};
@@ -42,7 +42,7 @@ fn one_line(problem: &Problem) -> String {
 fn snippet(problem: &Problem, text: Option<&str>, style: Style) -> String {
     let level = match problem.severity {
         Severity::Warning => Level::WARNING,
-        Severity::Unjudgeable => Level::WARNING.with_name("cannot be judged"),
+        Severity::Unjudgeable => Level::WARNING.with_name("cannot be evaluated"),
         Severity::Error => Level::ERROR,
     };
     let title = level.primary_title(problem.message.as_str()).id(problem.code);

@@ -39,7 +39,7 @@ fn head(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Result<()
         "{} of {}, {}",
         counted(report.counts.series, "series", "series"),
         counted(report.counts.entities, "entity", "entities"),
-        counted(report.counts.points, "point", "points"),
+        counted(report.counts.points, "data point", "data points"),
     );
     paragraph(out, "", 0, &received)
 }

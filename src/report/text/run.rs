@@ -9,14 +9,14 @@ use crate::report::style::Style;
 use crate::report::time::{duration, span_ms};
 use std::io::{self, Write};
 
-/// What clients take when nobody says anything else.
+/// The export interval of clients that are not configured otherwise.
 const DEFAULT_INTERVAL: Nanos = MINUTE;
 
 /// Writes the sections.
 pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &Run<'_>, style: Style) -> io::Result<()> {
     if let Some(silence) = run.silence {
         writeln!(out)?;
-        writeln!(out, "{}", style.strong("NOTHING ARRIVED"))?;
+        writeln!(out, "{}", style.strong("NO METRICS RECEIVED"))?;
         for line in silence.lines() {
             writeln!(out, "  {}", clean(line))?;
         }
@@ -25,8 +25,8 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &Run<'_>, sty
         writeln!(out)?;
         writeln!(out, "{}", style.strong("DEPENDS ON THE EXPORT INTERVAL"))?;
         let text = format!(
-            "{}: what was judged here every {} has other values at the clients' default of {}; its verdict is not that of \
-             production",
+            "{}: its values at an export interval of {} differ from those at the clients' default of {}, and so may the \
+             verdict in production",
             run.depend_on_interval.join(", "),
             duration(run.interval),
             duration(DEFAULT_INTERVAL),
@@ -45,7 +45,7 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
         return Ok(());
     }
     writeln!(out)?;
-    writeln!(out, "{}", style.strong("TOO SHORT"))?;
+    writeln!(out, "{}", style.strong("NOT ENOUGH DATA"))?;
     let width = run.too_short.iter().map(|short| short.definition.chars().count()).max().unwrap_or(0);
     for short in run.too_short {
         let several = run.too_short.iter().filter(|other| other.definition == short.definition).count() > 1;
@@ -55,9 +55,11 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
         let text = match short.window {
             Some(window) => {
                 let (window, step) = (span_ms(to_ms(window)), duration(short.step));
-                format!("{rule}needs {needed} of points, {covered} came (window of {window}, judged every {step})")
+                format!("{rule}needs {needed} of data, got {covered} (window of {window}, evaluated every {step})")
             }
-            None => format!("{rule}needs {needed} of a process, {covered} came (a trend: shorter windows cannot tell)"),
+            None => format!(
+                "{rule}needs {needed} of data from process start, got {covered} (a trend: shorter windows do not help)"
+            ),
         };
         paragraph(out, &lead, width + 4, &text)?;
     }
@@ -80,14 +82,13 @@ fn preview(
     style: Style,
 ) -> io::Result<()> {
     let shrunk = Replay { definitions: shorter.definitions, report: shorter.report, ..*replay };
-    let scale = shorter.window_scale;
-    let title = format!("WOULD HAVE BEEN, with windows and grace periods at {scale} of their length");
+    let title = format!("PREVIEW (windows x {})", shorter.window_scale);
     writeln!(out, "\n{}", style.strong(&title))?;
     events::write(out, &shrunk, style)?;
     writeln!(out)?;
     let was_too_short =
         |name: &str| run.too_short.iter().any(|short| short.definition == name && short.window.is_some());
     definitions::table(out, &shrunk, was_too_short, style)?;
-    writeln!(out, "\n  To judge a run like this:")?;
+    writeln!(out, "\n  To evaluate a run like this:")?;
     writeln!(out, "    {}", clean(shorter.command))
 }

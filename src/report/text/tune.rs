@@ -41,7 +41,12 @@ fn head(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
     writeln!(out, "{}", style.strong(&clean(&format!("healthy: {}", tune.baseline.sources.join(", ")))))?;
     let span = covered(report.coverage.from, report.coverage.to);
     let (entities, points) = (report.counts.entities, report.counts.points);
-    writeln!(out, "{span}; {}, {}", counted(entities, "instance", "instances"), counted(points, "point", "points"))?;
+    writeln!(
+        out,
+        "{span}; {}, {}",
+        counted(entities, "instance", "instances"),
+        counted(points, "data point", "data points")
+    )?;
     if !tune.bad.is_empty() {
         paragraph(out, "bad: ", 5, &tune.bad.join(", "))?;
     }
@@ -63,25 +68,25 @@ fn proposals(out: &mut dyn Write, tune: &Tune<'_>, all: &[Proposal<'_>], style: 
     let width = |of: &dyn Fn(&Proposal<'_>) -> String| {
         all.iter().map(|proposal| of(proposal).chars().count()).max().unwrap_or(0)
     };
-    let (names, todays, values) = (
+    let (names, currents, values) = (
         width(&name).min(LONGEST_NAME),
         width(&|proposal| proposal.current()),
         width(&|proposal| proposal.value()).max(4),
     );
     for proposal in all {
-        let (name, today, value) = (clean(&name(proposal)).into_owned(), proposal.current(), proposal.value());
+        let (name, current, value) = (clean(&name(proposal)).into_owned(), proposal.current(), proposal.value());
         let painted = match (proposal.result.change(), proposal.result.choice.value) {
             (Some(_), _) => style.strong(&value),
             (None, Some(_)) => style.good(&value),
             (None, None) => style.warning(&value),
         };
         let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(text.chars().count()));
-        let columns = format!("{today}{}  {painted}{}  ", pad(&today, todays), pad(&value, values));
+        let columns = format!("{current}{}  {painted}{}  ", pad(&current, currents), pad(&value, values));
         let lead = format!("  {name}{}  {columns}", pad(&name, names));
-        let width = 2 + names.max(name.chars().count()) + 2 + todays + 2 + values + 2;
+        let width = 2 + names.max(name.chars().count()) + 2 + currents + 2 + values + 2;
         let why = proposal.why(tune);
         let notes: Vec<String> =
-            proposal.rests_on().into_iter().chain(proposal.notes(tune.baseline.detail == Detail::Full)).collect();
+            proposal.based_on().into_iter().chain(proposal.notes(tune.baseline.detail == Detail::Full)).collect();
         if notes.is_empty() && width + why.chars().count() <= WIDTH {
             writeln!(out, "{lead}{}", clean(&why))?;
             continue;
@@ -102,7 +107,7 @@ fn details(out: &mut dyn Write, tune: &Tune<'_>, proposal: &Proposal<'_>, style:
     }
     let values = result.quantiles.iter().map(|(part, value)| match *part {
         1.0 => format!("all {}", proposal.measure.text(*value)),
-        part => format!("{} % {}", part * 100.0, proposal.measure.text(*value)),
+        part => format!("{}% {}", part * 100.0, proposal.measure.text(*value)),
     });
     let side = if result.condition.is_upper() { "up to" } else { "down to" };
     paragraph(out, "  values    ", 12, &format!("{side}: {}", values.collect::<Vec<_>>().join(", ")))?;
@@ -145,7 +150,8 @@ fn table(out: &mut dyn Write, tune: &Tune<'_>, proposal: &Proposal<'_>, style: S
         }));
         return layout::table(out, 4, &all, style);
     }
-    let mut all = vec![["value", "missed", "false", "a week", "firing", "flaps", "latest"].map(str::to_string)];
+    let mut all =
+        vec![["value", "missed", "false alerts", "a week", "firing", "flaps", "slowest detection"].map(str::to_string)];
     all.extend(rows.into_iter().map(|outcome| {
         let [value, week, firing, flaps] = columns(proposal, outcome);
         let (seen, of) = proposal.result.seen(outcome);
@@ -165,7 +171,7 @@ fn columns(proposal: &Proposal<'_>, outcome: &Outcome) -> [String; 4] {
     [value, per_week_text(proposal.per_week(outcome)), percent(proposal.share(outcome)), count(outcome.flaps)]
 }
 
-/// What was not swept, not judged, not kept.
+/// What was not swept, not evaluated, dropped.
 fn rest(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
     let lines = left_out(tune);
     if !lines.is_empty() {
@@ -185,7 +191,8 @@ fn rest(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
     let reasons: Vec<String> = dropped(counts).map(|(reason, n)| format!("{} {}", count(n), reason.as_str())).collect();
     if !reasons.is_empty() {
         writeln!(out)?;
-        let text = format!("{} dropped: {}", counted(counts.iter().sum(), "point", "points"), reasons.join(", "));
+        let text =
+            format!("{} dropped: {}", counted(counts.iter().sum(), "data point", "data points"), reasons.join(", "));
         paragraph(out, "", 0, &text)?;
     }
     for sentence in tune.baseline.damage {
@@ -207,7 +214,7 @@ fn summary(all: &[Proposal<'_>]) -> String {
     let none = all.len() - changes - keep;
     let mut text = format!("{}: {changes} to change", counted(all.len() as u64, "threshold", "thresholds"));
     if provisional > 0 {
-        text += &format!(" ({provisional} provisional)");
+        text += &format!(" ({provisional} with low confidence)");
     }
     text += &format!(", {keep} to keep, {none} without a proposal.");
     text
