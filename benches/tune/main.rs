@@ -131,7 +131,7 @@ fn tune(recording: &Bytes, points: u64) -> (u64, usize) {
     tuning.choose();
     tuning.sweep(BASELINE, &observed);
     let tuned = black_box(tuning.finish());
-    let values = tuned.answers.iter().map(|answer| answer.outcomes.len()).sum();
-    assert!(tuned.answers.iter().all(|answer| answer.basis.judged > 0), "every shipped rule is judged");
+    let values = tuned.results.iter().map(|answer| answer.candidates.len()).sum();
+    assert!(tuned.results.iter().all(|answer| answer.basis.judged > 0), "every shipped rule is judged");
     (points, values)
 }

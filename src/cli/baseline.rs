@@ -1,13 +1,12 @@
-//! `--baseline`: another recording of the same application, evaluated with the same rules, and what is worse now.
+//! `--baseline`: another recording of the same application, evaluated with the same rules, and what has become worse since.
 
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::output::Terminal;
 use super::recordings::Recordings;
-use super::watching::Observed;
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Options, Report, drive};
-use crate::gate::{self, Aggregates, Case, CaseResult, Finding, Place, Side, Suite};
+use crate::engine::{Engine, Options, drive};
+use crate::gate::{self, CaseResult, EvaluatedRecording, Suite, TracedInputs};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
@@ -23,53 +22,20 @@ pub(super) struct BaselineArgs {
     max_regression: f64,
 }
 
-/// What became of recordings.
-pub(super) struct Judged {
-    pub(super) definitions: Vec<EventDefinition>,
-    pub(super) report: Report,
-    /// The values that decided, when they were wanted.
-    pub(super) aggregates: Aggregates,
-    /// What is wrong with them, when that matters.
-    pub(super) damage: Vec<String>,
-    /// Their names.
-    pub(super) name: String,
-}
-
 /// Evaluates recordings, with the values that decide when they are wanted.
-pub(super) fn judge(
+pub(super) fn evaluate(
     files: &[PathBuf],
     definitions: &[EventDefinition],
     options: &Options,
     with_aggregates: bool,
-) -> Result<Judged, CliError> {
-    let mut observed = Observed::new(Recordings::of(files)?, with_aggregates, definitions, options);
+) -> Result<EvaluatedRecording, CliError> {
+    let mut inputs = TracedInputs::new(Recordings::of(files)?, with_aggregates, definitions, options);
     let mut engine = Engine::new(definitions.to_vec(), options.clone());
-    let Ok(()) = drive(&mut engine, &mut observed, |_, _| Ok::<(), Infallible>(()));
-    let (recordings, aggregates) = observed.finish();
+    let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
+    let (recordings, aggregates) = inputs.finish();
     let damage = if recordings.is_damaged() { recordings.damage() } else { Vec::new() };
     let (report, name) = (engine.report(), recordings.names().join(", "));
-    Ok(Judged { definitions: engine.definitions().to_vec(), report, aggregates, damage, name })
-}
-
-impl Judged {
-    fn side(&self) -> Side<'_> {
-        Side { report: &self.report, aggregates: &self.aggregates }
-    }
-
-    /// Why a comparison would show nothing.
-    pub(super) fn shows_nothing(&self) -> Option<Case> {
-        let why = if self.report.counts.points == 0 {
-            vec![("empty-recording", format!("{} contains no data points: nothing was evaluated", self.name))]
-        } else {
-            self.damage.iter().map(|sentence| ("damaged-recording", sentence.clone())).collect()
-        };
-        let place = Some(Place { file: self.name.clone(), position: None });
-        let finding = |(code, message)| Finding { code, message, details: String::new(), place: place.clone() };
-        let found: Vec<Finding> = why.into_iter().map(finding).collect();
-        let is_some = !found.is_empty();
-        let result = CaseResult::Inconclusive(found);
-        is_some.then(|| Case { name: self.name.clone(), place: place.clone(), seconds: None, result })
-    }
+    Ok(EvaluatedRecording { definitions: engine.definitions().to_vec(), report, aggregates, damage, name })
 }
 
 impl BaselineArgs {
@@ -84,22 +50,23 @@ impl BaselineArgs {
     }
 
     /// Evaluates the baseline, if there is one.
-    pub(super) fn judge(&self, definitions: &[EventDefinition], options: &Options) -> Result<Option<Judged>, CliError> {
-        if self.is_given() { judge(&self.baseline, definitions, options, true).map(Some) } else { Ok(None) }
+    pub(super) fn evaluate(
+        &self,
+        definitions: &[EventDefinition],
+        options: &Options,
+    ) -> Result<Option<EvaluatedRecording>, CliError> {
+        self.is_given().then(|| evaluate(&self.baseline, definitions, options, true)).transpose()
     }
 
     /// What has become worse since the baseline: a case for every definition.
-    pub(super) fn compare(&self, old: &Judged, new: &Judged, terminal: &Terminal) -> Suite {
-        let name = format!("{} vs baseline {}", new.name, old.name);
-        let mut cases: Vec<Case> = [old, new].into_iter().filter_map(Judged::shows_nothing).collect();
-        let has_points = |judged: &Judged| judged.report.counts.points > 0;
-        if has_points(old) && has_points(new) {
-            if old.aggregates.left_out || new.aggregates.left_out {
-                terminal.warn("there are so many entities that the values of the last ones are not compared");
-            }
-            cases.extend(gate::compare(&new.definitions, old.side(), new.side(), self.max_regression));
+    pub(super) fn compare(&self, old: &EvaluatedRecording, new: &EvaluatedRecording, terminal: &Terminal) -> Suite {
+        if old.has_points() && new.has_points() && (old.aggregates.left_out || new.aggregates.left_out) {
+            terminal.warn("too many entities to trace: the values of the last ones are not compared");
         }
-        Suite { name, cases }
+        Suite {
+            name: format!("{} vs baseline {}", new.name, old.name),
+            cases: gate::compare(old, new, self.max_regression),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod mutation;
 mod packages;
 mod scenarios;
 
-use super::baseline::{self, BaselineArgs, Judged, percent};
+use super::baseline::{self, BaselineArgs, percent};
 use super::error::CliError;
 use super::exit::ExitStatus;
 use super::judging::JudgingArgs;
@@ -18,7 +18,7 @@ use super::output::{Output, Terminal, formats, keep_apart};
 use super::reports::{ReportArgs, from_root, job_summary};
 use super::rules::RulesArgs;
 use crate::engine::Options;
-use crate::gate::{self, CaseResult, Coverage, Outcome, Suite, Tested, Tolerance};
+use crate::gate::{self, CaseResult, EvaluatedRecording, RuleCoverage, ScenarioOutcome, Suite, Tested, Tolerance};
 use crate::model::Nanos;
 use crate::report::{self, CheckOutcome, Format, OutcomeKind};
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let read = args.paths.iter().chain(&scenarios).chain(&args.golden.golden).map(PathBuf::as_path);
     keep_apart(args.output.as_deref().into_iter().chain(args.reports.files()), read.chain(args.baseline.files()))?;
     let mut reports = args.reports.open(args.output.as_deref())?;
-    let mut coverage = Coverage::default();
+    let mut coverage = RuleCoverage::default();
     let (mut suites, tested) = match &args.golden.golden {
         Some(golden) => (vec![stored(&args, golden, &mut coverage, terminal)?], None),
         None if args.baseline.is_given() => (vec![compared(&args, &mut coverage, terminal)?], None),
@@ -144,13 +144,13 @@ impl Args {
 fn written(
     args: &Args,
     scenarios: Vec<PathBuf>,
-    coverage: &mut Coverage,
+    coverage: &mut RuleCoverage,
     terminal: &Terminal,
 ) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
     let files = files::read(scenarios)?;
     let (items, packages) = scenarios::read(&files, &args.rules, terminal)?;
     let shared = Mutex::new(coverage);
-    let each = |outcome: &Outcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);
+    let each = |outcome: &ScenarioOutcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);
     let mut suites = scenarios::run(&files, &items, each)?;
     let tested =
         if args.mutate || args.min_mutation_score.is_some() { Some(mutation::test(&items, &packages)?) } else { None };
@@ -161,33 +161,38 @@ fn written(
 }
 
 /// Evaluates the recordings that are named.
-fn judged(args: &Args, option: &str, coverage: &mut Coverage, terminal: &Terminal) -> Result<Judged, CliError> {
+fn evaluated(
+    args: &Args,
+    option: &str,
+    coverage: &mut RuleCoverage,
+    terminal: &Terminal,
+) -> Result<EvaluatedRecording, CliError> {
     if args.paths.is_empty() {
         return Err(CliError::Limit { what: format!("{option} needs recordings: name them") });
     }
     let rules = args.rules.load(terminal)?;
     let options = args.judging.resolve();
-    let judged = baseline::judge(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
-    coverage.add(&judged.definitions, judged.definitions.len(), &judged.report);
-    Ok(judged)
+    let recording = baseline::evaluate(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
+    coverage.add(&recording.definitions, recording.definitions.len(), &recording.report);
+    Ok(recording)
 }
 
 /// Compares recordings with others.
-fn compared(args: &Args, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
-    let new = judged(args, "--baseline", coverage, terminal)?;
-    let old = args.baseline.judge(&new.definitions, &args.judging.resolve())?;
+fn compared(args: &Args, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite, CliError> {
+    let new = evaluated(args, "--baseline", coverage, terminal)?;
+    let old = args.baseline.evaluate(&new.definitions, &args.judging.resolve())?;
     Ok(old.map(|old| args.baseline.compare(&old, &new, terminal)).unwrap_or_default())
 }
 
 /// Compares recordings with golden events, or makes them golden.
-fn stored(args: &Args, golden: &Path, coverage: &mut Coverage, terminal: &Terminal) -> Result<Suite, CliError> {
-    let judged = judged(args, "--golden", coverage, terminal)?;
+fn stored(args: &Args, golden: &Path, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite, CliError> {
+    let recording = evaluated(args, "--golden", coverage, terminal)?;
     if args.golden.bless {
-        return golden::bless(&judged, golden, terminal);
+        return golden::bless(&recording, golden, terminal);
     }
     // What is computed anew may differ in the last digits of another machine.
     let value = args.golden.value_tolerance.max(1e-9);
-    golden::compare(&judged, golden, Tolerance { time: args.golden.time_tolerance, value })
+    golden::compare(&recording, golden, Tolerance { time: args.golden.time_tolerance, value })
 }
 
 /// Writes the results; beside a format that holds only the cases, the rest goes to standard error.

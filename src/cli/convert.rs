@@ -5,12 +5,11 @@ use super::exit::ExitStatus;
 use super::output::{Output, Terminal};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::{Input, Inputs};
-use crate::model::{MINUTE, Nanos};
+use crate::model::{Moment, Nanos};
 use crate::otlp::{Cut, NamePattern, cut};
 use crate::recording::{Compression, RecordingFormat, WriteError, Writer};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
@@ -21,11 +20,11 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE", required = true)]
     output: PathBuf,
     /// Leave out data points before this time
-    #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, help_heading = "Cut")]
     from: Option<Moment>,
     /// Leave out data points after this time; both as 2026-11-22T06:50:00Z, as a time of the first day (06:50:00, UTC),
     /// or counted from the start of the recording (+5m)
-    #[arg(long, value_name = "WHEN", value_parser = moment, help_heading = "Cut")]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, help_heading = "Cut")]
     to: Option<Moment>,
     /// Keep only this service.name; `*` stands for any text; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Cut")]
@@ -63,43 +62,6 @@ impl Form {
             Form::Proto => (RecordingFormat::Protobuf, by_name),
             Form::Jsonl => (RecordingFormat::JsonLines, by_name),
         }
-    }
-}
-
-/// An instant as it is typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
-    /// An instant.
-    At(Nanos),
-    /// A span after the start of the recording.
-    After(Nanos),
-    /// A time of the day on which the recording starts.
-    Today(Nanos),
-}
-
-impl Moment {
-    pub(super) fn resolve(self, start: Nanos) -> Nanos {
-        match self {
-            Moment::At(at) => at,
-            Moment::After(span) => start.saturating_add(span),
-            Moment::Today(time) => start - start.rem_euclid(DAY) + time,
-        }
-    }
-}
-
-const DAY: Nanos = 24 * 60 * MINUTE;
-
-pub(super) fn moment(text: &str) -> Result<Moment, String> {
-    let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).map_err(|_| "too far away".to_string());
-    if let Some(span) = text.strip_prefix('+') {
-        let span = humantime::parse_duration(span).map_err(|error| format!("{error}; write +5m or +90s"))?;
-        return Ok(Moment::After(nanos(span)?));
-    }
-    let since_epoch = |text: &str| humantime::parse_rfc3339_weak(text).ok()?.duration_since(UNIX_EPOCH).ok();
-    match (since_epoch(text), since_epoch(&format!("1970-01-01 {text}"))) {
-        (Some(at), _) => Ok(Moment::At(nanos(at)?)),
-        (None, Some(time)) => Ok(Moment::Today(nanos(time)?)),
-        (None, None) => Err("write 2026-11-22T06:50:00Z, 06:50:00 or +5m".into()),
     }
 }
 

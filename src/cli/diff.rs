@@ -15,7 +15,7 @@ use crate::definition::EventDefinition;
 use crate::engine::{Engine, Options, Report, Verdict, drive};
 use crate::inspect::Clients;
 use crate::report::{Diff, Outcome};
-use crate::tune::{Side, compare};
+use crate::tune::{RulesOutcome, compare};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -52,8 +52,8 @@ pub(super) struct Args {
     page: PageArgs,
 }
 
-/// One side, evaluated.
-struct Judged {
+/// One set of rules, evaluated.
+struct EvaluatedRules {
     definitions: Vec<EventDefinition>,
     report: Report,
     names: Vec<String>,
@@ -71,8 +71,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     args.page.keep_apart(&args.recordings)?;
     let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
     let (old, new) = (rules(&args.old)?, rules(&args.new)?);
-    let old = judge(old.definitions, &args, terminal)?;
-    let new = judge(new.definitions, &args, terminal)?;
+    let old = evaluate(old.definitions, &args, terminal)?;
+    let new = evaluate(new.definitions, &args, terminal)?;
     let comparison = compare(old.side(), new.side());
     let (old_name, new_name) = (args.old.display().to_string(), args.new.display().to_string());
     let diff = Diff {
@@ -87,7 +87,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let data = Data {
         is_damaged: new.is_damaged,
         has_points: new.report.counts.points > 0,
-        is_evaluated: old.is_judged() || new.is_judged(),
+        is_evaluated: old.is_evaluated() || new.is_evaluated(),
     };
     let (status, why) = args.page.status(data, "no definition could be evaluated (--allow-no-data makes this a pass)");
     if status != ExitStatus::Passed {
@@ -96,7 +96,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     Ok(status)
 }
 
-fn judge(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) -> Result<Judged, CliError> {
+fn evaluate(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) -> Result<EvaluatedRules, CliError> {
     let recordings = Recordings::open(&args.recordings, terminal)?;
     let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
     let options = Options { retention, ..args.judging.resolve() };
@@ -104,7 +104,7 @@ fn judge(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) ->
     let mut inputs = WithClients { inputs: recordings, clients: Clients::default() };
     let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
     let recordings = inputs.inputs;
-    Ok(Judged {
+    Ok(EvaluatedRules {
         report: engine.report(),
         definitions: engine.definitions().to_vec(),
         names: recordings.names().to_vec(),
@@ -113,12 +113,12 @@ fn judge(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) ->
     })
 }
 
-impl Judged {
-    fn side(&self) -> Side<'_> {
-        Side { definitions: &self.definitions, report: &self.report }
+impl EvaluatedRules {
+    fn side(&self) -> RulesOutcome<'_> {
+        RulesOutcome { definitions: &self.definitions, report: &self.report }
     }
 
-    fn is_judged(&self) -> bool {
+    fn is_evaluated(&self) -> bool {
         self.report.definitions.iter().any(|of| matches!(of.verdict, Verdict::Fired | Verdict::Quiet))
     }
 }

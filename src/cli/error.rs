@@ -3,7 +3,7 @@
 use super::exit::ExitStatus;
 use crate::recording::{OpenError, WriteError};
 use crate::sink::{SinkError, SpecError};
-use crate::tune::EditError;
+use crate::tune::PackageError;
 
 use std::io;
 
@@ -166,7 +166,7 @@ pub enum CliError {
     },
     /// A package that cannot be edited; nothing was written.
     #[error("{0}; nothing was written")]
-    Package(Box<EditError>),
+    Package(Box<PackageError>),
     /// Labels that cannot be used.
     #[error("{label}: {problem}")]
     Label {

@@ -10,14 +10,14 @@ use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
 use crate::engine::{Engine, Event, Inputs, Options, Report};
-use crate::minimize::{Minimized, Trace, Wanted};
+use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
-/// The key that hashes values, when they shall have the same hash in several files.
+/// The key that hashes values, for the same hashes in several files.
 const KEY: &str = "FORESHOCK_ANONYMIZE_KEY";
 
 /// Options of `check --minimize`.
@@ -52,11 +52,11 @@ pub(super) fn run(
     }
     keep_apart(output, [recording])?;
     let options = judging.resolve();
-    let engine = judge(recording, rules.load(terminal)?.definitions, &options, terminal)?;
+    let engine = evaluate(recording, rules.load(terminal)?.definitions, &options, terminal)?;
     let report = engine.report();
     let event = find(&report, engine.definitions(), args.event.as_deref(), recording)?;
     let definition = &engine.definitions()[event.definition];
-    let trace = trace(recording, event)?;
+    let past = past(recording, event)?;
     let named = Named::of(definition, rules, output)?;
     let key = args.anonymize.then(key).transpose()?;
     let comment = if args.anonymize {
@@ -76,14 +76,14 @@ pub(super) fn run(
         comment: &comment,
     };
     let found =
-        crate::minimize::minimize(&trace, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
+        crate::minimize::minimize(&past, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
     let mut to = Output::open(output)?;
     to.write_with(|out| out.write_all(found.text.as_bytes()))?;
-    tell(&found, &trace, terminal);
+    report_result(&found, &past, terminal);
     Ok(ExitStatus::Passed)
 }
 
-fn judge(
+fn evaluate(
     recording: &Path,
     definitions: Vec<EventDefinition>,
     options: &Options,
@@ -99,7 +99,7 @@ fn judge(
     Ok(engine)
 }
 
-/// The event that is meant. Whoever names none, or one that is not there, is told which there are.
+/// The event with this id. An error lists the events there are.
 fn find<'a>(
     report: &'a Report,
     definitions: &[EventDefinition],
@@ -112,7 +112,7 @@ fn find<'a>(
         return Ok(event);
     }
     let recording = recording.display();
-    let said = match id {
+    let problem = match id {
         Some(id) if named.len() > 1 => format!("several events of {recording} begin with `{id}`"),
         Some(id) => format!("{recording} has no event `{id}`"),
         None => format!("name an event of {recording} with --event"),
@@ -123,19 +123,19 @@ fn find<'a>(
     let mut list = Vec::new();
     // A vector takes everything.
     let _ = report::event_ids(&mut list, definitions, &report.events);
-    Err(CliError::Limit { what: format!("{said}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
+    Err(CliError::Limit { what: format!("{problem}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
 }
 
-fn trace(recording: &Path, event: &Event) -> Result<Trace, CliError> {
+fn past(recording: &Path, event: &Event) -> Result<EventPast, CliError> {
     let only = event.entity.as_ref().map_or_else(Attributes::default, |entity| entity.resource.clone());
-    let mut trace = Trace::new(only, event.start);
+    let mut past = EventPast::new(only, event.start);
     let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
     while let Some(input) = recordings.next() {
         if let Some(export) = input.export {
-            trace.add(input.at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
+            past.add(input.at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
         }
     }
-    Ok(trace)
+    Ok(past)
 }
 
 /// The rules as the scenario names them, and the definition by the name it has there.
@@ -181,28 +181,28 @@ fn from_folder(output: Option<&Path>, path: &Path) -> String {
 
 fn origin(recording: &Path, event: &Event) -> String {
     let file = recording.file_name().unwrap_or_default().to_string_lossy();
-    format!("From {file}, event {}, with the values made simple.", event.id)
+    format!("From {file}, event {}, with simplified values.", event.id)
 }
 
-/// The key of the environment, or one that is thrown away.
-#[allow(clippy::disallowed_methods, reason = "a secret stands in the environment, not among the arguments")]
+/// The key of the environment, or a random one.
+#[allow(clippy::disallowed_methods, reason = "a secret belongs in the environment, not among the arguments")]
 fn key() -> Result<Vec<u8>, CliError> {
     if let Some(key) = std::env::var_os(KEY).filter(|key| !key.is_empty()) {
         return Ok(key.into_encoded_bytes());
     }
     let mut key = vec![0; 32];
-    let failed = |_| CliError::Limit { what: format!("the system has no random numbers to make a key of; set {KEY}") };
+    let failed = |_| CliError::Limit { what: format!("the system has no random numbers for a key; set {KEY}") };
     SystemRandom::new().fill(&mut key).map_err(failed)?;
     Ok(key)
 }
 
-fn tell(found: &Minimized, trace: &Trace, terminal: &Terminal) {
+fn report_result(found: &Minimized, past: &EventPast, terminal: &Terminal) {
     let Minimized { text, series, points, trials, kept } = found;
     terminal.note(&format!(
-        "{points} points of {series} series, {} bytes; the event had {} points of {} series before it; {trials} trials",
+        "{points} data points of {series} series, {} bytes; before the event there were {} data points of {} series; {trials} trials",
         text.len(),
-        trace.points(),
-        trace.series()
+        past.points(),
+        past.series()
     ));
     if !kept.is_empty() {
         terminal.note(&format!("not hashed, because the rule asks for their values: {}", kept.join(", ")));

@@ -13,9 +13,8 @@ use super::retention::RetentionArgs;
 use super::rules::{Rules, RulesArgs};
 use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
-use super::watching::Observed;
 use crate::engine::{Engine, Options, drive};
-use crate::gate::Place;
+use crate::gate::{EvaluatedRecording, FileLocation, TracedInputs};
 use crate::inspect::Clients;
 use crate::model::SECOND;
 use crate::sink::WhenFull;
@@ -79,8 +78,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
     let mut output = args.results.open()?;
     head::compare(recordings.heads(), &digest, &args.scale.typed(&options), terminal);
-    let before = args.baseline.judge(&definitions, &options)?;
-    let observed = Observed::new(recordings, before.is_some(), &definitions, &options);
+    let before = args.baseline.evaluate(&definitions, &options)?;
+    let observed = TracedInputs::new(recordings, before.is_some(), &definitions, &options);
     let mut engine = Engine::new(definitions, options);
     let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
     let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
@@ -97,11 +96,11 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let gate = args.gate.resolve(FailOn::Never);
     let input_findings = gate.input_findings(&report, &damage, recordings.is_damaged());
     // The built-in rules cannot be fixed here: what they find is placed in the recording.
-    let recording = recordings.only_file().map(|file| Place { file: file.to_string(), position: None });
+    let recording = recordings.only_file().map(FileLocation::file);
     let suite = before.map(|before| {
         let (definitions, name) = (engine.definitions().to_vec(), recordings.names().join(", "));
         // Its damage is reported, and counted, without the baseline.
-        let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
+        let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         args.baseline.compare(&before, &now, terminal)
     });
     let evaluated = Evaluated {

@@ -6,7 +6,7 @@
 
 use super::error::CliError;
 use super::output::{self, Output, Terminal};
-use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use crate::report::{self, Format, Outcome, Style};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -87,7 +87,7 @@ pub(super) fn job_summary(suites: &[Suite], terminal: &Terminal) -> Result<(), C
 pub(super) fn from_root(suites: Vec<Suite>) -> Vec<Suite> {
     let Ok(here) = std::env::current_dir() else { return suites };
     let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here).to_path_buf();
-    let named = |place: Place| Place { file: name_from(&root, &here, &place.file), ..place };
+    let named = |place: FileLocation| FileLocation { file: name_from(&root, &here, &place.file), ..place };
     let finding = |finding: Finding| Finding { place: finding.place.map(named), ..finding };
     let all = |findings: Vec<Finding>| findings.into_iter().map(finding).collect();
     let case = |case: Case| Case {

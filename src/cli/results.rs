@@ -5,7 +5,7 @@ use super::output::{Output, Terminal, formats};
 use super::reports::{ReportArgs, Reports, from_root, job_summary};
 use crate::definition::EventDefinition;
 use crate::engine::{Engine, Event, Input, Inputs, Report, Transition};
-use crate::gate::{Finding, Place, Suite};
+use crate::gate::{FileLocation, Finding, Suite};
 use crate::inspect::{Client, Clients};
 use crate::report::{
     self, CheckOutcome, Detail, Format, Outcome, OutcomeKind, Replay, ReplayOutcome, Run, Style, Verdicts,
@@ -40,7 +40,7 @@ pub(super) struct Evaluated<'a> {
     /// Whether an event fails the gate.
     pub(super) fails: &'a dyn Fn(&Event) -> bool,
     /// Where a definition, or a value in it, is fixed.
-    pub(super) place: &'a dyn Fn(&EventDefinition, &str) -> Option<Place>,
+    pub(super) place: &'a dyn Fn(&EventDefinition, &str) -> Option<FileLocation>,
     /// What is wrong with the input.
     pub(super) input_findings: &'a [Finding],
     /// What has become worse since a baseline.

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::git;
 use super::output::Terminal;
 use crate::definition::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
-use crate::gate::Place;
+use crate::gate::FileLocation;
 use crate::report;
 use crate::report::Detail;
 use std::collections::BTreeMap;
@@ -51,17 +51,17 @@ pub(super) struct Places {
 
 impl Places {
     /// The place of a definition, or of the value at a path in it, for whoever fixes it; `None` for the built-in rules.
-    pub(super) fn of(&self, definition: &EventDefinition, path: &str) -> Option<Place> {
+    pub(super) fn of(&self, definition: &EventDefinition, path: &str) -> Option<FileLocation> {
         if definition.file.starts_with("builtin:") {
             return None;
         }
         // A file that holds nothing else needs no position.
         if path.is_empty() && definition.index.is_none() {
-            return Some(Place { file: definition.file.clone(), position: None });
+            return Some(FileLocation { file: definition.file.clone(), position: None });
         }
         let source = self.sources.iter().find(|source| source.path == definition.file);
         let position = source.and_then(|source| position_of(source, &self.params, &definition.path_in_file(path)));
-        Some(Place { file: definition.file.clone(), position })
+        Some(FileLocation { file: definition.file.clone(), position })
     }
 }
 

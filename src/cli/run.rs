@@ -1,4 +1,4 @@
-//! `foreshock run -- CMD`: runs a command, judges the metrics it sends meanwhile, and gives the verdict when it has ended.
+//! `foreshock run -- CMD`: runs a command, evaluates the metrics it sends meanwhile, and gives the verdict when it has ended.
 
 use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
@@ -7,18 +7,17 @@ use super::exit::ExitStatus;
 use super::gate::{FailOn, Gate, GateArgs};
 use super::head;
 use super::judging::JudgingArgs;
+use super::memory::{self, KeptInputs, Memory};
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::results::{Evaluated, ResultArgs, ResultFiles, WithClients};
 use super::rules::{Places, RulesArgs};
 use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
-use super::too_short::{self, Memory};
-use super::watching::Observed;
 use crate::catalog;
 use crate::definition::{Aggregation, EventDefinition, RuleKind, Selector};
 use crate::engine::{Engine, EventState, Options, Report, drive};
-use crate::gate::{Aggregates, Suite};
+use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedInputs};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
 use crate::receive::{IngestService, InputStream, ShutdownTrigger};
@@ -141,7 +140,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         terminal.warn(&format!("in the environment already, and left as it is: {names}; metrics may go elsewhere"));
     }
     let definitions = scale.definitions(&rules.definitions, interval);
-    let before = baseline.judge(&definitions, &options)?;
+    let before = baseline.evaluate(&definitions, &options)?;
     let watched = Watching { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
     let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
     let mut engine = Engine::new(definitions, options.clone());
@@ -168,7 +167,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     let report = engine.report();
     let suite = before.map(|before| {
         let (definitions, name) = (engine.definitions().to_vec(), child::shown(&command));
-        let now = baseline::Judged { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
+        let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         baseline.compare(&before, &now, terminal)
     });
     let told = Told {
@@ -206,7 +205,7 @@ fn judge(
     (answer, output, sinks): (&ResultArgs, &mut ResultFiles, &mut Sinks),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
-    let observed = Observed::new(received, watched.is_wanted, &watched.definitions, watched.options);
+    let observed = TracedInputs::new(received, watched.is_wanted, &watched.definitions, watched.options);
     let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
@@ -251,20 +250,21 @@ fn tell(
 ) -> Result<(), CliError> {
     let (engine, report, clients) = told.judged;
     let kept = memory.take();
-    let too_short = too_short::rules(engine.definitions(), report, options, kept.as_ref())?;
+    let mut too_short = gate::too_short(engine.definitions(), report, options);
     let sent_every = match &kept {
-        Some(kept) => too_short::longest_interval(kept)?.unwrap_or(told.interval),
+        Some(kept) => memory::longest_interval(kept)?.unwrap_or(told.interval),
         None => told.interval,
     };
-    // A program that sets its interval itself is not to be judged by what it was told.
+    // The command may set an interval of its own.
     let has_its_own = sent_every > told.interval + told.interval / 2;
     let interval = if has_its_own { sent_every } else { told.interval };
-    let shrunk = match &kept {
-        Some(kept) if !too_short.is_empty() => {
-            too_short::shrink((definitions, told.scale.fraction()), &too_short, options, kept, interval)?
-        }
-        _ => None,
-    };
+    let mut shrunk = None;
+    if let Some(kept) = &kept {
+        let open = || KeptInputs::open(kept);
+        let run = ShortRun { written: definitions, scale: told.scale.fraction(), options, open: &open };
+        run.refine(engine.definitions(), &mut too_short)?;
+        shrunk = run.shrink(&too_short, interval)?;
+    }
     if kept.is_none() && !too_short.is_empty() {
         terminal.warn("more was received than is kept in memory, so shorter windows were not tried");
     }

@@ -1,19 +1,18 @@
 //! `--window-scale`: windows at a fraction of their length, for runs that are shorter than a window.
 //!
 //! A recording of such a run notes the fraction and the export interval, so that a replay with the fraction gives the same
-//! results.
+//! result.
 
 use super::judging;
 use crate::definition::EventDefinition;
 use crate::engine::Options;
-use crate::model::{Nanos, to_ms};
+use crate::gate;
+use crate::model::Nanos;
 use std::collections::BTreeMap;
 
-/// Export intervals that a window must have at least.
-const LEAST_INTERVALS: i64 = 3;
 const OPTION: &str = "--window-scale";
 
-/// Options of the commands that evaluate what a run sent.
+/// Options of the commands that evaluate a run.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Evaluation")]
 pub(super) struct ScaleArgs {
@@ -44,18 +43,10 @@ impl ScaleArgs {
         judging::typed(options).into_iter().chain(fraction).collect()
     }
 
-    /// The definitions as they are evaluated: never with windows that hold no three exports.
+    /// The definitions as they are evaluated.
     pub(super) fn definitions(&self, definitions: &[EventDefinition], interval: Nanos) -> Vec<EventDefinition> {
-        if !self.is_less() {
-            return definitions.to_vec();
-        }
-        definitions.iter().map(|d| d.shrunk(self.window_scale, floor_ms(interval))).collect()
+        gate::scaled(definitions, self.window_scale, interval)
     }
-}
-
-/// The shortest that a window may become.
-pub(super) fn floor_ms(interval: Nanos) -> i64 {
-    to_ms(interval.saturating_mul(LEAST_INTERVALS))
 }
 
 fn scale(text: &str) -> Result<f64, String> {

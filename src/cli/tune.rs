@@ -4,19 +4,20 @@ use super::error::CliError;
 use super::exit::ExitStatus;
 use super::gate::Data;
 use super::judging::JudgingArgs;
-use super::labels::{self, LabelArgs, Labels};
-use super::observing::{Source, Told};
+use super::labels::{LabelArgs, Labels};
 use super::output::Terminal;
 use super::package::{WriteArgs, Written};
 use super::page::PageArgs;
 use super::receiving::size;
-use super::recordings::RecordingsArgs;
+use super::recordings::{Recordings, RecordingsArgs};
+use super::results::WithClients;
 use super::rules::RulesArgs;
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::Options;
+use crate::engine::{Options, Report};
+use crate::inspect::{Client, Clients};
 use crate::model::Nanos;
 use crate::report::{Outcome, Pass, Replay, Tune};
-use crate::tune::{Tuned, Tuning};
+use crate::tune::{BASELINE, PassError, TracedSource, Tuned, Tuning};
 
 const AFTER_HELP: &str = "\
 The recordings are taken as healthy: an event on them is a false alert, unless it is in an incident.
@@ -63,8 +64,8 @@ pub(super) struct Swept {
     pub(super) definitions: Vec<EventDefinition>,
     pub(super) tuned: Tuned,
     spans: Vec<Option<(Nanos, Nanos)>>,
-    told: Told,
-    bad: Vec<Told>,
+    baseline: SourceReport,
+    bad: Vec<SourceReport>,
 }
 
 /// Runs the command.
@@ -101,6 +102,15 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     Ok(status)
 }
 
+/// What a first pass over a source gives besides the traces.
+struct SourceReport {
+    report: Report,
+    names: Vec<String>,
+    damage: Vec<String>,
+    is_damaged: bool,
+    clients: Vec<Client>,
+}
+
 /// Learns, chooses, sweeps.
 fn sweep(
     args: &Args,
@@ -109,35 +119,68 @@ fn sweep(
     options: &Options,
     terminal: &Terminal,
 ) -> Result<Swept, CliError> {
-    let files = std::iter::once(args.recordings.clone())
-        .chain(labels.bad.iter().map(|path| RecordingsArgs::of(vec![path.clone()])))
-        .collect::<Vec<_>>();
-    let most_bytes = args.max_memory / files.len() as u64;
-    let mut sources: Vec<Source> = files.into_iter().map(|files| Source::new(files, most_bytes)).collect();
+    let mut files = vec![args.recordings.clone()];
+    files.extend(labels.bad.iter().map(|path| RecordingsArgs::of(vec![path.clone()])));
+    let mut sources: Vec<TracedSource> =
+        files.iter().map(|_| TracedSource::new(args.max_memory / files.len() as u64)).collect();
+    let open = |number: usize| {
+        Recordings::open(&files[number], terminal).map(|inputs| WithClients { inputs, clients: Clients::default() })
+    };
+    let is_read_once = |number: usize| files[number].has_stdin();
+    let evaluated = (definitions.as_slice(), options);
     let mut begins = vec![None; sources.len()];
     let mut tuning = Tuning::new(&definitions, sources.len(), labels.resolve(&begins), args.max_events_per_week);
-    let mut told = Vec::new();
+    let mut reports = Vec::new();
     for (number, source) in sources.iter_mut().enumerate() {
-        told.push(source.first(&definitions, options, terminal, |report, observed| {
-            // Times may be counted from the beginning of a recording, which is known only now.
-            begins[number] = report.coverage.from;
-            tuning.relabel(labels.resolve(&begins));
-            tuning.learn(number, observed);
-        })?);
+        let passes = source.passes(
+            evaluated,
+            || open(number),
+            is_read_once(number),
+            |report, observed| {
+                // Times may be counted from the beginning of a recording, which is known only now.
+                begins[number] = report.coverage.from;
+                tuning.relabel(labels.resolve(&begins));
+                tuning.learn(number, observed);
+            },
+        );
+        let (report, WithClients { inputs: recordings, clients }) = passes.map_err(refused)?;
+        reports.push(SourceReport {
+            report,
+            names: recordings.names().to_vec(),
+            damage: recordings.damage(),
+            is_damaged: recordings.is_damaged(),
+            clients: clients.finish(),
+        });
     }
-    let mut told = told.into_iter();
-    let Some(baseline) = told.next() else {
-        return Err(CliError::Limit { what: "no recording was named".into() });
-    };
+    let baseline = reports.remove(BASELINE);
     if baseline.report.counts.points > 0 {
-        labels::check(&tuning)?;
+        tuning
+            .check()
+            .map_err(|(incident, why)| CliError::Label { label: incident.name.clone(), problem: why.to_string() })?;
     }
     tuning.choose();
     for (number, source) in sources.iter_mut().enumerate() {
-        source.again(&definitions, options, terminal, |observed| tuning.sweep(number, observed))?;
+        let swept = source.again(
+            evaluated,
+            || open(number),
+            is_read_once(number),
+            |observed| {
+                tuning.sweep(number, observed);
+            },
+        );
+        swept.map_err(refused)?;
     }
     let spans = (0..sources.len()).map(|source| tuning.span(source)).collect();
-    Ok(Swept { definitions, tuned: tuning.finish(), spans, told: baseline, bad: told.collect() })
+    Ok(Swept { definitions, tuned: tuning.finish(), spans, baseline, bad: reports })
+}
+
+fn refused(error: PassError<CliError>) -> CliError {
+    let what = match error {
+        PassError::Open(error) => return error,
+        PassError::ReadOnce => "--max-memory is too small to read standard input once; raise it, or name a file",
+        PassError::TooLittleMemory => "--max-memory is too small for one instance; raise it",
+    };
+    CliError::Limit { what: what.to_string() }
 }
 
 /// The definitions with another window in every threshold rule.
@@ -157,28 +200,28 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
         .iter()
         .map(|swept| Pass { definitions: &swept.definitions, tuned: &swept.tuned, spans: &swept.spans })
         .collect();
-    let damage: Vec<String> = first.bad.iter().fold(first.told.damage.clone(), |mut all, told| {
-        all.extend(told.damage.iter().cloned());
+    let damage: Vec<String> = first.bad.iter().fold(first.baseline.damage.clone(), |mut all, of| {
+        all.extend(of.damage.iter().cloned());
         all
     });
-    let bad: Vec<String> = first.bad.iter().flat_map(|told| told.names.iter().cloned()).collect();
+    let bad: Vec<String> = first.bad.iter().flat_map(|of| of.names.iter().cloned()).collect();
     let baseline = Replay {
-        sources: &first.told.names,
+        sources: &first.baseline.names,
         damage: &damage,
-        clients: &first.told.clients,
+        clients: &first.baseline.clients,
         detail: terminal.detail,
-        ..Replay::new(&first.definitions, &first.told.report)
+        ..Replay::new(&first.definitions, &first.baseline.report)
     };
     let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
     args.page.write(&Outcome::Tune(&tune), &damage, terminal)
 }
 
 fn data(all: &[Swept]) -> Data {
-    let is_damaged = |swept: &Swept| swept.told.is_damaged || swept.bad.iter().any(|told| told.is_damaged);
+    let is_damaged = |swept: &Swept| swept.baseline.is_damaged || swept.bad.iter().any(|of| of.is_damaged);
     Data {
         is_damaged: all.iter().any(is_damaged),
-        has_points: all.iter().any(|swept| swept.told.report.counts.points > 0),
-        is_evaluated: all.iter().any(|swept| swept.tuned.answers.iter().any(|answer| answer.basis.judged > 0)),
+        has_points: all.iter().any(|swept| swept.baseline.report.counts.points > 0),
+        is_evaluated: all.iter().any(|swept| swept.tuned.results.iter().any(|answer| answer.basis.judged > 0)),
     }
 }
 

@@ -325,6 +325,18 @@ pub enum InconclusiveReason {
 }
 
 impl InconclusiveReason {
+    /// All reasons.
+    pub const ALL: [InconclusiveReason; 8] = [
+        InconclusiveReason::NoSeries,
+        InconclusiveReason::NoEntity,
+        InconclusiveReason::WarmingUp,
+        InconclusiveReason::NoValue,
+        InconclusiveReason::Problem,
+        InconclusiveReason::Gap,
+        InconclusiveReason::SeveralWriters,
+        InconclusiveReason::Scaled,
+    ];
+
     /// The name used in documents.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,56 +1,116 @@
-//! Two recordings of one application, judged with the same rules: is the new one worse?
+//! Two recordings of one application, evaluated with the same rules: is the new one worse?
 //!
-//! Worse is an event that was not there, a longer time in violation, or an aggregate that came nearer to its threshold or
-//! beyond it. Aggregates are compared by the value that is exceeded for a twentieth of the time, over all entities: the 95th
-//! percentile where a rule looks for high values, the 5th where it looks for low ones. Absent on purpose: rules about presence
-//! and trends have no aggregate, and `=` and `!=` have no worse side; of these events and times alone are compared.
+//! Worse is a new event, a longer time in violation, or an aggregate that came closer to its threshold or went further beyond
+//! it. Aggregates are compared by the value that is exceeded for a twentieth of the time, over all entities: the 95th
+//! percentile where a rule looks for high values, the 5th where it looks for low ones. Absent on purpose: presence and trend
+//! rules have no aggregate, and `=` and `!=` have no worse side; of these, events and times alone are compared.
 
-use super::case::{Case, CaseResult, Finding, Place};
+use super::case::{Case, CaseResult, FileLocation, Finding};
 use crate::definition::{CompareOp, EventDefinition, RuleKind};
-use crate::engine::{Event, Observations, Report, Verdict};
-use crate::model::Nanos;
+use crate::engine::{Engine, Event, Input, Inputs, Observations, Options, Report, Verdict, Watching};
+use crate::model::{Nanos, SECOND, Sketch};
+use crate::scenario::span;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The part of the time that the compared value is exceeded.
 const EXCEEDED: f64 = 0.05;
 /// A smaller part of a threshold is noise: an aggregate near zero is not twice as bad when it is twice as high.
 const NOISE: f64 = 0.01;
+/// Memory that a trace may take. Beyond it, the entities that came last are left out.
+const MOST_BYTES: u64 = 512 << 20;
 
-/// A recording, judged.
-#[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
-    /// What came out.
-    pub report: &'a Report,
-    /// The values its rules had.
-    pub aggregates: &'a Aggregates,
+/// Recordings, or what was received, evaluated.
+#[derive(Clone, Debug)]
+pub struct EvaluatedRecording {
+    pub definitions: Vec<EventDefinition>,
+    pub report: Report,
+    /// The values that decided, when they were wanted.
+    pub aggregates: Aggregates,
+    /// What could not be read, one sentence each, when that matters.
+    pub damage: Vec<String>,
+    /// The names of the recordings.
+    pub name: String,
+}
+
+impl EvaluatedRecording {
+    /// Why a comparison would prove nothing, if it would.
+    pub fn proves_nothing(&self) -> Option<Case> {
+        let place = Some(FileLocation::file(&self.name));
+        let finding = |code, message: String| Finding::new(code, message, place.clone());
+        let findings: Vec<Finding> = if self.has_points() {
+            self.damage.iter().map(|sentence| finding("damaged-recording", sentence.clone())).collect()
+        } else {
+            let message = format!("{} contains no data points: nothing was evaluated", self.name);
+            vec![finding("empty-recording", message)]
+        };
+        let result = CaseResult::Inconclusive(findings.clone());
+        (!findings.is_empty()).then(|| Case::new(&self.name, place, result))
+    }
+
+    /// Whether there is a data point in it.
+    pub fn has_points(&self) -> bool {
+        self.report.counts.points > 0
+    }
+}
+
+/// Inputs of which a second engine keeps the values that decide each rule, so that any input can be compared with a baseline.
+pub struct TracedInputs<I> {
+    inputs: I,
+    engine: Option<Engine>,
+}
+
+impl<I: Inputs> TracedInputs<I> {
+    /// Traces them when `is_wanted`.
+    pub fn new(inputs: I, is_wanted: bool, definitions: &[EventDefinition], options: &Options) -> Self {
+        let watching = Watching { first_entity: 0, most_bytes: MOST_BYTES };
+        let engine = is_wanted.then(|| Engine::watching(definitions.to_vec(), options.clone(), watching));
+        TracedInputs { inputs, engine }
+    }
+
+    /// The inputs, and the values that decided.
+    pub fn finish(self) -> (I, Aggregates) {
+        let aggregates = self.engine.map(|mut engine| {
+            engine.finish(&mut |_| {});
+            let definitions = engine.definitions().to_vec();
+            Aggregates::of(&definitions, &engine.observations())
+        });
+        (self.inputs, aggregates.unwrap_or_default())
+    }
+}
+
+impl<I: Inputs> Inputs for TracedInputs<I> {
+    fn next(&mut self) -> Option<Input<'_>> {
+        let input = self.inputs.next()?;
+        if let Some(engine) = &mut self.engine {
+            engine.step(input, &mut |_| {});
+        }
+        Some(input)
+    }
 }
 
 /// The values that the rules of every definition had, and for how long.
 #[derive(Clone, Debug, Default)]
 pub struct Aggregates {
-    rules: Vec<Vec<Values>>,
-    /// Entities that were too many to be watched.
+    rules: Vec<Vec<Sketch<14>>>,
+    /// There were too many entities to trace them all.
     pub left_out: bool,
 }
 
-/// Values by how often they were there. They are kept to four digits, so that their number is bounded.
-#[derive(Clone, Debug, Default)]
-struct Values(BTreeMap<u64, u64>);
-
 impl Aggregates {
-    /// What was observed.
-    pub fn of(definitions: &[EventDefinition], observed: &Observations) -> Aggregates {
-        let mut rules: Vec<Vec<Values>> =
-            definitions.iter().map(|definition| vec![Values::default(); definition.rules.len()]).collect();
+    fn of(definitions: &[EventDefinition], observed: &Observations) -> Aggregates {
+        let sketches = |definition: &EventDefinition| vec![Sketch::default(); definition.rules.len()];
+        let mut rules: Vec<Vec<Sketch<14>>> = definitions.iter().map(sketches).collect();
         for (d, of_definition) in rules.iter_mut().enumerate() {
             let Some((_, last, step)) = observed.grids.get(d).copied().flatten() else { continue };
-            for (rule, values) in of_definition.iter_mut().enumerate() {
+            for (rule, sketch) in of_definition.iter_mut().enumerate() {
                 for entity in 0..observed.entities.len() {
                     let track = observed.track(entity, d, rule);
-                    for (i, said) in track.iter().enumerate() {
+                    for (i, change) in track.iter().enumerate() {
                         let until = track.get(i + 1).map_or(last + step, |next| next.at);
-                        values.add(said.value, ((until - said.at) / step).max(0) as u64);
+                        let times = ((until - change.at) / step).max(0) as u64;
+                        if change.value.is_finite() && times > 0 {
+                            sketch.add(change.value, times);
+                        }
                     }
                 }
             }
@@ -59,70 +119,42 @@ impl Aggregates {
     }
 
     fn worst(&self, definition: usize, rule: usize, operator: CompareOp) -> Option<f64> {
-        let values = self.rules.get(definition)?.get(rule)?;
-        match operator {
-            CompareOp::Greater | CompareOp::GreaterOrEqual => values.quantile(1.0 - EXCEEDED),
-            CompareOp::Less | CompareOp::LessOrEqual => values.quantile(EXCEEDED),
-            CompareOp::Equal | CompareOp::NotEqual => None,
-        }
-    }
-}
-
-impl Values {
-    /// Bits of a number that are not kept: fourteen of the fraction's 52 are.
-    const DROPPED: u32 = 38;
-    const SIGN: u64 = 1 << 63;
-
-    fn add(&mut self, value: f64, times: u64) {
-        if value.is_finite() && times > 0 {
-            let bits = value.to_bits();
-            // In the order of the numbers.
-            let key = if bits & Self::SIGN == 0 { bits | Self::SIGN } else { !bits };
-            *self.0.entry(key >> Self::DROPPED).or_default() += times;
-        }
-    }
-
-    fn quantile(&self, q: f64) -> Option<f64> {
-        let all: u64 = self.0.values().sum();
-        let rank = (q * all.checked_sub(1)? as f64).round() as u64;
-        let mut before = 0;
-        let (key, _) = self.0.iter().find(|(_, times)| {
-            before += **times;
-            before > rank
-        })?;
-        let key = key << Self::DROPPED;
-        Some(f64::from_bits(if key & Self::SIGN == 0 { !key & !((1 << Self::DROPPED) - 1) } else { key & !Self::SIGN }))
-    }
-}
-
-/// A case for every definition. `most` is how much worse an aggregate or a time may be, relatively.
-pub fn compare(definitions: &[EventDefinition], old: Side<'_>, new: Side<'_>, most: f64) -> Vec<Case> {
-    let cases = (0..definitions.len()).filter_map(|d| case(&definitions[d], d, old, new, most));
-    let mut cases: Vec<Case> = cases.collect();
-    let is_judged = |verdict: Verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet);
-    if !new.report.definitions.iter().any(|report| is_judged(report.verdict)) {
-        let finding = Finding {
-            code: "nothing-judged",
-            message: "no definition could be evaluated".into(),
-            details: String::new(),
-            place: None,
+        let sketch = self.rules.get(definition)?.get(rule)?;
+        let part = match operator {
+            CompareOp::Greater | CompareOp::GreaterOrEqual => 1.0 - EXCEEDED,
+            CompareOp::Less | CompareOp::LessOrEqual => EXCEEDED,
+            CompareOp::Equal | CompareOp::NotEqual => return None,
         };
-        let result = CaseResult::Inconclusive(vec![finding]);
-        cases.push(Case { name: "all definitions".into(), place: None, seconds: None, result });
+        sketch.at_rank((part * sketch.total().checked_sub(1)? as f64).round() as u64 + 1)
+    }
+}
+
+/// What is worse in a recording than in an older one: a case for every definition, and for what proves nothing. `most` is how
+/// much worse an aggregate or a time may be, relatively.
+pub fn compare(old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64) -> Vec<Case> {
+    let mut cases: Vec<Case> = [old, new].into_iter().filter_map(EvaluatedRecording::proves_nothing).collect();
+    if !old.has_points() || !new.has_points() {
+        return cases;
+    }
+    cases.extend((0..new.definitions.len()).filter_map(|d| case(d, old, new, most)));
+    let is_evaluated = |verdict: Verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet);
+    if !new.report.definitions.iter().any(|report| is_evaluated(report.verdict)) {
+        let finding = Finding::new("nothing-judged", "no definition could be evaluated", None);
+        cases.push(Case::new("all definitions", None, CaseResult::Inconclusive(vec![finding])));
     }
     cases
 }
 
-fn case(definition: &EventDefinition, d: usize, old: Side<'_>, new: Side<'_>, most: f64) -> Option<Case> {
+fn case(d: usize, old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64) -> Option<Case> {
+    let definition = &new.definitions[d];
     let (then, now) = (old.report.definitions.get(d)?, new.report.definitions.get(d)?);
-    let place = Place::of_rules(&definition.file, None);
-    let finding = |code, message| Finding { code, message, details: String::new(), place: place.clone() };
+    let place = FileLocation::of_rules(&definition.file, None);
     let mut name = definition.name.clone();
     let result = match (then.verdict, now.verdict) {
         (Verdict::Disabled, _) | (_, Verdict::Disabled) => return None,
         (Verdict::Fired | Verdict::Quiet, Verdict::Inconclusive(reason)) => {
             let message = format!("can no longer be evaluated ({}); in the baseline it could", reason.as_str());
-            CaseResult::Inconclusive(vec![finding("not-judged", message)])
+            CaseResult::Inconclusive(vec![Finding::new("not-judged", message, place.clone())])
         }
         (Verdict::Inconclusive(_), Verdict::Inconclusive(reason)) => {
             name = format!("{name} (not compared: inconclusive in both, {})", reason.as_str());
@@ -130,20 +162,19 @@ fn case(definition: &EventDefinition, d: usize, old: Side<'_>, new: Side<'_>, mo
         }
         (_, Verdict::Fired | Verdict::Quiet) => {
             let mut found = Vec::new();
-            new_events(d, old.report, new.report, &mut found);
-            longer(d, old.report, new.report, most, &mut found);
-            worse(definition, d, old.aggregates, new.aggregates, most, &mut found);
-            let found: Vec<Finding> = found.into_iter().map(|(code, message)| finding(code, message)).collect();
-            if found.is_empty() { CaseResult::Passed } else { CaseResult::Failed(found) }
+            new_events(d, &old.report, &new.report, &mut found);
+            longer(d, &old.report, &new.report, most, &mut found);
+            worse(definition, d, &old.aggregates, &new.aggregates, most, &mut found);
+            CaseResult::of(
+                found.into_iter().map(|(code, message)| Finding::new(code, message, place.clone())).collect(),
+            )
         }
     };
-    Some(Case { name, place, seconds: None, result })
+    Some(Case::new(name, place, result))
 }
 
-type Found = Vec<(&'static str, String)>;
-
 /// A service has more events than it had; instances come and go.
-fn new_events(d: usize, old: &Report, new: &Report, found: &mut Found) {
+fn new_events(d: usize, old: &Report, new: &Report, found: &mut Vec<(&'static str, String)>) {
     let by_service = |report: &Report| {
         let mut services: BTreeMap<String, Vec<Nanos>> = BTreeMap::new();
         let from = report.coverage.from.unwrap_or_default();
@@ -158,7 +189,7 @@ fn new_events(d: usize, old: &Report, new: &Report, found: &mut Found) {
         if starts.len() <= before {
             continue;
         }
-        let at: Vec<String> = starts.iter().map(|start| span(*start)).collect();
+        let at: Vec<String> = starts.iter().map(|start| seconds(*start)).collect();
         let on = if service.is_empty() { String::new() } else { format!(" on {service}") };
         let (count, noun) = (starts.len(), if starts.len() == 1 { "event" } else { "events" });
         let was = match before {
@@ -175,9 +206,9 @@ fn service(event: &Event) -> String {
     label.split(" (").next().unwrap_or_default().to_string()
 }
 
-/// The time in violation, summed over entities, in relation to the length of the recording. One instant of the grid decides
-/// nothing.
-fn longer(d: usize, old: &Report, new: &Report, most: f64, found: &mut Found) {
+/// The time in violation, summed over entities, in relation to the length of the recording. One evaluation more
+/// is no regression.
+fn longer(d: usize, old: &Report, new: &Report, most: f64, found: &mut Vec<(&'static str, String)>) {
     let length = |report: &Report| match (report.coverage.from, report.coverage.to) {
         (Some(from), Some(to)) if to > from => (to - from) as f64,
         (_, _) => 1.0,
@@ -188,16 +219,23 @@ fn longer(d: usize, old: &Report, new: &Report, most: f64, found: &mut Found) {
     let step = new.definitions[d].step as f64;
     if now > then * scale * (1.0 + most) + step {
         let scaled = if (scale - 1.0).abs() > 0.05 {
-            format!(", {} in a recording of this length", span((then * scale) as Nanos))
+            format!(", {} in a recording of this length", seconds((then * scale) as Nanos))
         } else {
             String::new()
         };
-        let message = format!("in violation for {}, {} before{scaled}", span(now as Nanos), span(then as Nanos));
+        let message = format!("in violation for {}, {} before{scaled}", seconds(now as Nanos), seconds(then as Nanos));
         found.push(("longer-violation", message));
     }
 }
 
-fn worse(definition: &EventDefinition, d: usize, old: &Aggregates, new: &Aggregates, most: f64, found: &mut Found) {
+fn worse(
+    definition: &EventDefinition,
+    d: usize,
+    old: &Aggregates,
+    new: &Aggregates,
+    most: f64,
+    found: &mut Vec<(&'static str, String)>,
+) {
     for (place, rule) in definition.rules.iter().enumerate() {
         let RuleKind::Threshold(threshold) = &rule.kind else { continue };
         let operator = threshold.condition.operator;
@@ -227,29 +265,7 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-fn span(span: Nanos) -> String {
-    let whole = Duration::from_secs(span.unsigned_abs() / 1_000_000_000);
-    humantime::format_duration(whole).to_string().replace(' ', "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Values;
-
-    #[test]
-    fn quantiles_are_those_of_the_values_to_four_digits() {
-        let mut values = Values::default();
-        assert_eq!(values.quantile(0.5), None);
-        for n in -50..=50 {
-            values.add(f64::from(n) * 1.1, 1);
-        }
-        for (q, wanted) in [(0.0, -55.0), (0.05, -49.5), (0.5, 0.0), (0.95, 49.5), (1.0, 55.0)] {
-            let got = values.quantile(q).expect("a value");
-            assert!((got - wanted).abs() <= wanted.abs() * 1e-4, "{q}: {got} is not {wanted}");
-        }
-        values.add(1e9, 899);
-        values.add(f64::NAN, 9999);
-        let got = values.quantile(0.2).expect("a value");
-        assert!((got - 1e9).abs() < 1e5, "{got}");
-    }
+/// Whole seconds.
+fn seconds(time: Nanos) -> String {
+    span(time / SECOND * SECOND)
 }

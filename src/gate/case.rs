@@ -1,8 +1,8 @@
-//! The outcome of a gate, case by case: what every report for other programs is written from.
+//! The result of a gate, case by case: what every report for other programs is written from.
 //!
-//! A case is one thing that can pass or fail: a scenario, a definition judged on a recording, a comparison with stored
-//! events. Its findings say what was wrong, and where a person mends it. Owns no judgement: who runs a gate fills it in, in
-//! the order in which reports show it, and `render` writes it.
+//! A case is one thing that can pass or fail: a scenario, a definition evaluated on a recording, a comparison with stored
+//! events. Its findings say what is wrong, and where to fix it. Absent on purpose: the decision. Whoever runs a gate fills the
+//! cases in, in the order in which reports show them.
 
 use crate::definition::Position;
 
@@ -20,26 +20,40 @@ pub struct Suite {
 pub struct Case {
     /// Its name within the suite: a scenario's, a definition's.
     pub name: String,
-    /// Where it stands in a file that people edit, if it does.
-    pub place: Option<Place>,
+    /// Its location in a file that people edit, if it has one.
+    pub place: Option<FileLocation>,
     /// CPU or wall seconds it took, when they were measured.
     pub seconds: Option<f64>,
-    /// What became of it.
+    /// Its result.
     pub result: CaseResult,
 }
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CaseResult {
     /// As expected.
     Passed,
     /// Not as expected: at least one finding.
     Failed(Vec<Finding>),
-    /// It could not be judged, and why: neither a pass nor a failure.
+    /// It could not be evaluated, and why: neither a pass nor a failure.
     Inconclusive(Vec<Finding>),
 }
 
-/// One thing that was wrong, in one sentence.
+impl Case {
+    /// A case of which no time was measured.
+    pub fn new(name: impl Into<String>, place: Option<FileLocation>, result: CaseResult) -> Case {
+        Case { name: name.into(), place, seconds: None, result }
+    }
+}
+
+impl CaseResult {
+    /// Failed when there are findings.
+    pub fn of(findings: Vec<Finding>) -> CaseResult {
+        if findings.is_empty() { CaseResult::Passed } else { CaseResult::Failed(findings) }
+    }
+}
+
+/// One thing that is wrong, in one sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// A stable name of the kind of finding, in kebab case.
@@ -48,22 +62,34 @@ pub struct Finding {
     pub message: String,
     /// More lines for whoever looks closer; may be empty.
     pub details: String,
-    /// Where a person mends it: the expectation, or the field of the definition.
-    pub place: Option<Place>,
+    /// Where to fix it: the expectation, or the field of the definition.
+    pub place: Option<FileLocation>,
 }
 
-/// A place in a file that people edit.
+impl Finding {
+    /// A finding without details.
+    pub fn new(code: &'static str, message: impl Into<String>, place: Option<FileLocation>) -> Finding {
+        Finding { code, message: message.into(), details: String::new(), place }
+    }
+}
+
+/// A location in a file that people edit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Place {
+pub struct FileLocation {
     /// The file, as the caller named it.
     pub file: String,
     /// The position in it, when there is a narrower one than the file.
     pub position: Option<Position>,
 }
 
-impl Place {
-    /// A place in a file with rules; none in those that are a part of the program, where nobody can mend anything.
-    pub fn of_rules(file: &str, position: Option<Position>) -> Option<Place> {
-        (!file.starts_with("builtin:")).then(|| Place { file: file.to_string(), position })
+impl FileLocation {
+    /// A whole file.
+    pub fn file(file: impl Into<String>) -> FileLocation {
+        FileLocation { file: file.into(), position: None }
+    }
+
+    /// A location in a file with rules; `None` for built-in rules, which nobody can edit.
+    pub fn of_rules(file: &str, position: Option<Position>) -> Option<FileLocation> {
+        (!file.starts_with("builtin:")).then(|| FileLocation { file: file.to_string(), position })
     }
 }

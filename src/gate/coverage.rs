@@ -1,11 +1,11 @@
-//! What scenarios and recordings have shown of the rules: which definitions ever matched a series, were ever judged, ever
-//! fired; and which metrics arrived that no rule looks at.
+//! What scenarios and recordings cover of the rules: which definitions ever matched a series, were ever evaluated, ever fired;
+//! and which received metrics no rule selects.
 //!
-//! Adding is the same in every order, so runs may be added as they end. Absent on purpose: definitions that a scenario brings
-//! itself, which are a part of the test, and those that are switched off.
+//! Invariant: runs can be added in any order. Absent on purpose: definitions of a scenario itself, which are a part of the
+//! test, and disabled ones.
 
-use super::case::{Case, CaseResult, Finding, Place};
-use super::run::Outcome;
+use super::case::{Case, CaseResult, FileLocation, Finding};
+use super::run::ScenarioOutcome;
 use crate::definition::{EventDefinition, RuleKind, Selector};
 use crate::engine::{DefinitionReport, Report, Verdict};
 use crate::model::MetricIdentity;
@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 
 /// What was reached so far.
 #[derive(Clone, Debug, Default)]
-pub struct Coverage {
+pub struct RuleCoverage {
     definitions: BTreeMap<(String, Option<usize>), (String, Reached)>,
-    /// Metrics by id, and whether a rule looks at them.
+    /// Metrics by id, and whether a rule selects them.
     metrics: BTreeMap<String, bool>,
 }
 
@@ -26,8 +26,8 @@ pub enum Reached {
     Nothing,
     /// Series were selected, but no window was ever covered.
     Matched,
-    /// It was judged, and never violated.
-    Judged,
+    /// It was evaluated, and never violated.
+    Evaluated,
     /// An event was raised.
     Fired,
 }
@@ -38,7 +38,7 @@ impl Reached {
         match self {
             Reached::Nothing => "matched no series",
             Reached::Matched => "never left warm-up",
-            Reached::Judged => "evaluated, never fired",
+            Reached::Evaluated => "evaluated, never fired",
             Reached::Fired => "fired",
         }
     }
@@ -47,7 +47,7 @@ impl Reached {
         if report.verdict == Verdict::Fired {
             Reached::Fired
         } else if report.evaluations > 0 || report.verdict == Verdict::Quiet {
-            Reached::Judged
+            Reached::Evaluated
         } else if report.matched_series > 0 {
             Reached::Matched
         } else {
@@ -67,9 +67,9 @@ pub struct Covered<'a> {
     pub reached: Reached,
 }
 
-impl Coverage {
+impl RuleCoverage {
     /// Adds what a scenario has shown.
-    pub fn add_outcome(&mut self, outcome: &Outcome) {
+    pub fn add_outcome(&mut self, outcome: &ScenarioOutcome) {
         self.add(&outcome.definitions, outcome.from_rules, &outcome.report);
     }
 
@@ -84,8 +84,8 @@ impl Coverage {
             entry.1 = entry.1.max(Reached::of(report));
         }
         for (metric, _) in &report.metrics {
-            let looked_at = definitions.iter().any(|definition| looks_at(definition, metric));
-            *self.metrics.entry(metric.id()).or_default() |= looked_at;
+            let is_selected = definitions.iter().any(|definition| selects(definition, metric));
+            *self.metrics.entry(metric.id()).or_default() |= is_selected;
         }
     }
 
@@ -94,9 +94,9 @@ impl Coverage {
         self.definitions.iter().map(|((file, _), (name, reached))| Covered { name, file, reached: *reached })
     }
 
-    /// The metrics that arrived and that no rule looks at, by id.
+    /// The received metrics that no rule selects, by id.
     pub fn ignored_metrics(&self) -> impl Iterator<Item = &str> {
-        self.metrics.iter().filter(|(_, looked_at)| !**looked_at).map(|(id, _)| id.as_str())
+        self.metrics.iter().filter(|(_, is_selected)| !**is_selected).map(|(id, _)| id.as_str())
     }
 
     /// Part of the definitions that fired; `None` when there are no definitions.
@@ -112,31 +112,25 @@ impl Coverage {
         let result = match self.share() {
             Some(share) if share >= least => CaseResult::Passed,
             Some(_) => CaseResult::Failed(self.findings()),
-            None => CaseResult::Inconclusive(vec![Finding {
-                code: "no-rules-covered",
-                message: "no scenario names rules: there is nothing to cover".into(),
-                details: String::new(),
-                place: None,
-            }]),
+            None => {
+                let message = "no scenario names rules: there is nothing to cover";
+                CaseResult::Inconclusive(vec![Finding::new("no-rules-covered", message, None)])
+            }
         };
-        Case { name, place: None, seconds: None, result }
+        Case::new(name, None, result)
     }
 
     fn findings(&self) -> Vec<Finding> {
-        let missed = self.definitions().filter(|one| one.reached != Reached::Fired);
-        missed
-            .map(|one| Finding {
-                code: "never-fired",
-                message: format!("{} {}: no scenario shows that it can fire", one.name, one.reached.as_str()),
-                details: String::new(),
-                place: Place::of_rules(one.file, None),
-            })
-            .collect()
+        let finding = |one: Covered<'_>| {
+            let message = format!("{} {}: no scenario shows that it can fire", one.name, one.reached.as_str());
+            Finding::new("never-fired", message, FileLocation::of_rules(one.file, None))
+        };
+        self.definitions().filter(|one| one.reached != Reached::Fired).map(finding).collect()
     }
 }
 
 /// Whether a rule of the definition selects series of the metric, whatever their attributes.
-fn looks_at(definition: &EventDefinition, metric: &MetricIdentity) -> bool {
+fn selects(definition: &EventDefinition, metric: &MetricIdentity) -> bool {
     definition.is_judged()
         && definition.rules.iter().any(|rule| match &rule.kind {
             RuleKind::Threshold(threshold) => match &threshold.selector {

@@ -1,16 +1,16 @@
-//! Golden events: what a recording once raised, stored, so that a change shows as what, when, and by how much.
+//! Golden events: the stored events of a recording, so that a change shows as what, when, and by how much.
 //!
-//! Owns the stored form and the comparison. Times count from the first whole second of the recording, so that a recording
-//! that was made again can be compared; so can one whose processes have other instance ids, because an event of another
-//! instance of the same service is the same event. Absent on purpose: files.
+//! Owns the stored form and the comparison. Times count from the first whole second of the recording, and an event of another
+//! instance of the same service is the same event, so that a recording can be made again and compared. Absent on purpose:
+//! files.
 
-use super::case::{Case, CaseResult, Finding, Place};
+use super::case::{Case, CaseResult, FileLocation, Finding};
 use crate::definition::EventDefinition;
 use crate::engine::{CloseReason, Event, EventState, Report, Verdict};
 use crate::model::{Nanos, SECOND};
+use crate::scenario::span;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// The form that is written.
 const SCHEMA_VERSION: u32 = 1;
@@ -29,9 +29,9 @@ pub struct Golden {
 struct GoldenEvent {
     definition: String,
     entity: String,
-    #[serde(with = "span")]
+    #[serde(with = "span_text")]
     opens: Nanos,
-    #[serde(with = "span")]
+    #[serde(with = "span_text")]
     last_violation: Nanos,
     /// Absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -44,7 +44,7 @@ struct GoldenEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Closed {
-    #[serde(with = "span")]
+    #[serde(with = "span_text")]
     at: Nanos,
     reason: String,
 }
@@ -52,7 +52,7 @@ struct Closed {
 /// How far things may be off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Of instants.
+    /// Of times.
     pub time: Nanos,
     /// Of values, relatively.
     pub value: f64,
@@ -85,7 +85,10 @@ impl Golden {
     pub fn from_text(text: &str) -> Result<Golden, String> {
         let golden: Golden = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if golden.schema_version != SCHEMA_VERSION {
-            return Err(format!("schemaVersion {} is not known here", golden.schema_version));
+            return Err(format!(
+                "schemaVersion {} is not supported; --bless writes the file anew",
+                golden.schema_version
+            ));
         }
         Ok(golden)
     }
@@ -93,7 +96,7 @@ impl Golden {
     /// What is different now: a case for every definition of either. `file` is where this is stored.
     pub fn compare(&self, now: &Golden, tolerance: Tolerance, file: &str) -> Vec<Case> {
         let names: BTreeSet<&String> = self.definitions.keys().chain(now.definitions.keys()).collect();
-        let place = Some(Place { file: file.to_string(), position: None });
+        let place = Some(FileLocation::file(file));
         let case = |name: &String| {
             let mut differences = Vec::new();
             verdicts(self.definitions.get(name), now.definitions.get(name), &mut differences);
@@ -101,12 +104,8 @@ impl Golden {
                 golden.events.iter().filter(|event| event.definition == *name).cloned().collect()
             };
             events(&of(self), &of(now), tolerance, &mut differences);
-            let finding = |(code, message)| Finding { code, message, details: String::new(), place: place.clone() };
-            let result = match differences.is_empty() {
-                true => CaseResult::Passed,
-                false => CaseResult::Failed(differences.into_iter().map(finding).collect()),
-            };
-            Case { name: name.clone(), place: place.clone(), seconds: None, result }
+            let finding = |(code, message): Difference| Finding::new(code, message, place.clone());
+            Case::new(name, place.clone(), CaseResult::of(differences.into_iter().map(finding).collect()))
         };
         names.into_iter().map(case).collect()
     }
@@ -179,14 +178,13 @@ fn events(then: &[GoldenEvent], now: &[GoldenEvent], tolerance: Tolerance, diffe
             Some(now) => event(then, now, tolerance, differences),
             None => differences.push((
                 "missing-event",
-                format!("{}the event that opened at {} is gone", on(&then.entity), span::text(then.opens)),
+                format!("{}the event that opened at {} is gone", on(&then.entity), span(then.opens)),
             )),
         }
     }
     for event in left {
         let peak = event.peak.map(|peak| format!(" (peak {peak})")).unwrap_or_default();
-        let message =
-            format!("{}an event opens at {}{peak} that was not there", on(&event.entity), span::text(event.opens));
+        let message = format!("{}an event opens at {}{peak} that was not there", on(&event.entity), span(event.opens));
         differences.push(("new-event", message));
     }
 }
@@ -197,8 +195,8 @@ fn event(then: &GoldenEvent, now: &GoldenEvent, tolerance: Tolerance, difference
     let shifted = |what: &str, then: Nanos, now: Nanos| {
         let by = now.saturating_sub(then).saturating_abs();
         let word = if now > then { "later" } else { "earlier" };
-        let (now, then) = (span::text(now), span::text(then));
-        (by > tolerance.time).then(|| format!("{what} at {now}, {} {word} than {then}", span::text(by)))
+        let (now, then) = (span(now), span(then));
+        (by > tolerance.time).then(|| format!("{what} at {now}, {} {word} than {then}", span(by)))
     };
     shifted("opens", then.opens, now.opens).map(&mut differ);
     shifted("was last violated", then.last_violation, now.last_violation).map(&mut differ);
@@ -209,8 +207,8 @@ fn event(then: &GoldenEvent, now: &GoldenEvent, tolerance: Tolerance, difference
                 differ(format!("closes as {}, it was {}", now.reason, then.reason));
             }
         }
-        (Some(then), None) => differ(format!("stays open, it closed at {}", span::text(then.at))),
-        (None, Some(now)) => differ(format!("closes at {}, it stayed open", span::text(now.at))),
+        (Some(then), None) => differ(format!("stays open, it closed at {}", span(then.at))),
+        (None, Some(now)) => differ(format!("closes at {}, it stayed open", span(now.at))),
         (None, None) => {}
     }
     if then.severity != now.severity {
@@ -230,7 +228,7 @@ fn near(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * a.abs().max(b.abs())
 }
 
-/// `4.2 % more than 1.3`, or only the old value when there is no sensible share.
+/// `4.2% more than 1.3`, or only the old value when there is no sensible share.
 fn by(then: f64, now: f64) -> String {
     let share = (now - then) / then.abs();
     if !share.is_finite() {
@@ -244,18 +242,13 @@ fn on(entity: &str) -> String {
     if entity.is_empty() { String::new() } else { format!("{entity}: ") }
 }
 
-/// Spans of time as scenarios write them: `8m30s`.
-mod span {
-    use super::{Duration, Nanos};
+/// Spans of time in the stored form.
+mod span_text {
+    use super::{Nanos, span};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn text(span: Nanos) -> String {
-        let text = humantime::format_duration(Duration::from_nanos(span.unsigned_abs())).to_string();
-        format!("{}{}", if span < 0 { "-" } else { "" }, text.replace(' ', ""))
-    }
-
-    pub fn serialize<S: Serializer>(span: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&text(*span))
+    pub fn serialize<S: Serializer>(nanos: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&span(*nanos))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {

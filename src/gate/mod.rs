@@ -4,16 +4,19 @@
 
 mod baseline;
 mod case;
-mod compare;
 mod coverage;
+mod expectation;
 mod golden;
 mod mutate;
+mod payload;
 mod run;
+mod short_run;
 
-pub use baseline::{Aggregates, Side, compare};
-pub use case::{Case, CaseResult, Finding, Place, Suite};
-pub use compare::Failure;
-pub use coverage::{Coverage, Covered, Reached};
+pub use baseline::{Aggregates, EvaluatedRecording, TracedInputs, compare};
+pub use case::{Case, CaseResult, FileLocation, Finding, Suite};
+pub use coverage::{Covered, Reached, RuleCoverage};
+pub use expectation::Failure;
 pub use golden::{Golden, Tolerance};
 pub use mutate::{Mutant, Tested, mutants, score, score_case};
-pub use run::{Outcome, Prepared, RuleSource, prepare, run, run_all};
+pub use run::{Prepared, RuleSource, ScenarioOutcome, prepare, run, run_all};
+pub use short_run::{ScaledRun, ShortRun, TooShort, scaled, too_short};

@@ -1,10 +1,10 @@
-//! Mutants: a definition with one thing changed. A change that no scenario notices is one that somebody can make by mistake.
+//! Mutants: definitions with one change. A change that no scenario notices is one that somebody can make by mistake.
 //!
-//! Owns which changes there are, how a scenario judges one, and the score. Values move by a twentieth and spans of time by a
-//! factor of two, because scenarios should stand just below and just above a threshold, and tell when an event opens. Absent
-//! on purpose: changes of texts, which nothing here judges, and whether a mutant that survives means the same: a person says.
+//! Owns which changes there are, how a scenario notices one, and the score. Values move by a twentieth and spans of time by a
+//! factor of two, because scenarios should have values just below and just above a threshold, and check when an event opens.
+//! Absent on purpose: changes of texts, which no scenario can notice, and whether a surviving mutant is equivalent.
 
-use super::case::{Case, CaseResult, Finding, Place};
+use super::case::{Case, CaseResult, FileLocation, Finding};
 use super::run::Prepared;
 use crate::definition::{
     Aggregation, CompareOp, Condition, EventDefinition, LogicalOperator, MetricId, Position, Presence, Query, Rule,
@@ -26,18 +26,18 @@ pub struct Mutant {
     pub change: String,
 }
 
-/// What became of a mutant.
+/// A mutant, and whether it was noticed.
 #[derive(Clone, Debug)]
 pub struct Tested {
     /// The mutant.
     pub mutant: Mutant,
-    /// Where the changed field stands, when that is known.
+    /// The position of the changed field, if it has one.
     pub position: Option<Position>,
     /// The scenario that noticed, if one did.
     pub noticed_by: Option<String>,
 }
 
-/// The changes of a definition. One that is not judged has none.
+/// The changes of a definition. One that is not evaluated has none.
 pub fn mutants(definition: &EventDefinition) -> Vec<Mutant> {
     let mut made = Made { of: definition, mutants: Vec::new() };
     if !definition.is_judged() {
@@ -45,7 +45,7 @@ pub fn mutants(definition: &EventDefinition) -> Vec<Mutant> {
     }
     made.span("expirationTime", definition.expiration_ms, |mutant, ms| mutant.expiration_ms = ms);
     if definition.query != Query::default() {
-        made.add("query", "taken away".into(), |mutant| mutant.query = Query::default());
+        made.add("query", "removed".into(), |mutant| mutant.query = Query::default());
     }
     if definition.rules.len() > 1 {
         let (other, change) = match definition.operator {
@@ -56,7 +56,7 @@ pub fn mutants(definition: &EventDefinition) -> Vec<Mutant> {
     }
     for (index, rule) in definition.rules.iter().enumerate() {
         if definition.rules.len() > 1 {
-            made.add(&format!("rules[{index}]"), "taken away".into(), |mutant| drop(mutant.rules.remove(index)));
+            made.add(&format!("rules[{index}]"), "removed".into(), |mutant| drop(mutant.rules.remove(index)));
         }
         made.rule(index, rule);
     }
@@ -187,7 +187,7 @@ impl Made<'_> {
         }
         for rung in 0..trend.parameters.ladder.len() {
             let window = trend.parameters.ladder[rung].window_ms;
-            self.add(&path("ladder"), format!("window of {window} taken away"), |mutant| {
+            self.add(&path("ladder"), format!("window of {window} removed"), |mutant| {
                 with(mutant, &|to| to.ladder.retain(|one| one.window_ms != window));
             });
         }
@@ -208,7 +208,7 @@ impl Made<'_> {
         };
         for (place, id) in trend.metrics.iter().enumerate() {
             if trend.metrics.len() > 1 {
-                let change = format!("{} taken away", id.text);
+                let change = format!("{} removed", id.text);
                 self.add(&path, change, |mutant| with(mutant, &|metrics| drop(metrics.remove(place))));
             }
             if let Some(wider) = without_attributes(id) {
@@ -270,7 +270,7 @@ fn other_aggregations(aggregation: Aggregation) -> &'static [Aggregation] {
 impl Prepared {
     /// Whether the scenario fails when a definition of its rules is another one.
     pub fn notices(&self, other: &EventDefinition, recording: Option<&mut dyn Inputs>) -> bool {
-        !self.judge_alone(other, recording).is_empty()
+        !self.run_alone(other, recording).is_empty()
     }
 }
 
@@ -282,24 +282,19 @@ pub fn score(tested: &[Tested]) -> Option<f64> {
 
 /// Whether enough mutants were noticed, as a case: every one that was not is a finding.
 pub fn score_case(tested: &[Tested], least: f64) -> Case {
-    let finding = |one: &Tested| Finding {
-        code: "unnoticed-change",
-        message: one.sentence(),
-        details: String::new(),
-        place: Place::of_rules(&one.mutant.definition.file, one.position),
+    let finding = |one: &Tested| {
+        let place = FileLocation::of_rules(&one.mutant.definition.file, one.position);
+        Finding::new("unnoticed-change", one.sentence(), place)
     };
     let result = match score(tested) {
         Some(score) if score >= least => CaseResult::Passed,
         Some(_) => CaseResult::Failed(tested.iter().filter(|one| one.noticed_by.is_none()).map(finding).collect()),
-        None => CaseResult::Inconclusive(vec![Finding {
-            code: "no-rules-covered",
-            message: "no scenario names rules: there is nothing to change".into(),
-            details: String::new(),
-            place: None,
-        }]),
+        None => {
+            let message = "no scenario names rules: there is nothing to change";
+            CaseResult::Inconclusive(vec![Finding::new("no-rules-covered", message, None)])
+        }
     };
-    let name = format!("mutation score of at least {}%", (least * 1000.0).round() / 10.0);
-    Case { name, place: None, seconds: None, result }
+    Case::new(format!("mutation score of at least {}%", (least * 1000.0).round() / 10.0), None, result)
 }
 
 impl Tested {

@@ -1,8 +1,10 @@
 //! From an incident to a test: the smallest scenario that still gives an event of a recording.
+//!
+//! Absent on purpose: files. The caller reads the recording, and writes the scenario.
 
-mod draft;
+mod past;
 mod search;
-mod trace;
+mod simplify;
 
+pub use past::{EventPast, TooMany};
 pub use search::{Minimized, NotFound, Wanted, minimize};
-pub use trace::{TooMany, Trace};

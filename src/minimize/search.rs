@@ -1,21 +1,23 @@
 //! From an incident to a test: the smallest series and time range of a recording that still give the same event.
 //!
-//! A search by trial: a draft is written as a scenario, the scenario runs through the engine, and what still gives the event is
-//! kept. The event is the same when it is of the same definition, on the same entity, opens at the same instant (but for the
+//! A search by trial: a draft is printed as a scenario, the scenario runs through the engine, and what still gives the event is
+//! kept. The event is the same when it is of the same definition, on the same entity, opens at the same time (but for the
 //! rounding of times) and has the same severity. The order of the trials: few series of a long enough past; fewer series
-//! (delta debugging); a later beginning; fewer attributes; simpler values; a beginning at zero; and, when it is wanted,
-//! hashed attribute values. Nothing is guessed: what is handed out has run.
+//! (delta debugging); a later start; fewer attributes; simpler values; a start at zero; and, on request, hashed attribute
+//! values. Invariant: the result has run.
 
-use super::draft::{DEFAULT_START, Draft, GRIDS, Grid, Row, What, quoted, span};
-use super::trace::{Line, Trace};
-use crate::definition::{EventDefinition, RuleKind, Selector};
+use super::past::{EventPast, ROUNDINGS, RecordedSeries, Rounding};
+use super::simplify::{self, cut, fill_gaps, simplify};
+use crate::definition::{EventDefinition, Rule, RuleKind, Selector};
 use crate::engine::{Event, Options, Verdict};
-use crate::gate::{RuleSource, run_all};
-use crate::model::{Attributes, MINUTE, Nanos, SECOND, Value};
+use crate::gate::{RuleSource, ScenarioOutcome, run_all};
+use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value};
+use crate::scenario::{DEFAULT_START, SampledScenario, SampledSeries, quoted, span};
 use ring::hmac;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
-/// As many trials are made; the best so far is taken then.
+/// After so many trials the best draft so far is taken.
 const MOST_TRIALS: usize = 3000;
 /// The shortest past that is tried first.
 const SHORTEST: Nanos = 10 * MINUTE;
@@ -29,17 +31,17 @@ pub struct Wanted<'a> {
     pub event: &'a Event,
     /// Its definition, by the name it has among `rules`.
     pub definition: &'a EventDefinition,
-    /// The grid of the definition.
+    /// How often the definition is evaluated.
     pub step: Nanos,
     /// The name of the rules as the scenario shall give it.
     pub rules: &'a str,
     /// Finds the rules by that name.
     pub source: RuleSource<'a>,
-    /// The options it was judged with.
+    /// The options of the evaluation.
     pub options: &'a Options,
     /// Hashes attribute values with this key.
     pub key: Option<&'a [u8]>,
-    /// Stands in front of the scenario, as a comment.
+    /// A comment in front of the scenario.
     pub comment: &'a str,
 }
 
@@ -48,46 +50,46 @@ pub struct Wanted<'a> {
 pub struct Minimized {
     /// The scenario file.
     pub text: String,
-    /// Series and points in it.
+    /// Series in it.
     pub series: usize,
-    /// See `series`.
+    /// Data points in it.
     pub points: usize,
     /// How many scenarios were run.
     pub trials: usize,
-    /// Attributes whose values stand there as they are, because the rule asks for them.
+    /// Attributes whose values are not hashed, because the rule selects by them.
     pub kept: Vec<String>,
 }
 
-/// Why nothing was found.
+/// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
-    /// A scenario with all that was looked at does not give the event.
+    /// A scenario with the whole past does not give the event.
     #[error(
         "the event does not come back when its points are written as a scenario: late or reordered points, histograms whose \
          buckets change, or attributes that YAML does not know"
     )]
     NotReproduced,
-    /// The scenario gives the event, but something else as well that cannot be allowed.
+    /// The scenario gives the event, and something else that cannot be allowed.
     #[error("the scenario that was found does not pass: {0}")]
     DoesNotPass(String),
 }
 
 /// Searches.
-pub fn minimize(trace: &Trace, wanted: Wanted<'_>) -> Result<Minimized, NotFound> {
+pub fn minimize(past: &EventPast, wanted: Wanted<'_>) -> Result<Minimized, NotFound> {
     let entity = entity_of(wanted.event);
     let severity = severity_at_opening(&wanted);
     let mut search = Search { wanted, trials: 0, entity, severity, slack: wanted.step };
-    let mut draft = search.first(trace).ok_or(NotFound::NotReproduced)?;
-    search.fewer_rows(&mut draft);
+    let mut draft = search.first(past).ok_or(NotFound::NotReproduced)?;
+    search.fewer_series(&mut draft);
     search.later(&mut draft);
     search.fewer_attributes(&mut draft);
     search.simpler_values(&mut draft);
-    search.fewer_rows(&mut draft);
+    search.fewer_series(&mut draft);
     search.later(&mut draft);
     search.begin_at_zero(&mut draft);
     let kept = wanted.key.map(|key| search.hash(&mut draft, key)).unwrap_or_default();
     let text = search.finished(&mut draft)?;
-    Ok(Minimized { text, series: draft.rows.len(), points: draft.points(), trials: search.trials, kept })
+    Ok(Minimized { text, series: draft.series.len(), points: draft.points(), trials: search.trials, kept })
 }
 
 fn entity_of(event: &Event) -> Option<String> {
@@ -103,7 +105,7 @@ fn severity_at_opening(wanted: &Wanted<'_>) -> i64 {
 struct Search<'a> {
     wanted: Wanted<'a>,
     trials: usize,
-    /// `None` when it is about none, or when its name has changed with the hashes.
+    /// `None` when the event has none, or when hashes have changed its label.
     entity: Option<String>,
     severity: i64,
     /// How far the opening may be off.
@@ -119,10 +121,10 @@ struct Found {
 
 impl Search<'_> {
     /// Runs the draft with the one definition and looks for the event.
-    fn find(&mut self, draft: &Draft) -> Option<Found> {
+    fn find(&mut self, draft: &SampledScenario) -> Option<Found> {
         self.trials += 1;
         let definition = self.wanted.definition;
-        let text = format!("{}quiet: {}\n", draft.text("the definition"), quoted(&definition.name));
+        let text = format!("{}quiet: {}\n", draft.to_text("the definition"), quoted(&definition.name));
         let only = |_: &str| Ok(vec![definition.clone()]);
         let (outcomes, _) = run_all("draft", &text, &only);
         let report = &outcomes.first()?.report;
@@ -136,12 +138,12 @@ impl Search<'_> {
         Some(Found { opens: event.start - draft.start, severity: event.severity, entity: entity_of(event) })
     }
 
-    fn gives(&mut self, draft: &Draft) -> bool {
+    fn gives(&mut self, draft: &SampledScenario) -> bool {
         self.trials < MOST_TRIALS && self.find(draft).is_some()
     }
 
     /// Keeps a change of the draft when the event stays.
-    fn keep(&mut self, draft: &mut Draft, change: impl FnOnce(&mut Draft)) -> bool {
+    fn keep(&mut self, draft: &mut SampledScenario, change: impl FnOnce(&mut SampledScenario)) -> bool {
         let mut next = draft.clone();
         change(&mut next);
         let is_kept = self.gives(&next);
@@ -153,57 +155,55 @@ impl Search<'_> {
 
     /// The first draft that gives the event: the series that violated before others, the near past before all of it, and even
     /// slots before exact times.
-    fn first(&mut self, trace: &Trace) -> Option<Draft> {
+    fn first(&mut self, past: &EventPast) -> Option<SampledScenario> {
         let opens = self.wanted.event.start;
-        let earliest = trace.lines.iter().flat_map(|line| &line.points).map(|point| point.time).min()?;
-        let all: fn(&Wanted<'_>, &Line) -> bool = |_, _| true;
+        let earliest = past.series.iter().flat_map(|series| &series.samples).map(|sample| sample.time).min()?;
+        let all: fn(&Wanted<'_>, &RecordedSeries) -> bool = |_, _| true;
         for picks in [violated, selected, all] {
-            let lines: Vec<&Line> = trace.lines.iter().filter(|line| picks(&self.wanted, line)).collect();
-            let mut past = longest_window(self.wanted.definition).max(SHORTEST);
+            let picked: Vec<&RecordedSeries> = past.series.iter().filter(|of| picks(&self.wanted, of)).collect();
+            let mut span = longest_window(self.wanted.definition).max(SHORTEST);
             loop {
-                let from = opens.saturating_sub(past).max(earliest);
-                let drafts = GRIDS.iter().map(|grid| self.draft(&lines, from, *grid));
-                for draft in drafts.collect::<Vec<_>>() {
-                    let interval = draft.rows.iter().map(|row| row.interval).max().unwrap_or(0);
+                let from = opens.saturating_sub(span).max(earliest);
+                for rounding in ROUNDINGS {
+                    let draft = self.draft(&picked, from, rounding);
+                    let interval = draft.series.iter().map(|series| series.interval).max().unwrap_or(0);
                     self.slack = self.wanted.step.max(interval.min(MINUTE));
-                    // A draft that opens a step too early or too late is no good as long as an exact one is to be had.
                     if let Some(found) = self.find(&draft) {
-                        return Some(Draft { until: found.opens, ..draft });
+                        return Some(SampledScenario { until: found.opens, ..draft });
                     }
                 }
                 if from == earliest {
                     break;
                 }
-                past = past.saturating_mul(2);
+                span = span.saturating_mul(2);
             }
         }
         None
     }
 
-    fn draft(&self, lines: &[&Line], from: Nanos, grid: Grid) -> Draft {
+    fn draft(&self, picked: &[&RecordedSeries], from: Nanos, rounding: Rounding) -> SampledScenario {
         let start = from - from.rem_euclid(SECOND);
-        let definition = self.wanted.definition;
-        Draft {
-            name: format!("{} fires", definition.name),
+        SampledScenario {
+            name: format!("{} fires", self.wanted.definition.name),
             comment: self.wanted.comment.lines().map(str::to_string).collect(),
             options: self.wanted.options.clone(),
             start,
             until: self.wanted.event.start - start,
-            rows: lines.iter().filter_map(|line| Row::new(line, from, start, grid)).collect(),
+            series: picked.iter().filter_map(|series| series.sampled(from, start, rounding)).collect(),
         }
     }
 
     /// Delta debugging: leaves out halves, quarters and so on of the series as long as the event stays.
-    fn fewer_rows(&mut self, draft: &mut Draft) {
+    fn fewer_series(&mut self, draft: &mut SampledScenario) {
         let mut parts = 2;
-        while draft.rows.len() > 1 {
-            let size = draft.rows.len().div_ceil(parts);
+        while draft.series.len() > 1 {
+            let size = draft.series.len().div_ceil(parts);
             let mut begin = 0;
             let mut is_smaller = false;
-            while begin < draft.rows.len() && draft.rows.len() > 1 {
-                let end = (begin + size).min(draft.rows.len());
-                let is_part = end - begin < draft.rows.len();
-                if is_part && self.keep(draft, |next| drop(next.rows.drain(begin..end))) {
+            while begin < draft.series.len() && draft.series.len() > 1 {
+                let end = (begin + size).min(draft.series.len());
+                let is_part = end - begin < draft.series.len();
+                if is_part && self.keep(draft, |next| drop(next.series.drain(begin..end))) {
                     is_smaller = true;
                 } else {
                     begin = end;
@@ -212,113 +212,90 @@ impl Search<'_> {
             if size == 1 && !is_smaller {
                 return;
             }
-            parts = if is_smaller { 2 } else { (parts * 2).min(draft.rows.len()) };
+            parts = if is_smaller { 2 } else { (parts * 2).min(draft.series.len()) };
         }
     }
 
-    /// The latest beginning that still gives the event, by halving.
-    fn later(&mut self, draft: &mut Draft) {
+    /// The latest start that still gives the event, by bisection.
+    fn later(&mut self, draft: &mut SampledScenario) {
         let (mut good, mut bad) = (0, draft.until);
         while bad - good > SECOND {
             let middle = good + (bad - good) / 2;
-            let cut = |next: &mut Draft| {
-                next.rows.iter_mut().for_each(|row| row.cut(middle));
-                next.rows.retain(|row| !row.slots.is_empty());
+            let later = |next: &mut SampledScenario| {
+                next.series.iter_mut().for_each(|series| cut(series, middle));
+                next.series.retain(|series| !series.samples.is_empty());
             };
-            if self.keep(draft, cut) { good = middle } else { bad = middle }
+            if self.keep(draft, later) { good = middle } else { bad = middle }
         }
     }
 
-    /// Leaves out attributes of resources and of points, one key after the other.
-    fn fewer_attributes(&mut self, draft: &mut Draft) {
-        for key in keys(draft, |row| &row.resource) {
-            self.keep(draft, |next| next.rows.iter_mut().for_each(|row| row.resource = without(&row.resource, &key)));
-        }
-        for key in keys(draft, |row| &row.attributes) {
-            // Series that differ in nothing else would become one.
-            let distinct = |next: &Draft| {
-                let identity = |row: &Row| (row.resource.clone(), row.metric.clone(), row.attributes.clone());
-                let all: std::collections::HashSet<_> = next.rows.iter().map(identity).collect();
-                all.len() == next.rows.len()
-            };
-            let mut next = draft.clone();
-            next.rows.iter_mut().for_each(|row| row.attributes = without(&row.attributes, &key));
-            if distinct(&next) && self.gives(&next) {
-                *draft = next;
+    /// Leaves out attributes of resources and of series, one key after the other.
+    fn fewer_attributes(&mut self, draft: &mut SampledScenario) {
+        for attributes in ATTRIBUTES {
+            for key in keys(draft, attributes) {
+                let mut next = draft.clone();
+                next.series.iter_mut().for_each(|series| *attributes(series) = without(attributes(series), &key));
+                // Series that differ in nothing else would become one.
+                if is_distinct(&next) && self.gives(&next) {
+                    *draft = next;
+                }
             }
         }
     }
 
     /// Values that take less room, series by series: one value, a straight line, then few digits.
-    fn simpler_values(&mut self, draft: &mut Draft) {
-        for row in 0..draft.rows.len() {
-            let filled = |next: &mut Draft| next.rows[row].fill_gaps();
-            self.keep(draft, filled);
-            let lines = (1..=4).map(Simpler::Line);
-            let digits = (1..=6).map(Simpler::Digits);
-            let whole = std::iter::once(Simpler::Whole);
-            for simpler in (1..=3).map(Simpler::Constant).chain(lines).chain(digits).chain(whole) {
-                if self.keep(draft, |next| next.rows[row].simplify(simpler)) {
+    fn simpler_values(&mut self, draft: &mut SampledScenario) {
+        for at in 0..draft.series.len() {
+            self.keep(draft, |next| fill_gaps(&mut next.series[at].samples));
+            for simpler in simplify::all() {
+                if self.keep(draft, |next| simplify(&mut next.series[at].samples, simpler)) {
                     break;
                 }
             }
         }
     }
 
-    /// Takes the date away: the first point comes when the scenario begins, or at least within an hour of it.
-    fn begin_at_zero(&mut self, draft: &mut Draft) {
-        let Some(first) = draft.rows.iter().map(|row| row.starts).min() else { return };
-        let moved = |next: &mut Draft, by: Nanos| {
-            next.start = DEFAULT_START;
-            next.rows.iter_mut().for_each(|row| row.starts -= by);
-            next.until -= by;
-        };
-        // Where the windows of the grid lie may matter, so that the phase is kept if need be.
+    /// Takes the date away: the first sample is sent when the scenario starts, or at least within an hour of it.
+    fn begin_at_zero(&mut self, draft: &mut SampledScenario) {
+        let Some(first) = draft.series.iter().map(|series| series.starts).min() else { return };
+        // Where evaluations lie may matter, so the phase is kept if need be.
         let begin = draft.start + first;
-        let phases = [0, 10 * SECOND, MINUTE, 5 * MINUTE, 60 * MINUTE]
-            .map(|unit| if unit == 0 { 0 } else { begin.rem_euclid(unit) });
-        for phase in phases {
-            if self.keep(draft, |next| moved(next, first - phase)) {
+        for unit in [1, 10 * SECOND, MINUTE, 5 * MINUTE, 60 * MINUTE] {
+            let phase = if unit == 1 { 0 } else { begin.rem_euclid(unit) };
+            let by = first - phase;
+            let moved = |next: &mut SampledScenario| {
+                next.start = DEFAULT_START;
+                next.series.iter_mut().for_each(|series| series.starts -= by);
+                next.until -= by;
+            };
+            if self.keep(draft, moved) {
                 return;
             }
         }
     }
 
-    /// Hashes the values of all attributes but those that the event needs; their names are handed out.
-    fn hash(&mut self, draft: &mut Draft, key: &[u8]) -> Vec<String> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    /// Hashes the values of all attributes but those that the event needs; the keys of the latter are returned.
+    fn hash(&mut self, draft: &mut SampledScenario, key: &[u8]) -> Vec<String> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, key);
         self.entity = None;
-        let mut kept = Vec::new();
-        type Get = fn(&mut Row) -> &mut Attributes;
-        let places: [Get; 2] = [|row| &mut row.resource, |row| &mut row.attributes];
-        for get in places {
-            let mut names: Vec<String> = Vec::new();
-            draft
-                .rows
-                .clone()
-                .iter_mut()
-                .for_each(|row| names.extend(get(row).iter().map(|(name, _)| name.to_string())));
-            names.sort();
-            names.dedup();
-            for name in names {
-                let change = |next: &mut Draft| {
-                    next.rows.iter_mut().for_each(|row| {
-                        let attributes = get(row);
-                        *attributes = hashed(attributes, &name, &key);
-                    });
+        let mut kept = BTreeSet::new();
+        for attributes in ATTRIBUTES {
+            for key in keys(draft, attributes) {
+                let hash = |next: &mut SampledScenario| {
+                    for series in &mut next.series {
+                        *attributes(series) = hashed(attributes(series), &key, &secret);
+                    }
                 };
-                if !self.keep(draft, change) {
-                    kept.push(name);
+                if !self.keep(draft, hash) {
+                    kept.insert(key);
                 }
             }
         }
-        kept.sort();
-        kept.dedup();
-        kept
+        kept.into_iter().collect()
     }
 
     /// The whole text: with what is expected, and run once more with all of the rules.
-    fn finished(&mut self, draft: &mut Draft) -> Result<String, NotFound> {
+    fn finished(&mut self, draft: &mut SampledScenario) -> Result<String, NotFound> {
         let found = self.find(draft).ok_or(NotFound::NotReproduced)?;
         draft.until = found.opens;
         let mut entity = String::new();
@@ -330,7 +307,7 @@ impl Search<'_> {
         let expect = format!("expect:\n  - {{definition: {name}, opens: {opens}, severity: {severity}{entity}}}\n");
         let mut why = String::new();
         for others in ["", "others: allowed\n"] {
-            let text = format!("{}{expect}{others}", draft.text(self.wanted.rules));
+            let text = format!("{}{expect}{others}", draft.to_text(self.wanted.rules));
             self.trials += 1;
             let (outcomes, problems) = run_all("scenario", &text, self.wanted.source);
             let failures = outcomes.iter().flat_map(|outcome| &outcome.failures).map(|failure| failure.message.clone());
@@ -345,44 +322,50 @@ impl Search<'_> {
     }
 }
 
-fn has_fired(outcome: &crate::gate::Outcome) -> bool {
+fn has_fired(outcome: &ScenarioOutcome) -> bool {
     outcome.report.definitions.iter().any(|definition| definition.verdict == Verdict::Fired)
 }
 
 /// The series that violated when the event opened.
-fn violated(wanted: &Wanted<'_>, line: &Line) -> bool {
+fn violated(wanted: &Wanted<'_>, recorded: &RecordedSeries) -> bool {
     let series = wanted.event.rules.iter().flat_map(|rule| &rule.series);
     // A merged series has no attributes of its own.
-    let same = |attributes: &Attributes| attributes.is_empty() || *attributes == line.attributes;
-    series.into_iter().any(|series| *series.metric == line.metric && same(&series.attributes))
+    let same = |attributes: &Attributes| attributes.is_empty() || *attributes == recorded.attributes;
+    series.into_iter().any(|series| *series.metric == recorded.metric && same(&series.attributes))
 }
 
 /// The series that the definition looks at.
-fn selected(wanted: &Wanted<'_>, line: &Line) -> bool {
+fn selected(wanted: &Wanted<'_>, recorded: &RecordedSeries) -> bool {
     wanted.definition.rules.iter().any(|rule| match &rule.kind {
         RuleKind::Threshold(threshold) => match &threshold.selector {
-            Selector::Id(id) => id.selects(&line.metric, &line.attributes),
-            Selector::Pattern(pattern) => pattern.selects(&line.metric, &line.attributes),
+            Selector::Id(id) => id.selects(&recorded.metric, &recorded.attributes),
+            Selector::Pattern(pattern) => pattern.selects(&recorded.metric, &recorded.attributes),
         },
-        RuleKind::Trend(trend) => trend.metrics.iter().any(|id| id.selects(&line.metric, &line.attributes)),
+        RuleKind::Trend(trend) => trend.metrics.iter().any(|id| id.selects(&recorded.metric, &recorded.attributes)),
         RuleKind::Presence(_) => true,
     })
 }
 
 fn longest_window(definition: &EventDefinition) -> Nanos {
-    let window = |rule: &crate::definition::Rule| match &rule.kind {
+    let window = |rule: &Rule| match &rule.kind {
         RuleKind::Threshold(threshold) => threshold.window_ms,
         RuleKind::Presence(_) | RuleKind::Trend(_) => 0,
     };
-    definition.rules.iter().map(window).max().unwrap_or(0).saturating_mul(crate::model::MS)
+    definition.rules.iter().map(window).max().unwrap_or(0).saturating_mul(MS)
 }
 
-fn keys(draft: &Draft, of: fn(&Row) -> &Attributes) -> Vec<String> {
-    let mut keys: Vec<String> =
-        draft.rows.iter().flat_map(|row| of(row).iter()).map(|(key, _)| key.to_string()).collect();
-    keys.sort();
-    keys.dedup();
-    keys
+/// What identifies a series: attributes of its resource, and its own.
+const ATTRIBUTES: [fn(&mut SampledSeries) -> &mut Attributes; 2] =
+    [|series| &mut series.resource, |series| &mut series.attributes];
+
+fn keys(draft: &SampledScenario, attributes: fn(&mut SampledSeries) -> &mut Attributes) -> BTreeSet<String> {
+    let mut all = draft.series.clone();
+    all.iter_mut().flat_map(|series| attributes(series).iter().map(|(key, _)| key.to_string())).collect()
+}
+
+fn is_distinct(draft: &SampledScenario) -> bool {
+    let mut seen = HashSet::new();
+    draft.series.iter().all(|series| seen.insert((&series.resource, &series.metric, &series.attributes)))
 }
 
 fn without(attributes: &Attributes, key: &str) -> Attributes {
@@ -406,90 +389,4 @@ fn hash(value: &Value, secret: &hmac::Key) -> Value {
     }
     hex.truncate(HASHED);
     Value::String(hex)
-}
-
-/// How values are made simpler; the number is that of significant digits.
-#[derive(Clone, Copy, Debug)]
-enum Simpler {
-    Constant(usize),
-    Line(usize),
-    Digits(usize),
-    /// No fraction.
-    Whole,
-}
-
-impl Row {
-    /// Puts a value between two that have a gap between them.
-    fn fill_gaps(&mut self) {
-        let mut before: Option<(usize, f64)> = None;
-        for at in 0..self.slots.len() {
-            if self.slots[at].fresh {
-                before = None;
-            }
-            let What::Number(value) = self.slots[at].what else { continue };
-            if let Some((from, low)) = before {
-                let share = (value - low) / (at - from) as f64;
-                for gap in from + 1..at {
-                    self.slots[gap].what = What::Number(low + share * (gap - from) as f64);
-                }
-            }
-            before = Some((at, value));
-        }
-    }
-
-    /// Simplifies the numbers of each life.
-    fn simplify(&mut self, simpler: Simpler) {
-        let mut begin = 0;
-        while begin < self.slots.len() {
-            let more = self.slots.iter().skip(begin + 1).take_while(|slot| !slot.fresh).count();
-            let end = begin + 1 + more;
-            simplify(&mut self.slots[begin..end], simpler);
-            begin = end;
-        }
-    }
-}
-
-fn simplify(slots: &mut [super::draft::Slot], simpler: Simpler) {
-    let numbers: Vec<(usize, f64)> = slots
-        .iter()
-        .enumerate()
-        .filter_map(|(at, slot)| match slot.what {
-            What::Number(value) => Some((at, value)),
-            What::Gap | What::Stale | What::Histogram(_) => None,
-        })
-        .collect();
-    let (Some(&(from, first)), Some(&(to, last))) = (numbers.first(), numbers.last()) else { return };
-    let step = if to > from { (last - first) / (to - from) as f64 } else { 0.0 };
-    let value = |at: usize, value: f64| match simpler {
-        Simpler::Constant(digits) => significant(first, digits),
-        Simpler::Line(digits) => significant(first, digits) + significant(step, digits) * (at - from) as f64,
-        Simpler::Digits(digits) => significant(value, digits),
-        Simpler::Whole => value.round(),
-    };
-    for (at, old) in numbers {
-        slots[at].what = What::Number(value(at, old));
-    }
-}
-
-/// The value with so many significant digits, as the number nearest to that decimal.
-fn significant(value: f64, digits: usize) -> f64 {
-    if !value.is_finite() {
-        return value;
-    }
-    format!("{value:.*e}", digits.saturating_sub(1)).parse().unwrap_or(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::minimize::draft::number;
-
-    #[test]
-    fn digits_that_matter() {
-        assert_eq!(significant(20_612_345.0, 2), 2.1e7);
-        assert_eq!(significant(-0.012_34, 3), -0.0123);
-        assert_eq!(significant(0.0, 3), 0.0);
-        assert_eq!(number(significant(767_000_001.0, 3)), "7.67e8");
-    }
 }

@@ -8,6 +8,8 @@ mod attributes;
 mod export;
 mod histogram;
 mod metric;
+mod moment;
+mod sketch;
 mod time;
 
 pub use aggregation::Aggregation;
@@ -15,4 +17,6 @@ pub use attributes::{Attributes, Value};
 pub use export::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
 pub use histogram::{Buckets, ExponentialBuckets, Histogram};
 pub use metric::{Kind, MetricIdentity, Temporality};
+pub use moment::Moment;
+pub use sketch::Sketch;
 pub use time::{MINUTE, MS, Nanos, SECOND, clamp_time, to_ms};

@@ -6,7 +6,7 @@
 //! says it from the root of the project, with `/`), the exit code.
 
 use super::quantity::{count, counted};
-use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ impl Listed<'_> {
     }
 
     /// Where it is to be fixed.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&FileLocation> {
         self.finding.place.as_ref().or(self.case.place.as_ref())
     }
 
@@ -111,7 +111,7 @@ pub(super) fn findings(suites: &[Suite]) -> Vec<Listed<'_>> {
 }
 
 /// `rules/cpu.json:12:5`, as far as it is known.
-pub(super) fn place_text(place: &Place) -> String {
+pub(super) fn place_text(place: &FileLocation) -> String {
     match place.position {
         Some(at) => format!("{}:{}:{}", place.file, at.line, at.column),
         None => place.file.clone(),

@@ -2,7 +2,7 @@
 
 use crate::definition::EventDefinition;
 use crate::engine::{Report, Transition};
-use crate::gate::{Coverage, Suite, Tested};
+use crate::gate::{RuleCoverage, Suite, Tested, TooShort};
 use crate::inspect::{Client, Findings};
 use crate::model::Nanos;
 use crate::tune::{Comparison, Tuned};
@@ -171,23 +171,6 @@ pub struct Run<'a> {
     pub silence: Option<&'a str>,
 }
 
-/// A rule that never had enough data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TooShort {
-    /// The definition's name.
-    pub definition: String,
-    /// Index of the rule.
-    pub rule: usize,
-    /// Its window; `None` when it is about a trend, which takes the time it takes.
-    pub window: Option<Nanos>,
-    /// How often it is evaluated.
-    pub step: Nanos,
-    /// How long data must come so that it is surely evaluated.
-    pub needed: Nanos,
-    /// How long data came.
-    pub covered: Nanos,
-}
-
 /// The same data, evaluated with shorter windows.
 #[derive(Clone, Copy, Debug)]
 pub struct Preview<'a> {
@@ -207,7 +190,7 @@ pub struct CheckOutcome<'a> {
     /// The cases.
     pub suites: &'a [Suite],
     /// What the scenarios reach, when it is wanted.
-    pub coverage: Option<&'a Coverage>,
+    pub coverage: Option<&'a RuleCoverage>,
     /// The changed rules that were tried.
     pub mutants: Option<&'a [Tested]>,
     /// How much to say.

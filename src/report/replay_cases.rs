@@ -10,7 +10,7 @@ use super::quantity::counted;
 use super::time::date_time;
 use crate::definition::EventDefinition;
 use crate::engine::{Event, EventState, InconclusiveReason, Verdict};
-use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 
 /// A definition's events beyond these are only counted.
 const MOST_EVENTS: usize = 20;
@@ -23,7 +23,7 @@ pub struct Verdicts<'a> {
     /// Whether an event fails the gate.
     pub fails: &'a dyn Fn(&Event) -> bool,
     /// Where a definition, or the value at a path in it, is fixed; `None` when it is built in.
-    pub place: &'a dyn Fn(&EventDefinition, &str) -> Option<Place>,
+    pub place: &'a dyn Fn(&EventDefinition, &str) -> Option<FileLocation>,
     /// What is wrong with the input.
     pub input_findings: &'a [Finding],
 }

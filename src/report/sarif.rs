@@ -5,7 +5,7 @@
 
 use super::cases::{Level, Listed, findings, visible};
 use super::json::pretty;
-use crate::gate::{Place, Suite};
+use crate::gate::{FileLocation, Suite};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ fn result<'a>(listed: &'a Listed<'a>, codes: &[&str]) -> SarifResult<'a> {
     }
 }
 
-fn physical(place: &Place) -> SarifPhysicalLocation {
+fn physical(place: &FileLocation) -> SarifPhysicalLocation {
     let at = place.position;
     let path = utf8_percent_encode(&place.file, PATH).to_string();
     let artifact_location = match path.starts_with('/') {

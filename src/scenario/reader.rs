@@ -1,28 +1,33 @@
-//! Reading nodes as what they should be, with a positioned problem for everything that is something else.
+//! Reading nodes as the types they should have, with a positioned problem for everything else.
 //!
-//! Every method returns `None` after it has noted why, so that the caller reads on and one pass names all mistakes.
+//! Every method returns `None` after it has noted why, so that the caller reads on and one pass reports all mistakes.
 //! Absent on purpose: which keys there are.
 
 use super::tree::{Content, Key, Node};
 use crate::definition::{Position, Problem, Severity};
-use crate::model::{Attributes, Nanos, Value};
+use crate::model::{Attributes, Nanos, SECOND, Value};
+
+/// Longest time a scenario may cover: 400 days.
+pub const MAX_SPAN: Nanos = 400 * 24 * 3600 * SECOND;
+/// Latest start of a scenario: the year 2100.
+const MAX_START: Nanos = 4_102_444_800 * SECOND;
 
 /// Notes problems while nodes are read.
-pub struct Reader<'a> {
+pub struct NodeReader<'a> {
     pub file: &'a str,
     pub text: &'a str,
     pub problems: Vec<Problem>,
 }
 
 /// The keys of a mapping, completed by those that a `common` document gives.
-pub struct Fields<'n> {
+pub struct MapFields<'n> {
     pub at: Position,
     pub path: String,
     own: &'n [(Key, Node)],
     common: &'n [(Key, Node)],
 }
 
-impl<'n> Fields<'n> {
+impl<'n> MapFields<'n> {
     /// The value of a key that is there and not null.
     pub fn get(&self, name: &str) -> Option<&'n Node> {
         let found = |map: &'n [(Key, Node)]| map.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
@@ -35,7 +40,7 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Reader<'_> {
+impl NodeReader<'_> {
     /// Notes a problem.
     pub fn problem(&mut self, code: &'static str, at: Position, path: &str, message: String, help: Option<String>) {
         self.problems.push(Problem {
@@ -61,13 +66,13 @@ impl Reader<'_> {
         path: &str,
         known: &[&str],
         common: &'n [(Key, Node)],
-    ) -> Option<Fields<'n>> {
+    ) -> Option<MapFields<'n>> {
         let Content::Map(own) = &node.content else {
             self.wanted(node, path, "a mapping");
             return None;
         };
         for (key, _) in own.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            let fields = Fields { at: node.at, path: path.to_string(), own, common };
+            let fields = MapFields { at: node.at, path: path.to_string(), own, common };
             let help = format!("known here: {}", known.join(", "));
             self.problem(
                 "unknown-key",
@@ -77,16 +82,52 @@ impl Reader<'_> {
                 Some(help),
             );
         }
-        Some(Fields { at: node.at, path: path.to_string(), own, common })
+        Some(MapFields { at: node.at, path: path.to_string(), own, common })
     }
 
-    /// The value of a key that must be there.
-    pub fn need<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
-        let node = fields.get(name);
-        if node.is_none() {
-            self.problem("missing-key", fields.at, &fields.path(name), format!("`{name}` is missing"), None);
+    /// The value of a key, read by one of the methods below; `None` when it is not there.
+    pub fn optional<'n, T>(
+        &mut self,
+        fields: &MapFields<'n>,
+        key: &str,
+        read: impl FnOnce(&mut Self, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        read(self, fields.get(key)?, &fields.path(key))
+    }
+
+    /// The same for a key that must be there.
+    pub fn required<'n, T>(
+        &mut self,
+        fields: &MapFields<'n>,
+        key: &str,
+        read: impl FnOnce(&mut Self, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        if fields.get(key).is_none() {
+            self.problem("missing-key", fields.at, &fields.path(key), format!("`{key}` is missing"), None);
         }
-        node
+        self.optional(fields, key, read)
+    }
+
+    /// The values of a list; one value that is no list is read as a list of itself.
+    pub fn list<'n, T>(
+        &mut self,
+        fields: &MapFields<'n>,
+        key: &str,
+        mut read: impl FnMut(&mut Self, &'n Node, &str) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(node) = fields.get(key) else { return Vec::new() };
+        let nodes = match &node.content {
+            Content::List(list) => list,
+            _ => std::slice::from_ref(node),
+        };
+        let path = fields.path(key);
+        nodes.iter().enumerate().filter_map(|(i, node)| read(self, node, &format!("{path}[{i}]"))).collect()
+    }
+
+    /// Texts, each with its position.
+    pub fn texts(&mut self, fields: &MapFields<'_>, key: &str) -> Vec<(String, Position)> {
+        let path = fields.path(key);
+        self.list(fields, key, |reader, node, _| Some((reader.text(node, &path)?.to_string(), node.at)))
     }
 
     /// A text.
@@ -97,14 +138,6 @@ impl Reader<'_> {
                 self.wanted(node, path, "a text");
                 None
             }
-        }
-    }
-
-    /// A list; one value that is no list is read as a list of itself.
-    pub fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
-        match &node.content {
-            Content::List(list) => list,
-            _ => std::slice::from_ref(node),
         }
     }
 
@@ -162,7 +195,7 @@ impl Reader<'_> {
             }
         };
         let span = humantime::parse_duration(text).ok().and_then(|d| i64::try_from(d.as_nanos()).ok());
-        if span.is_none_or(|span| span > super::parse::MAX_SPAN) {
+        if span.is_none_or(|span| span > MAX_SPAN) {
             let help = Some("durations have a unit: 500ms, 10s, 5m, 1h30m; at most 400 days".to_string());
             self.problem("bad-duration", node.at, path, format!("`{text}` is no duration"), help);
             return None;
@@ -170,11 +203,11 @@ impl Reader<'_> {
         span
     }
 
-    /// An instant as RFC 3339 text.
-    pub fn instant(&mut self, node: &Node, path: &str) -> Option<Nanos> {
+    /// A timestamp as RFC 3339 text.
+    pub fn timestamp(&mut self, node: &Node, path: &str) -> Option<Nanos> {
         let text = self.text(node, path)?;
         let at = chrono::DateTime::parse_from_rfc3339(text).ok().and_then(|at| at.timestamp_nanos_opt());
-        if at.is_none_or(|at| !(0..=super::parse::MAX_START).contains(&at)) {
+        if at.is_none_or(|at| !(0..=MAX_START).contains(&at)) {
             let message = format!("`{text}` is not a time between 1970 and 2100");
             self.problem("bad-instant", node.at, path, message, Some("write 2026-01-01T00:00:00Z".to_string()));
             return None;

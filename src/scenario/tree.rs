@@ -1,8 +1,8 @@
-//! YAML text as a tree in which every key and value knows where it stands.
+//! YAML text as a tree in which every key and value has its position.
 //!
 //! Owns the walk from text to nodes and their conversion to attribute values and JSON. The tree keeps the order and the
-//! types of the text; a key that stands twice in one mapping is an error. Absent on purpose: what the keys mean.
-//! Reading into a tree instead of typed structs is what lets one pass report every mistake with its place, instead of
+//! types of the text; a duplicate key in a mapping is an error. Absent on purpose: what the keys mean.
+//! Reading into a tree instead of typed structs is what lets one pass report every mistake with its position, instead of
 //! the first one. Aliases are bounded so that a text cannot grow beyond a small multiple of itself.
 
 use crate::definition::Position;
@@ -18,18 +18,18 @@ const MAX_BYTES: usize = 8 << 20;
 
 /// One value of the text.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// Where it begins.
     pub at: Position,
-    /// What it says.
+    /// What it holds.
     pub content: Content,
     /// Its text in the source, as byte offsets: numbers lose their spelling otherwise (`0x10` is read as 16).
     pub source: (usize, usize),
 }
 
-/// What a node says.
+/// What a node holds.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub(crate) enum Content {
     Null,
     Bool(bool),
     Int(i64),
@@ -39,23 +39,23 @@ pub enum Content {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping and its place.
+/// A key of a mapping and its position.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub(crate) struct Key {
     pub at: Position,
     pub name: String,
 }
 
 /// A text that is not YAML, or more of it than is read.
-pub struct Unreadable {
+pub(crate) struct YamlError {
     pub at: Option<Position>,
     pub message: String,
 }
 
 /// The documents of a text. Empty documents are left out.
-pub fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
+pub(crate) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
     if text.len() > MAX_BYTES {
-        return Err(Unreadable { at: None, message: format!("longer than {} MiB", MAX_BYTES >> 20) });
+        return Err(YamlError { at: None, message: format!("longer than {} MiB", MAX_BYTES >> 20) });
     }
     let events = text.len() + 64;
     let options = serde_saphyr::options! {
@@ -81,16 +81,16 @@ pub fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
         .map_err(|error| {
             let at = error.location().and_then(position);
             let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            // What the scanner finds has no place of its own but the one in its sentence.
-            match told(&message, text) {
-                Some((sentence, told)) => Unreadable { at: Some(told), message: sentence.to_string() },
-                None => Unreadable { at, message },
+            // The scanner's errors carry their position in the message only.
+            match position_in_message(&message, text) {
+                Some((sentence, at)) => YamlError { at: Some(at), message: sentence.to_string() },
+                None => YamlError { at, message },
             }
         })
 }
 
 /// The sentence before ` at line 3, column 14`, and that place.
-fn told<'m>(message: &'m str, text: &str) -> Option<(&'m str, Position)> {
+fn position_in_message<'m>(message: &'m str, text: &str) -> Option<(&'m str, Position)> {
     let (sentence, place) = message.rsplit_once(" at line ")?;
     let (line, column) = place.split_once(", column ")?;
     let (line, column) = (line.parse::<u32>().ok()?, column.parse::<u32>().ok()?);

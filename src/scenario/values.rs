@@ -1,67 +1,105 @@
 //! The notation for the values of a series: `0+10x60 5x3 _x2 7 -3 stale 5e8+leak(1e5)+noise(7 2e6)x120 (2 1 0 sum=12)`.
 //!
-//! One word is one or more export slots, one interval apart. Owns the words and their expansion. The words are kept as
-//! runs, so a short text stays small in memory however many points it says; the caller bounds their number before any
-//! are made. What looks like chance is a function of the text. Absent on purpose: what becomes of the points.
+//! One word stands for one or more export slots, one interval apart. Owns the words and their expansion into samples. Words
+//! are kept as runs, so a short text stays small in memory however many samples it stands for; the caller bounds their
+//! number before any are made. Noise is a function of the text. Absent on purpose: times.
 
-use crate::model::{Nanos, SECOND};
+use crate::model::{Buckets, ExponentialBuckets, Histogram, Nanos, SECOND};
 
-/// The buckets all points of a series share.
+/// The buckets that all histograms of a series share.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
+pub(crate) enum BucketLayout {
     Explicit { bounds: Vec<f64> },
     Exponential { scale: i32, offset: i32 },
 }
 
-/// A text may say at most this many slots; more than a month of one series at 10 s is a slip of the pen.
+/// A text may stand for at most this many slots; more than a month of one series at 10 s is a typing error.
 pub const MAX_SLOTS: u64 = 500_000;
 
 /// One word of the notation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub(crate) struct ValueRun {
     /// The slots it takes.
     pub slots: u64,
-    /// What stands in them.
     pub kind: RunKind,
 }
 
-/// What stands in the slots of a run.
+/// The slots of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RunKind {
-    /// No point.
+pub(crate) enum RunKind {
+    /// No sample.
     Gap,
-    /// A point with the flag "no recorded value".
+    /// A sample with the flag "no recorded value".
     Stale,
-    /// The process starts anew with the next point; takes no slot.
+    /// The process restarts before the next sample; takes no slot.
     Restart,
     /// Numbers, each `step` more than the one before, and what the terms add.
-    Numbers { first: f64, step: f64, terms: Vec<Term> },
-    /// Histogram points, each `step` more than the one before.
-    Histograms { first: Sample, step: Option<Sample> },
+    Numbers { first: f64, step: f64, terms: Vec<ValueTerm> },
+    /// Histograms, each `step` more than the one before.
+    Histograms { first: HistogramValue, step: Option<HistogramValue> },
+}
+
+/// One slot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SlotSample {
+    /// Whether the process restarted since the sample before.
+    pub restarted: bool,
+    pub value: SlotValue,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SlotValue {
+    Gap,
+    Stale,
+    Number(f64),
+    Histogram(HistogramValue),
+}
+
+/// The slots of runs, one after the other, of a series that is exported every `interval`.
+pub(crate) fn samples(runs: &[ValueRun], interval: Nanos) -> impl Iterator<Item = SlotSample> {
+    let slots = runs.iter().flat_map(|run| (0..run.slots.max(1)).map(move |n| (run, n)));
+    let mut restarted = false;
+    slots.filter_map(move |(run, n)| {
+        let value = match &run.kind {
+            RunKind::Restart => {
+                restarted = true;
+                return None;
+            }
+            RunKind::Gap => SlotValue::Gap,
+            RunKind::Stale => SlotValue::Stale,
+            RunKind::Numbers { first, step, terms } => {
+                let more: f64 = terms.iter().map(|term| term.at(n, interval)).sum();
+                SlotValue::Number(first + step * n as f64 + more)
+            }
+            RunKind::Histograms { first, step: Some(step) } => SlotValue::Histogram(first.plus(step, n)),
+            RunKind::Histograms { first, step: None } => SlotValue::Histogram(first.clone()),
+        };
+        Some(SlotSample { restarted: std::mem::take(&mut restarted), value })
+    })
 }
 
 /// Something that is added to a number, as a function of the slot within its run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Term {
+pub(crate) enum ValueTerm {
     /// A wave around zero that begins at zero.
     Sin { amplitude: f64, period: Nanos },
-    /// Numbers from `-amplitude` to `amplitude`, all alike likely, the same for the same seed.
+    /// Uniformly distributed numbers from `-amplitude` to `amplitude`, the same for the same seed.
     Noise { amplitude: f64, seed: u64 },
     /// So much more with every second.
     Leak { rate: f64 },
 }
 
-impl Term {
+impl ValueTerm {
     /// What it adds to slot `n` of a series that is exported every `interval`.
     pub fn at(self, n: u64, interval: Nanos) -> f64 {
         let since = n as f64 * interval as f64;
         match self {
             // From another library than the platform's, so that every platform has the same bits.
-            Term::Sin { amplitude, period } => {
+            ValueTerm::Sin { amplitude, period } => {
                 amplitude * libm::sin(std::f64::consts::TAU * (since / period as f64).fract())
             }
-            Term::Noise { amplitude, seed } => amplitude * (2.0 * unit(seed, n) - 1.0),
-            Term::Leak { rate } => rate * (since / SECOND as f64),
+            ValueTerm::Noise { amplitude, seed } => amplitude * (2.0 * unit(seed, n) - 1.0),
+            ValueTerm::Leak { rate } => rate * (since / SECOND as f64),
         }
     }
 }
@@ -74,9 +112,9 @@ fn unit(seed: u64, n: u64) -> f64 {
     ((bits ^ (bits >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// What a histogram point holds. The count is the total of its buckets unless it is given.
+/// A histogram in one slot. The count is the total of its buckets unless it is given.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub(crate) struct HistogramValue {
     pub counts: Vec<u64>,
     pub zero: u64,
     pub count: Option<u64>,
@@ -85,13 +123,13 @@ pub struct Sample {
     pub max: Option<f64>,
 }
 
-impl Sample {
-    /// This sample with `step` added `n` times; the smallest and largest observation stay.
-    pub fn plus(&self, step: &Sample, n: u64) -> Sample {
+impl HistogramValue {
+    /// This histogram with `step` added `n` times; the smallest and largest observation stay.
+    pub fn plus(&self, step: &HistogramValue, n: u64) -> HistogramValue {
         let length = self.counts.len().max(step.counts.len());
         let at = |counts: &[u64], i: usize| counts.get(i).copied().unwrap_or(0);
         let add = |a: u64, b: u64| a.saturating_add(b.saturating_mul(n));
-        Sample {
+        HistogramValue {
             counts: (0..length).map(|i| add(at(&self.counts, i), at(&step.counts, i))).collect(),
             zero: add(self.zero, step.zero),
             count: self.count.map(|count| add(count, step.total())),
@@ -105,17 +143,47 @@ impl Sample {
     pub fn total(&self) -> u64 {
         self.count.unwrap_or_else(|| self.counts.iter().fold(self.zero, |a, b| a.saturating_add(*b)))
     }
+
+    /// The histogram with these buckets.
+    pub fn to_histogram(&self, layout: &BucketLayout) -> Histogram {
+        let counts = self.counts.clone();
+        let buckets = match layout {
+            BucketLayout::Explicit { bounds } => Buckets::Explicit { bounds: bounds.clone(), counts },
+            BucketLayout::Exponential { scale, offset } => Buckets::Exponential {
+                scale: *scale,
+                zero_count: self.zero,
+                positive: ExponentialBuckets { offset: *offset, counts },
+                negative: ExponentialBuckets::default(),
+            },
+        };
+        Histogram { count: self.total(), sum: self.sum, min: self.min, max: self.max, buckets }
+    }
+
+    /// The notation of a histogram, and its layout; `None` for negative buckets, which it does not know.
+    pub fn of(histogram: &Histogram) -> Option<(HistogramValue, BucketLayout)> {
+        let (counts, zero, layout) = match &histogram.buckets {
+            Buckets::Explicit { bounds, counts } => (counts, 0, BucketLayout::Explicit { bounds: bounds.clone() }),
+            Buckets::Exponential { negative, .. } if !negative.counts.is_empty() => return None,
+            Buckets::Exponential { scale, zero_count, positive: ExponentialBuckets { offset, counts }, .. } => {
+                (counts, *zero_count, BucketLayout::Exponential { scale: *scale, offset: *offset })
+            }
+        };
+        let Histogram { count, sum, min, max, .. } = *histogram;
+        let value = HistogramValue { counts: counts.clone(), zero, count: None, sum, min, max };
+        let count = (value.total() != count).then_some(count);
+        Some((HistogramValue { count, ..value }, layout))
+    }
 }
 
 /// A word that is not understood: where it begins in the text, and why.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BadWord {
+pub(crate) struct BadWord {
     pub offset: usize,
     pub message: String,
 }
 
 /// Reads the notation.
-pub fn parse(text: &str) -> Result<Vec<Run>, BadWord> {
+pub(crate) fn parse(text: &str) -> Result<Vec<ValueRun>, BadWord> {
     let mut runs = Vec::new();
     let mut total = 0u64;
     for (offset, word) in words(text) {
@@ -148,35 +216,35 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn run(word: &str) -> Result<Run, String> {
+fn run(word: &str) -> Result<ValueRun, String> {
     if word == "restart" {
-        return Ok(Run { slots: 0, kind: RunKind::Restart });
+        return Ok(ValueRun { slots: 0, kind: RunKind::Restart });
     }
-    let (body, times) = match word.rsplit_once('x') {
-        Some((body, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
+    let (value, times) = match word.rsplit_once('x') {
+        Some((value, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
             let times = digits.parse::<u64>().ok().filter(|n| *n <= MAX_SLOTS);
-            (body, Some(times.ok_or_else(|| format!("`{word}`: more than {MAX_SLOTS} values in one series"))?))
+            (value, Some(times.ok_or_else(|| format!("`{word}`: more than {MAX_SLOTS} values in one series"))?))
         }
         _ => (word, None),
     };
-    match body {
-        "_" => return Ok(Run { slots: times.unwrap_or(1), kind: RunKind::Gap }),
-        "stale" => return Ok(Run { slots: times.unwrap_or(1), kind: RunKind::Stale }),
+    match value {
+        "_" => return Ok(ValueRun { slots: times.unwrap_or(1), kind: RunKind::Gap }),
+        "stale" => return Ok(ValueRun { slots: times.unwrap_or(1), kind: RunKind::Stale }),
         _ => {}
     }
-    let parts = parts(body);
-    if parts.len() > 1 || is_function(body) {
+    let parts = parts(value);
+    if parts.len() > 1 || is_function(value) {
         times.ok_or_else(|| format!("`{word}`: how often is missing (`{word}x10`)"))?;
     }
-    let kind = if body.starts_with('(') { histograms(word, &parts)? } else { numbers(word, &parts)? };
-    Ok(Run { slots: times.unwrap_or(0) + 1, kind })
+    let kind = if value.starts_with('(') { histograms(word, &parts)? } else { numbers(word, &parts)? };
+    Ok(ValueRun { slots: times.unwrap_or(0) + 1, kind })
 }
 
 fn histograms(word: &str, parts: &[(f64, &str)]) -> Result<RunKind, String> {
     match parts {
-        [(_, first)] => Ok(RunKind::Histograms { first: sample(first)?, step: None }),
+        [(_, first)] => Ok(RunKind::Histograms { first: histogram_value(first)?, step: None }),
         [(_, first), (sign, step)] if *sign > 0.0 => {
-            Ok(RunKind::Histograms { first: sample(first)?, step: Some(sample(step)?) })
+            Ok(RunKind::Histograms { first: histogram_value(first)?, step: Some(histogram_value(step)?) })
         }
         [_, (_, _)] => Err(format!("`{word}`: a histogram only grows; write the smaller one as a word of its own")),
         _ => Err(format!("`{word}`: a histogram has one step")),
@@ -201,22 +269,22 @@ fn numbers(word: &str, parts: &[(f64, &str)]) -> Result<RunKind, String> {
 
 /// `a+b-c` as its parts with their signs; a sign at the beginning, after another sign or after an exponent's `e` belongs to
 /// a number.
-fn parts(body: &str) -> Vec<(f64, &str)> {
+fn parts(value: &str) -> Vec<(f64, &str)> {
     let (mut depth, mut before, mut sign, mut begin) = (0usize, 'e', 1.0, 0);
     let mut parts = Vec::new();
-    for (i, c) in body.char_indices() {
+    for (i, c) in value.char_indices() {
         match c {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             '+' | '-' if depth == 0 && !matches!(before, 'e' | 'E' | '+' | '-') => {
-                parts.push((sign, &body[begin..i]));
+                parts.push((sign, &value[begin..i]));
                 (sign, begin) = (if c == '+' { 1.0 } else { -1.0 }, i + 1);
             }
             _ => {}
         }
         before = c;
     }
-    parts.push((sign, &body[begin..]));
+    parts.push((sign, &value[begin..]));
     parts
 }
 
@@ -224,25 +292,25 @@ fn is_function(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.contains('(')
 }
 
-fn function(sign: f64, text: &str) -> Result<Term, String> {
+fn function(sign: f64, text: &str) -> Result<ValueTerm, String> {
     let (name, rest) = text.split_once('(').unwrap_or((text, ""));
     let inner = rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: the closing parenthesis is missing"))?;
     let arguments: Vec<&str> = inner.split([',', ' ', '\t', '\n', '\r']).filter(|part| !part.is_empty()).collect();
     let amplitude = |text: &str| number(text).map(|amplitude| sign * amplitude);
     let term = match (name, arguments.as_slice()) {
-        ("sin", [height, period]) => Term::Sin { amplitude: amplitude(height)?, period: span(text, period)? },
-        ("noise", [seed]) => Term::Noise { amplitude: sign, seed: whole(text, seed)? },
-        ("noise", [seed, height]) => Term::Noise { amplitude: amplitude(height)?, seed: whole(text, seed)? },
-        ("leak", [rate]) => Term::Leak { rate: amplitude(rate)? },
+        ("sin", [height, period]) => ValueTerm::Sin { amplitude: amplitude(height)?, period: span(text, period)? },
+        ("noise", [seed]) => ValueTerm::Noise { amplitude: sign, seed: whole(text, seed)? },
+        ("noise", [seed, height]) => ValueTerm::Noise { amplitude: amplitude(height)?, seed: whole(text, seed)? },
+        ("leak", [rate]) => ValueTerm::Leak { rate: amplitude(rate)? },
         _ => return Err(format!("`{text}`: there are sin(amplitude period), noise(seed amplitude) and leak(rate)")),
     };
     match term {
-        Term::Sin { amplitude, .. } | Term::Noise { amplitude, .. } | Term::Leak { rate: amplitude }
+        ValueTerm::Sin { amplitude, .. } | ValueTerm::Noise { amplitude, .. } | ValueTerm::Leak { rate: amplitude }
             if !amplitude.is_finite() =>
         {
             Err(format!("`{text}`: the number is not finite"))
         }
-        Term::Sin { .. } | Term::Noise { .. } | Term::Leak { .. } => Ok(term),
+        ValueTerm::Sin { .. } | ValueTerm::Noise { .. } | ValueTerm::Leak { .. } => Ok(term),
     }
 }
 
@@ -262,33 +330,33 @@ fn number(text: &str) -> Result<f64, String> {
         "Inf" => return Ok(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         _ if looks => {}
         _ => {
-            let known = "`_`, `stale`, `restart`, `NaN`, `Inf`, `sin(…)`, `noise(…)`, `leak(…)` or `(…)`";
-            return Err(format!("`{text}` is no number, {known}"));
+            let others = "`_`, `stale`, `restart`, `NaN`, `Inf`, `sin(…)`, `noise(…)`, `leak(…)` or `(…)`";
+            return Err(format!("`{text}` is no number, {others}"));
         }
     }
     text.replace('_', "").parse::<f64>().map_err(|_| format!("`{text}` is no number"))
 }
 
-fn sample(text: &str) -> Result<Sample, String> {
+fn histogram_value(text: &str) -> Result<HistogramValue, String> {
     let inner = text
         .strip_prefix('(')
         .and_then(|t| t.strip_suffix(')'))
         .filter(|t| !t.contains(['(', ')']))
         .ok_or_else(|| format!("`{text}` is no histogram; write `(2 1 0 sum=12)`"))?;
-    let mut sample = Sample::default();
+    let mut value = HistogramValue::default();
     for part in inner.split([' ', ',', '\t', '\n', '\r']).filter(|p| !p.is_empty()) {
         let whole = |v: &str| v.parse::<u64>().map_err(|_| format!("`{part}`: a count is a whole number, not below 0"));
         match part.split_once('=') {
-            None => sample.counts.push(whole(part)?),
-            Some(("zero", v)) => sample.zero = whole(v)?,
-            Some(("count", v)) => sample.count = Some(whole(v)?),
-            Some(("sum", v)) => sample.sum = Some(number(v)?),
-            Some(("min", v)) => sample.min = Some(number(v)?),
-            Some(("max", v)) => sample.max = Some(number(v)?),
+            None => value.counts.push(whole(part)?),
+            Some(("zero", v)) => value.zero = whole(v)?,
+            Some(("count", v)) => value.count = Some(whole(v)?),
+            Some(("sum", v)) => value.sum = Some(number(v)?),
+            Some(("min", v)) => value.min = Some(number(v)?),
+            Some(("max", v)) => value.max = Some(number(v)?),
             Some(_) => return Err(format!("`{part}`: a histogram has sum=, min=, max=, count= and zero=")),
         }
     }
-    Ok(sample)
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -362,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_mean_nothing_say_where() {
+    fn errors_of_words_have_offsets() {
         for (text, offset) in [
             ("1 2 foo", 4),
             ("0x1000000000", 0),

@@ -1,11 +1,11 @@
-//! Which values are tried, and which one is proposed.
+//! Which candidate thresholds are tried, and which one is proposed.
 //!
-//! Everything here thinks in keys: values with the sign that makes a larger one more violating, so that `<` is `>` of the
-//! other side. Round numbers are round with either sign.
+//! Works in keys: values with the sign that makes a larger one more violating, so that `<` is a mirrored `>`. Round numbers are
+//! round with either sign. Absent on purpose: sweeping.
 
-use super::incident::Incident;
+use super::label::Incident;
 use super::round::{Scale, shortest_between};
-use super::tuning::{Asked, Outcome};
+use super::study::{Candidate, RuleStudy};
 use crate::catalog::{self, Quantity};
 use crate::definition::{EventDefinition, RuleKind, Selector};
 use crate::model::{Nanos, SECOND};
@@ -14,24 +14,24 @@ use crate::model::{Nanos, SECOND};
 const HEADROOM: f64 = 0.2;
 /// What rounding may take away from it.
 const ROUNDING: f64 = 1e-9;
-/// Today's value stays when it lies this far beyond it.
+/// The current value stays when it lies this far beyond it.
 const ENOUGH: f64 = 0.1;
 /// Quantiles of the baseline beside which values are tried.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-/// Values that are tried at most for the sake of incidents.
+/// Values that are tried at most because of incidents.
 const MOST_LEVELS: usize = 12;
 const WEEK: f64 = (7 * 24 * 3600 * SECOND) as f64;
 
 /// Why a value is proposed, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Today's value is within the budget, with room, and sees what can be seen: it stays.
+    /// The current value is within the budget, with room, and detects what can be detected: it stays.
     Fits,
-    /// Today's value gives too many events on the baseline.
+    /// The current value gives too many events on the baseline.
     Fires,
-    /// Today's value is quiet, but the baseline comes close to it.
+    /// The current value is quiet, but the baseline comes close to it.
     Close,
-    /// Another value sees more incidents.
+    /// Another value detects more incidents.
     Misses,
     /// The baseline has no value that could have decided.
     NoValue,
@@ -44,33 +44,33 @@ pub enum Reason {
 /// What is proposed for a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// The value: today's when it stays; `None` when nothing can be proposed.
+    /// The value: the current one when it stays; `None` when nothing can be proposed.
     pub value: Option<f64>,
     /// Why.
     pub reason: Reason,
 }
 
 /// The most violating value of the baseline, as a key.
-pub(super) fn bound(asked: &Asked) -> Option<f64> {
-    let (least, greatest) = asked.sketch.range()?;
-    Some(asked.key(least).max(asked.key(greatest)))
+pub(super) fn bound(study: &RuleStudy) -> Option<f64> {
+    let (least, greatest) = study.sketch.range()?;
+    Some(study.key(least).max(study.key(greatest)))
 }
 
-/// How far a threshold lies beyond the baseline, in relation to it: 0.2 is 20 %.
-pub(super) fn headroom(asked: &Asked, threshold: f64) -> Option<f64> {
-    let bound = bound(asked)?;
-    let distance = asked.key(threshold) - bound;
+/// How far a threshold lies beyond the baseline, in relation to it: 0.2 is 20%.
+pub(super) fn headroom(study: &RuleStudy, threshold: f64) -> Option<f64> {
+    let bound = bound(study)?;
+    let distance = study.key(threshold) - bound;
     Some(if distance == 0.0 { 0.0 } else { distance / bound.abs() })
 }
 
-fn scale(asked: &Asked, definitions: &[EventDefinition]) -> Scale {
-    let rule = &definitions[asked.question.definition].rules[asked.question.rule];
+fn scale(study: &RuleStudy, definitions: &[EventDefinition]) -> Scale {
+    let rule = &definitions[study.target.definition].rules[study.target.rule];
     let RuleKind::Threshold(threshold) = &rule.kind else { return Scale::Decimal };
     let quantity = match &threshold.selector {
         Selector::Id(id) => catalog::python().metric_of_path(id.path()).map(|metric| metric.quantity),
         Selector::Pattern(_) => None,
     };
-    let written = asked.condition.value;
+    let written = study.condition.value;
     if quantity == Some(Quantity::Bytes) && written != 0.0 && written % 1024.0 == 0.0 {
         Scale::Binary
     } else {
@@ -78,33 +78,33 @@ fn scale(asked: &Asked, definitions: &[EventDefinition]) -> Scale {
     }
 }
 
-/// The thresholds to sweep, beginning with the one that is violated most easily: today's, round ones beside the quantiles of
-/// the baseline and beyond its end, and such as see incidents.
+/// The thresholds to sweep, beginning with the one that is violated most easily: the current one, round ones beside the quantiles of
+/// the baseline and beyond its end, and such as detect incidents.
 pub(super) fn candidates(
-    asked: &Asked,
+    study: &RuleStudy,
     incidents: &[Incident],
     definitions: &[EventDefinition],
     budget: f64,
 ) -> Vec<f64> {
-    let scale = scale(asked, definitions);
-    let mut keys = vec![asked.key(asked.condition.value)];
-    let end = bound(asked);
+    let scale = scale(study, definitions);
+    let mut keys = vec![study.key(study.condition.value)];
+    let end = bound(study);
     if let Some(end) = end {
         let quantiles = QUANTILES.iter().filter_map(|q| {
             // Of a lower bound the other end of the values is the quiet one.
-            let part = if asked.key(1.0) > 0.0 { *q } else { 1.0 - q };
-            asked.sketch.quantile(part).map(|value| scale.at_least(asked.key(value)))
+            let part = if study.key(1.0) > 0.0 { *q } else { 1.0 - q };
+            study.sketch.quantile(part).map(|value| scale.at_least(study.key(value)))
         });
         keys.extend(quantiles);
         keys.extend([HEADROOM, 0.5, 1.0].map(|room| scale.at_least(end + room * end.abs())));
         keys.push(scale.at_least(end));
         if budget > 0.0 {
-            keys.extend(ladder(scale, asked, end));
+            keys.extend(ladder(scale, study, end));
         }
     }
-    let name = &definitions[asked.question.definition].name;
-    let concerned = incidents.iter().zip(&asked.levels).filter(|(incident, _)| incident.concerns(name));
-    let mut levels: Vec<f64> = concerned.filter_map(|(_, level)| level.map(|value| asked.key(value))).collect();
+    let name = &definitions[study.target.definition].name;
+    let concerned = incidents.iter().zip(&study.levels).filter(|(incident, _)| incident.concerns(name));
+    let mut levels: Vec<f64> = concerned.filter_map(|(_, level)| level.map(|value| study.key(value))).collect();
     levels.sort_by(f64::total_cmp);
     levels.dedup();
     let every = levels.len().div_ceil(MOST_LEVELS).max(1);
@@ -120,13 +120,13 @@ pub(super) fn candidates(
     keys.retain(|key| key.is_finite());
     keys.sort_by(f64::total_cmp);
     keys.dedup();
-    keys.into_iter().map(|key| asked.key(key)).collect()
+    keys.into_iter().map(|key| study.key(key)).collect()
 }
 
 /// Round numbers between the upper tenth of the baseline and its end.
-fn ladder(scale: Scale, asked: &Asked, end: f64) -> Vec<f64> {
-    let part = if asked.key(1.0) > 0.0 { 0.9 } else { 0.1 };
-    let Some(begin) = asked.sketch.quantile(part).map(|value| asked.key(value)) else { return Vec::new() };
+fn ladder(scale: Scale, study: &RuleStudy, end: f64) -> Vec<f64> {
+    let part = if study.key(1.0) > 0.0 { 0.9 } else { 0.1 };
+    let Some(begin) = study.sketch.quantile(part).map(|value| study.key(value)) else { return Vec::new() };
     let mut found = Vec::new();
     let mut at = scale.at_least(end);
     while at > begin && found.len() < 16 {
@@ -136,46 +136,47 @@ fn ladder(scale: Scale, asked: &Asked, end: f64) -> Vec<f64> {
     found
 }
 
-/// The incidents that each threshold must see, and what is chosen for it.
+/// The incidents that each threshold must detect, and what is chosen for it.
 ///
-/// An incident that names definitions must be seen by them. Of the others an alert is enough, whichever rule gives it: who
-/// sees it today must go on, and only when nobody would see it everybody tries.
+/// An incident that names definitions must be detected by them. For the others one alert is enough, whichever rule gives it:
+/// rules that detect it now must go on, and only when none would, every rule must.
 pub(super) fn choose_all(
-    asked: &[Asked],
+    studies: &[RuleStudy],
     incidents: &[Incident],
     definitions: &[EventDefinition],
     budget: f64,
 ) -> Vec<(Vec<usize>, Choice)> {
-    let names = |asked: &Asked, incident: &Incident| {
-        incident.definitions.contains(&definitions[asked.question.definition].name)
+    let names = |study: &RuleStudy, incident: &Incident| {
+        incident.definitions.contains(&definitions[study.target.definition].name)
     };
-    let sees = |asked: &Asked, threshold: f64, incident: usize| {
-        let outcome = asked.outcomes.iter().find(|outcome| outcome.threshold == threshold);
+    let sees = |study: &RuleStudy, threshold: f64, incident: usize| {
+        let outcome = study.candidates.iter().find(|outcome| outcome.threshold == threshold);
         outcome.is_some_and(|outcome| outcome.seen[incident].is_some())
     };
-    // What a rule sees only because it fires all the time it does not see.
-    let stands_out = |asked: &Asked, incident: usize| {
-        let allowed = allowed(asked, budget);
-        asked.outcomes.iter().any(|of| of.false_events as f64 <= allowed && of.seen[incident].is_some())
+    // A rule that fires all the time detects nothing.
+    let stands_out = |study: &RuleStudy, incident: usize| {
+        let allowed = allowed(study, budget);
+        study.candidates.iter().any(|of| of.false_events as f64 <= allowed && of.seen[incident].is_some())
     };
-    let needed = |asked: &Asked, orphans: &[usize]| -> Vec<usize> {
+    let needed = |study: &RuleStudy, orphans: &[usize]| -> Vec<usize> {
         let is_needed = |&i: &usize| {
-            let is_its = orphans.contains(&i) || sees(asked, asked.condition.value, i);
-            names(asked, &incidents[i]) || (incidents[i].definitions.is_empty() && is_its && stands_out(asked, i))
+            let is_its = orphans.contains(&i) || sees(study, study.condition.value, i);
+            names(study, &incidents[i]) || (incidents[i].definitions.is_empty() && is_its && stands_out(study, i))
         };
         (0..incidents.len()).filter(is_needed).collect()
     };
     let choices = |orphans: &[usize]| -> Vec<(Vec<usize>, Choice)> {
-        let of = asked.iter().map(|asked| {
-            let needed = needed(asked, orphans);
-            let choice = choose(asked, &needed, budget);
+        let of = studies.iter().map(|study| {
+            let needed = needed(study, orphans);
+            let choice = choose(study, &needed, budget);
             (needed, choice)
         });
         of.collect()
     };
     let first = choices(&[]);
     let is_orphan = |&i: &usize| {
-        let seen = asked.iter().zip(&first).any(|(asked, (_, choice))| choice.value.is_some_and(|v| sees(asked, v, i)));
+        let seen =
+            studies.iter().zip(&first).any(|(study, (_, choice))| choice.value.is_some_and(|v| sees(study, v, i)));
         incidents[i].definitions.is_empty() && !seen
     };
     let orphans: Vec<usize> = (0..incidents.len()).filter(is_orphan).collect();
@@ -183,28 +184,28 @@ pub(super) fn choose_all(
 }
 
 /// False events that the budget allows on the baseline.
-fn allowed(asked: &Asked, budget: f64) -> f64 {
-    budget * covered(asked) as f64 / WEEK
+fn allowed(study: &RuleStudy, budget: f64) -> f64 {
+    budget * covered(study) as f64 / WEEK
 }
 
 /// Chooses among the swept thresholds.
-fn choose(asked: &Asked, needed: &[usize], budget: f64) -> Choice {
-    let today = asked.condition.value;
-    let stays = |reason| Choice { value: Some(today), reason };
-    if asked.judged == 0 {
+fn choose(study: &RuleStudy, needed: &[usize], budget: f64) -> Choice {
+    let current = study.condition.value;
+    let stays = |reason| Choice { value: Some(current), reason };
+    if study.judged == 0 {
         return Choice { value: None, reason: Reason::NoValue };
     }
-    let allowed = allowed(asked, budget);
-    let fits = |outcome: &&Outcome| outcome.false_events as f64 <= allowed;
-    let seen = |outcome: &Outcome| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
-    let Some(most) = asked.outcomes.iter().filter(fits).map(seen).max() else {
-        let reason = if bound(asked).is_none() { Reason::OtherRules } else { Reason::NoneFits };
+    let allowed = allowed(study, budget);
+    let fits = |outcome: &&Candidate| outcome.false_events as f64 <= allowed;
+    let seen = |outcome: &Candidate| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
+    let Some(most) = study.candidates.iter().filter(fits).map(seen).max() else {
+        let reason = if bound(study).is_none() { Reason::OtherRules } else { Reason::NoneFits };
         return Choice { value: None, reason };
     };
-    let Some(now) = asked.outcomes.iter().find(|outcome| outcome.threshold == today) else {
+    let Some(now) = study.candidates.iter().find(|outcome| outcome.threshold == current) else {
         return stays(Reason::Fits);
     };
-    let room = |outcome: &Outcome| headroom(asked, outcome.threshold).unwrap_or(f64::INFINITY);
+    let room = |outcome: &Candidate| headroom(study, outcome.threshold).unwrap_or(f64::INFINITY);
     let reason = if !fits(&now) {
         Reason::Fires
     } else if seen(now) < most {
@@ -214,32 +215,32 @@ fn choose(asked: &Asked, needed: &[usize], budget: f64) -> Choice {
     } else {
         return stays(Reason::Fits);
     };
-    let good: Vec<&Outcome> = asked.outcomes.iter().filter(fits).filter(|outcome| seen(outcome) == most).collect();
+    let good: Vec<&Candidate> = study.candidates.iter().filter(fits).filter(|outcome| seen(outcome) == most).collect();
     let chosen = if budget > 0.0 {
         // The most sensitive one from which on every less sensitive one fits as well.
-        let last_bad = asked.outcomes.iter().rposition(|outcome| !fits(&outcome));
+        let last_bad = study.candidates.iter().rposition(|outcome| !fits(&outcome));
         let from = last_bad.map_or(0, |bad| bad + 1);
-        asked.outcomes[from..].iter().find(|outcome| seen(outcome) == most).or(good.last().copied())
+        study.candidates[from..].iter().find(|outcome| seen(outcome) == most).or(good.last().copied())
     } else {
         good.iter().copied().find(|outcome| room(outcome) >= HEADROOM - ROUNDING).or(good.last().copied())
     };
     match chosen.map(|outcome| outcome.threshold) {
-        Some(value) if value == today => stays(Reason::Fits),
-        // Where everything was 0 nothing says how far above it is far.
-        Some(_) if bound(asked) == Some(0.0) && reason != Reason::Misses => {
+        Some(value) if value == current => stays(Reason::Fits),
+        // Where everything was 0 there is no scale for a headroom.
+        Some(_) if bound(study) == Some(0.0) && reason != Reason::Misses => {
             Choice { value: None, reason: Reason::NoneFits }
         }
         value => Choice { value, reason },
     }
 }
 
-/// How long the baseline was judged, on any entity.
-pub(super) fn covered(asked: &Asked) -> Nanos {
-    let mut spans = asked.spans.clone();
+/// How long the baseline was evaluated, on any entity.
+pub(super) fn covered(study: &RuleStudy) -> Nanos {
+    let mut spans = study.spans.clone();
     spans.sort_unstable();
     let (mut total, mut end) = (0, Nanos::MIN);
     for (from, to) in spans {
-        let (from, to) = (from.max(end), to + asked.step);
+        let (from, to) = (from.max(end), to + study.step);
         total += (to - from).max(0);
         end = end.max(to);
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 pub struct Edit {
     /// The path of the value inside its file, as `rules[0].conditionValue`.
     pub path: String,
-    /// What stands there now.
+    /// The number there now.
     pub from: f64,
-    /// What shall.
+    /// The new one.
     pub to: f64,
 }
 
@@ -32,7 +32,7 @@ pub enum EditError {
         file: String,
         /// The path.
         path: String,
-        /// What stands there.
+        /// Its text.
         text: String,
     },
     /// The version of a package is none that can be raised.
@@ -42,7 +42,7 @@ pub enum EditError {
     Version {
         /// The file.
         file: String,
-        /// What stands there.
+        /// Its text.
         text: String,
     },
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn missing_values_are_errors() {
         let edits = [Edit { path: "rules[0].conditionValue".into(), from: 3.0, to: 4.0 }];
         let of = |text: &str| {
             let params = BTreeMap::from([("limit".to_string(), "3".to_string())]);

@@ -1,22 +1,28 @@
 //! Thresholds before deployment: what every value would have done on recordings, and which one to propose.
 //!
-//! Owns the sweep over the engine's observations, labels, the choice of a value, the edit that writes it back, and the
-//! comparison of two sets of events. Pure: the caller reads files and feeds the engine.
+//! The way: [`Tuning`] takes the engine's traces ([`Tuning::learn`]), chooses candidates, sweeps them, and gives results; a
+//! [`Package`] takes these back into its files. [`compare`] shows what a change of rules changes. Absent on purpose: files, and
+//! feeding the engine.
 
 mod choose;
-mod compare;
+mod diff;
 mod edit;
-mod incident;
+mod label;
+mod package;
+mod passes;
+mod result;
 mod round;
-mod sketch;
+mod study;
 mod sweep;
-mod tuned;
 mod tuning;
 
 pub use choose::{Choice, Reason};
-pub use compare::{Behaviour, Change, ChangeKind, Compared, Comparison, Side, compare};
-pub use edit::{Edit, EditError, edit, number, raise_version};
-pub use incident::{Incident, service_of};
-pub use sweep::{Question, Spell, Tally, sweep};
-pub use tuned::{Answer, Basis, Fleet, Tuned};
-pub use tuning::{BASELINE, EntityFigures, NotSwept, Outcome, PeakFigures, Tuning, Unusable, questions};
+pub use diff::{Behaviour, ChangeKind, Compared, Comparison, EventChange, RulesOutcome, compare};
+pub use edit::number;
+pub use label::{Incident, Label, Unusable, service_of};
+pub use package::{Package, PackageError, PackageFile, Writable, writable};
+pub use passes::{PassError, TracedSource};
+pub use result::{Basis, Fleet, ThresholdResult, Tuned};
+pub use study::{Candidate, EntityFigures, PeakFigures};
+pub use sweep::{NotSwept, Swept, SweptRule, sweep, swept_rules};
+pub use tuning::{BASELINE, Tuning};

@@ -1,33 +1,65 @@
-//! One threshold of a definition, all of its values at once: the events each of them would have given on an entity.
+//! One threshold of a definition, all candidate values at once: the events each of them would have given on an entity.
 //!
-//! The observations are walked once. What the other rules say at an instant is fixed, so an instant has three possible
-//! states: the one it has when the swept rule is violated, when it is clear, when it is unknown. Thresholds are in order, so a
-//! value splits them in two, and only those that lie between a value and the one before it change their state. An event
-//! lives by the engine's own [`Life`]; nothing here knows when one is over.
+//! The trace is walked once. The states of the other rules are fixed, so each evaluation has three possible states: with the
+//! swept rule violated, clear, or unknown. Candidates are in order, so a value splits them in two, and only those between a
+//! value and the one before it change their state. Absent on purpose: when an event is over; that is decided by the engine's
+//! own [`Life`].
 
-use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator};
+use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, RuleKind};
 use crate::engine::{EventState, Life, Observations, Said, State, combine};
 use crate::model::{MS, Nanos};
 
 /// The rule whose threshold is swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct SweptRule {
     /// Index of the definition.
     pub definition: usize,
     /// Index of the rule in it.
     pub rule: usize,
 }
 
-/// One event that a threshold would have given.
+/// A rule whose threshold is not swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spell {
-    /// Its times and severity.
-    pub life: Life,
-    /// Open at the end of the input, or how it was closed.
-    pub state: EventState,
+pub enum NotSwept {
+    /// `=` and `!=` have no order of more and less.
+    Equality,
+    /// It counts entities, or their absence.
+    Presence,
+    /// It has no threshold.
+    Trend,
 }
 
-/// What an instant says of a definition, and the highest severity of a rule that is violated.
+/// Every rule of the evaluated definitions that can be swept, and every other one with the reason.
+pub fn swept_rules(definitions: &[EventDefinition]) -> (Vec<SweptRule>, Vec<(SweptRule, NotSwept)>) {
+    let (mut swept, mut left) = (Vec::new(), Vec::new());
+    for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_judged()) {
+        for (rule, of) in of.rules.iter().enumerate() {
+            let target = SweptRule { definition, rule };
+            match &of.kind {
+                RuleKind::Threshold(threshold) => match threshold.condition.operator {
+                    CompareOp::Equal | CompareOp::NotEqual => left.push((target, NotSwept::Equality)),
+                    CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Less | CompareOp::LessOrEqual => {
+                        swept.push(target);
+                    }
+                },
+                RuleKind::Presence(_) => left.push((target, NotSwept::Presence)),
+                RuleKind::Trend(_) => left.push((target, NotSwept::Trend)),
+            }
+        }
+    }
+    (swept, left)
+}
+
+/// What a threshold would have given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// An event: its times and severity, and whether it is open at the end of the input, or how it was closed.
+    Event { life: Life, state: EventState },
+    /// An interval of violation: its first and its last evaluation.
+    Violation { from: Nanos, to: Nanos },
+}
+
+/// The state of a definition, and the highest severity of a rule that is violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
     pub state: State,
@@ -42,37 +74,37 @@ pub(super) struct Effects {
     pub unknown: Effect,
 }
 
-/// Instants in a row at which nothing changes.
+/// Evaluations in a row at which nothing changes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stretch {
+pub(super) struct Segment {
     pub from: Nanos,
     /// The last of them.
     pub to: Nanos,
-    /// What the swept rule says; not a number when it is unknown.
+    /// The value of the swept rule; not a number when it is unknown.
     pub value: f64,
     /// Its series.
     pub series: u32,
     pub effects: Effects,
 }
 
-/// Calls `each` with the stretches of a definition on an entity, in order.
+/// Calls `each` with the segments of a definition on an entity, in order.
 #[inline]
-pub(super) fn stretches(
+pub(super) fn segments(
     observed: &Observations,
     definition: &EventDefinition,
-    question: Question,
+    target: SweptRule,
     entity: usize,
-    mut each: impl FnMut(Stretch),
+    mut each: impl FnMut(Segment),
 ) {
-    let Some((_, last, step)) = observed.grids.get(question.definition).copied().flatten() else { return };
-    let own = observed.track(entity, question.definition, question.rule);
+    let Some((_, last, step)) = observed.grids.get(target.definition).copied().flatten() else { return };
+    let own = observed.track(entity, target.definition, target.rule);
     if definition.rules.len() > 1 {
-        return Several::new(observed, definition, question, entity).walk(last, step, each);
+        return Several::new(observed, definition, target, entity).walk(last, step, each);
     }
     let effects = alone(definition);
     for (i, &Said { at: from, value, series }) in own.iter().enumerate() {
         let to = own.get(i + 1).map_or(last, |next| next.at - step);
-        each(Stretch { from, to, value, series, effects });
+        each(Segment { from, to, value, series, effects });
     }
 }
 
@@ -96,7 +128,7 @@ impl<'a> Several<'a> {
     fn new(
         observed: &'a Observations,
         definition: &'a EventDefinition,
-        Question { definition: d, rule: swept }: Question,
+        SweptRule { definition: d, rule: swept }: SweptRule,
         entity: usize,
     ) -> Self {
         let rules = 0..definition.rules.len();
@@ -105,25 +137,25 @@ impl<'a> Several<'a> {
         Several { definition, swept, tracks, conditions }
     }
 
-    fn walk(&self, last: Nanos, step: Nanos, mut each: impl FnMut(Stretch)) {
+    fn walk(&self, last: Nanos, step: Nanos, mut each: impl FnMut(Segment)) {
         let mut next = vec![0usize; self.tracks.len()];
         let mut values = vec![f64::NAN; self.tracks.len()];
         let mut series = u32::MAX;
         let coming = |next: &[usize]| {
             let coming = self.tracks.iter().zip(next).filter_map(|(track, &i)| track.get(i));
-            coming.map(|said| said.at).min()
+            coming.map(|change| change.at).min()
         };
         while let Some(from) = coming(&next) {
             for (rule, track) in self.tracks.iter().enumerate() {
-                let Some(said) = track.get(next[rule]).filter(|said| said.at == from) else { continue };
-                values[rule] = said.value;
+                let Some(change) = track.get(next[rule]).filter(|change| change.at == from) else { continue };
+                values[rule] = change.value;
                 next[rule] += 1;
                 if rule == self.swept {
-                    series = said.series;
+                    series = change.series;
                 }
             }
             let to = coming(&next).map_or(last, |next| next - step);
-            each(Stretch { from, to, value: values[self.swept], series, effects: self.effects(&values) });
+            each(Segment { from, to, value: values[self.swept], series, effects: self.effects(&values) });
         }
     }
 
@@ -145,7 +177,7 @@ impl<'a> Several<'a> {
     }
 }
 
-/// What happens to one threshold while the stretches go by.
+/// The state of one candidate during the walk.
 #[derive(Clone, Copy)]
 struct Running {
     effect: Option<Effect>,
@@ -153,25 +185,18 @@ struct Running {
     life: Option<Life>,
 }
 
-/// Collects what thresholds would have given, by their place in the list.
-pub trait Tally {
-    /// An event; called when it is over, or at the end.
-    fn spell(&mut self, threshold: usize, spell: Spell);
-    /// Instants in a row that violate.
-    fn violating(&mut self, threshold: usize, from: Nanos, to: Nanos);
-}
-
-/// Lets the events of every threshold live. `thresholds` begin with the one that is violated most easily.
+/// Calls `each` with what every candidate would have given, by its index. `thresholds` begin with the one that is violated most
+/// easily; an event is reported when it is over, or at the end.
 pub fn sweep(
     observed: &Observations,
     definition: &EventDefinition,
-    question: Question,
+    target: SweptRule,
     thresholds: &[f64],
     entity: usize,
-    tally: &mut impl Tally,
+    mut each: impl FnMut(usize, Swept),
 ) {
-    let Some((_, last, step)) = observed.grids.get(question.definition).copied().flatten() else { return };
-    let Some(condition) = observed.condition(question.definition, question.rule) else { return };
+    let Some((_, last, step)) = observed.grids.get(target.definition).copied().flatten() else { return };
+    let Some(condition) = observed.condition(target.definition, target.rule) else { return };
     let sign = if condition.is_upper() { 1.0 } else { -1.0 };
     let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
     let strict = matches!(condition.operator, CompareOp::Greater | CompareOp::Less);
@@ -179,34 +204,37 @@ pub fn sweep(
     let expiration = definition.expiration_ms.saturating_mul(MS);
     let mut running = vec![Running { effect: None, since: 0, life: None }; thresholds.len()];
     let (mut rank, mut before) = (0, None);
-    stretches(observed, definition, question, entity, |stretch| {
-        let Stretch { from, value, effects, .. } = stretch;
-        let (known, value) = (!value.is_nan(), sign * value);
+    segments(observed, definition, target, entity, |segment| {
+        let Segment { from, value, effects, .. } = segment;
+        let (has_value, value) = (!value.is_nan(), sign * value);
         let in_band = (rank == 0 || holds(rank - 1, value)) && (rank == thresholds.len() || !holds(rank, value));
-        if before == Some(effects) && known && in_band {
+        if before == Some(effects) && has_value && in_band {
             return;
         }
-        let violated = if known { partition(thresholds.len(), |threshold| holds(threshold, value)) } else { 0 };
-        let changed =
-            if before == Some(effects) && known { rank.min(violated)..rank.max(violated) } else { 0..thresholds.len() };
+        let violated = if has_value { partition(thresholds.len(), |threshold| holds(threshold, value)) } else { 0 };
+        let changed = if before == Some(effects) && has_value {
+            rank.min(violated)..rank.max(violated)
+        } else {
+            0..thresholds.len()
+        };
         for threshold in changed {
-            let effect = match known {
+            let effect = match has_value {
                 false => effects.unknown,
                 true if threshold < violated => effects.violating,
                 true => effects.clear,
             };
             let run = &mut running[threshold];
             if run.effect != Some(effect) {
-                run.end(from - step, step, expiration, threshold, tally);
+                run.end(from - step, step, expiration, |swept| each(threshold, swept));
                 (run.effect, run.since) = (Some(effect), from);
             }
         }
-        (rank, before) = (violated, known.then_some(effects));
+        (rank, before) = (violated, has_value.then_some(effects));
     });
     for (threshold, run) in running.iter_mut().enumerate() {
-        run.end(last, step, expiration, threshold, tally);
+        run.end(last, step, expiration, |swept| each(threshold, swept));
         if let Some(life) = run.life {
-            tally.spell(threshold, Spell { life, state: EventState::Open });
+            each(threshold, Swept::Event { life, state: EventState::Open });
         }
     }
 }
@@ -223,18 +251,17 @@ fn partition(n: usize, is_so: impl Fn(usize) -> bool) -> usize {
 }
 
 impl Running {
-    /// The state that held from `since` on held until here.
+    /// The state since `since` lasted until here.
     #[inline]
-    fn end(&mut self, to: Nanos, step: Nanos, expiration: Nanos, threshold: usize, tally: &mut impl Tally) {
+    fn end(&mut self, to: Nanos, step: Nanos, expiration: Nanos, mut each: impl FnMut(Swept)) {
         let Some(effect) = self.effect else { return };
         if effect.state == State::Violating {
             self.life.get_or_insert_with(|| Life::open(self.since)).violate(to, effect.severity);
-            tally.violating(threshold, self.since, to);
-            return;
+            return each(Swept::Violation { from: self.since, to });
         }
         let Some(life) = &mut self.life else { return };
         if let Some(state) = life.rest_until((self.since, to), step, effect.state == State::Clear, expiration) {
-            tally.spell(threshold, Spell { life: *life, state });
+            each(Swept::Event { life: *life, state });
             self.life = None;
         }
     }

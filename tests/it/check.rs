@@ -3,7 +3,7 @@
 use crate::cpu::cpu_seconds;
 use foreshock::definition::Problem;
 use foreshock::gate::run;
-use foreshock::scenario::parse;
+use foreshock::scenario::{RuleOrigin, parse};
 use proptest::prelude::*;
 
 const GOOD: &str = "\
@@ -19,7 +19,11 @@ expect:
 
 fn problems(text: &str) -> Vec<(u32, u32, &'static str, String)> {
     let at = |p: &Problem| p.position.map_or((0, 0), |at| (at.line, at.column));
-    parse("x.test.yaml", text).1.iter().map(|p| (at(p).0, at(p).1, p.code, p.path.clone())).collect()
+    parse("x.test.yaml", text, RuleOrigin::Scenario)
+        .1
+        .iter()
+        .map(|p| (at(p).0, at(p).1, p.code, p.path.clone()))
+        .collect()
 }
 
 /// The good text with a change has one problem, and it stands where `mark` stands.
@@ -38,7 +42,7 @@ fn complains(from: &str, to: &str, mark: &str, code: &str, path: &str) {
 #[test]
 fn a_good_scenario_has_no_problem() {
     assert_eq!(problems(GOOD), []);
-    let (scenarios, _) = parse("x.test.yaml", GOOD);
+    let (scenarios, _) = parse("x.test.yaml", GOOD, RuleOrigin::Scenario);
     assert_eq!((scenarios.len(), scenarios[0].name.as_str(), scenarios[0].position.line), (1, "memory grows", 1));
 }
 
@@ -188,10 +192,10 @@ fn instants_may_be_absolute_and_near() {
 fn a_common_document_is_inherited() {
     let text =
         "common: {rules: builtin:python, scope: s}\n---\nscenario: a\nquiet: x\n---\nscenario: b\nquiet: [x, y]\n";
-    let (scenarios, problems) = parse("x.test.yaml", text);
+    let (scenarios, problems) = parse("x.test.yaml", text, RuleOrigin::Scenario);
     assert_eq!((scenarios.len(), problems.len()), (2, 0), "{problems:?}");
     let wrong = "common: {rule: builtin:python}\n---\nscenario: a\nquiet: x\n";
-    let (_, problems) = parse("x.test.yaml", wrong);
+    let (_, problems) = parse("x.test.yaml", wrong, RuleOrigin::Scenario);
     assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["unknown-key", "no-rules"]);
 }
 
@@ -272,7 +276,7 @@ proptest! {
 
     #[test]
     fn no_text_panics(text in prop_oneof![any::<String>(), scraps()]) {
-        let (scenarios, problems) = parse("x", &text);
+        let (scenarios, problems) = parse("x", &text, RuleOrigin::Scenario);
         prop_assert!(!scenarios.is_empty() || !problems.is_empty());
         for scenario in &scenarios {
             let _ = run(scenario, &never);
@@ -284,7 +288,7 @@ proptest! {
         let mut chars: Vec<char> = GOOD.chars().collect();
         let end = (at + cut).min(chars.len());
         chars.splice(at..end, [with]);
-        let (scenarios, _) = parse("x", &chars.into_iter().collect::<String>());
+        let (scenarios, _) = parse("x", &chars.into_iter().collect::<String>(), RuleOrigin::Scenario);
         for scenario in &scenarios {
             let _ = run(scenario, &never);
         }
@@ -297,7 +301,7 @@ fn reading_takes_linear_time() {
         |n: usize| -> String { (0..n).map(|i| format!("---\n{}", GOOD.replace("memory", &format!("m{i}")))).collect() };
     let time = |text: &str| {
         let begin = cpu_seconds();
-        assert!(parse("x", text).1.is_empty());
+        assert!(parse("x", text, RuleOrigin::Scenario).1.is_empty());
         cpu_seconds() - begin
     };
     let (small, large) = (many(50), many(500));

@@ -39,9 +39,9 @@ fn everything_that_decides_is_changed() {
     let found = changes(two);
     for wanted in [
         "expirationTime: 0 to 300000",
-        "query: taken away",
+        "query: removed",
         "ruleLogicalOperator: OR to AND",
-        "rules[0]: taken away",
+        "rules[0]: removed",
         "rules[0].severity: 5 to 10",
         "rules[0].conditionOperator: = to !=",
         "rules[0].conditionValue: 0 to 1",
@@ -49,7 +49,7 @@ fn everything_that_decides_is_changed() {
         "rules[0].rollup: 10000 to 0",
         "rules[0].aggregation: rate to delta",
         "rules[0].metricName: metrics.sums.m{type=\"rss\"} to metrics.sums.m",
-        "rules[1]: taken away",
+        "rules[1]: removed",
         "rules[1].offlineDuration: 60000 to 120000",
     ] {
         assert!(found.iter().any(|one| one == wanted), "{wanted} is not in\n{}", found.join("\n"));

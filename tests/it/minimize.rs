@@ -3,7 +3,7 @@
 use foreshock::definition::{self, EventDefinition, Problem, Settings};
 use foreshock::engine::{Engine, Event, Input, Options, Report};
 use foreshock::gate::run_all;
-use foreshock::minimize::{Minimized, Trace, Wanted, minimize};
+use foreshock::minimize::{EventPast, Minimized, Wanted, minimize};
 use foreshock::model::{Attributes, Export};
 use foreshock::recording::{self, Reader};
 use std::fs::File;
@@ -61,10 +61,10 @@ impl Incident {
 
     fn minimized(&self, event: &Event, key: Option<&[u8]>) -> Minimized {
         let only = event.entity.as_ref().map_or_else(Attributes::default, |entity| entity.resource.clone());
-        let mut trace = Trace::new(only, event.start);
+        let mut past = EventPast::new(only, event.start);
         each_input(&self.path, |input| {
             if let Some(export) = input.export {
-                trace.add(input.at, export).expect("few points");
+                past.add(input.at, export).expect("few points");
             }
         });
         let definition = &self.definitions[event.definition];
@@ -79,7 +79,7 @@ impl Incident {
             key,
             comment: "made by a test",
         };
-        minimize(&trace, wanted).unwrap_or_else(|error| panic!("{}: {error}", definition.name))
+        minimize(&past, wanted).unwrap_or_else(|error| panic!("{}: {error}", definition.name))
     }
 }
 

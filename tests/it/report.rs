@@ -2,7 +2,7 @@
 //! (an XML parser, the SARIF schema, the runner's parsing of commands, a Markdown parser).
 
 use foreshock::definition::Position;
-use foreshock::gate::{Case, CaseResult, Finding, Place, Suite};
+use foreshock::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use foreshock::report::{self, CheckOutcome, Detail, Format, Outcome, Style};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
@@ -48,11 +48,11 @@ fn hostile() -> impl Strategy<Value = String> {
     proptest::collection::vec(part, 1..4).prop_map(|parts| parts.concat())
 }
 
-fn place() -> impl Strategy<Value = Option<Place>> {
+fn place() -> impl Strategy<Value = Option<FileLocation>> {
     let position =
         proptest::option::of((1..99u32, 1..99u32).prop_map(|(line, column)| Position { line, column, bytes: (0, 1) }));
     let file = prop_oneof![hostile(), Just("rules/cpu.json".to_string()), Just("/outside/a b.json".to_string())];
-    proptest::option::of((file, position).prop_map(|(file, position)| Place { file, position }))
+    proptest::option::of((file, position).prop_map(|(file, position)| FileLocation { file, position }))
 }
 
 fn finding() -> impl Strategy<Value = Finding> {
@@ -377,7 +377,7 @@ fn every_form_is_read_back_as_it_was_meant() {
 }
 
 fn failed(name: &str, message: &str) -> Case {
-    let place = Some(Place { file: "rules/cpu.json".into(), position: None });
+    let place = Some(FileLocation { file: "rules/cpu.json".into(), position: None });
     let finding = Finding { code: "event", message: message.into(), details: String::new(), place: None };
     Case { name: name.into(), place, seconds: Some(0.25), result: CaseResult::Failed(vec![finding]) }
 }
@@ -426,7 +426,7 @@ fn a_fingerprint_outlives_values_and_lines_but_not_the_case() {
     };
     let moved = |mut case: Case| {
         let position = Some(Position { line: 7, column: 1, bytes: (0, 1) });
-        case.place = case.place.map(|place| Place { position, ..place });
+        case.place = case.place.map(|place| FileLocation { position, ..place });
         case
     };
     assert_eq!(print(failed("cpu", "1.2 of 0.8")), print(moved(failed("cpu", "1.3 of 0.8"))));

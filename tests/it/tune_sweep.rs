@@ -9,7 +9,7 @@ use foreshock::engine::{Engine, EventState, Input, Observations, Options, Watchi
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
-use foreshock::tune::{Question, Spell, Tally, sweep};
+use foreshock::tune::{Swept, SweptRule, sweep};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -77,48 +77,27 @@ fn observe(
     }
 }
 
-#[derive(Default)]
-struct Events {
-    step: i64,
-    spells: Vec<(usize, Spell)>,
-    violating: Vec<u64>,
-}
-
-impl Tally for Events {
-    fn spell(&mut self, threshold: usize, spell: Spell) {
-        self.spells.push((threshold, spell));
-    }
-
-    fn violating(&mut self, threshold: usize, from: i64, to: i64) {
-        self.violating[threshold] += ((to - from) / self.step + 1) as u64;
-    }
-}
-
 /// Per threshold the events of the sweep, and how many instants violate.
 fn swept(
     passes: &[Observations],
     definition: &EventDefinition,
-    question: Question,
+    target: SweptRule,
     thresholds: &[f64],
 ) -> Vec<(Vec<Seen>, u64)> {
     let mut all = vec![(Vec::new(), 0); thresholds.len()];
     for observed in passes {
-        let Some((_, _, step)) = observed.grids[question.definition] else { continue };
+        let Some((_, _, step)) = observed.grids[target.definition] else { continue };
         for (entity, of) in observed.entities.iter().enumerate() {
-            let mut events = Events { step, violating: vec![0; thresholds.len()], ..Events::default() };
-            sweep(observed, definition, question, thresholds, entity, &mut events);
-            for (threshold, spell) in events.spells {
-                all[threshold].0.push(Seen {
+            sweep(observed, definition, target, thresholds, entity, |threshold, swept| match swept {
+                Swept::Violation { from, to } => all[threshold].1 += ((to - from) / step + 1) as u64,
+                Swept::Event { life, state } => all[threshold].0.push(Seen {
                     entity: of.label.label.clone() + &of.label.resource.to_suffix(),
-                    start: spell.life.start,
-                    last_violation: spell.life.last_violation,
-                    severity: spell.life.severity,
-                    state: spell.state,
-                });
-            }
-            for (threshold, violating) in events.violating.into_iter().enumerate() {
-                all[threshold].1 += violating;
-            }
+                    start: life.start,
+                    last_violation: life.last_violation,
+                    severity: life.severity,
+                    state,
+                }),
+            });
         }
     }
     all.iter_mut().for_each(|(events, _)| sort(events));
@@ -133,18 +112,18 @@ fn sort(events: &mut [Seen]) {
 fn replayed(
     definitions: &[EventDefinition],
     options: &Options,
-    question: Question,
+    target: SweptRule,
     threshold: f64,
     feed: &Feed<'_>,
 ) -> (Vec<Seen>, u64) {
     let mut definitions = definitions.to_vec();
-    if let RuleKind::Threshold(rule) = &mut definitions[question.definition].rules[question.rule].kind {
+    if let RuleKind::Threshold(rule) = &mut definitions[target.definition].rules[target.rule].kind {
         rule.condition.value = threshold;
     }
     let mut engine = Engine::new(definitions, options.clone());
     feed(&mut engine);
     let report = engine.report();
-    let own = report.events.iter().filter(|event| event.definition == question.definition);
+    let own = report.events.iter().filter(|event| event.definition == target.definition);
     let mut seen: Vec<Seen> = own
         .map(|event| {
             let entity = event.entity.as_ref().expect("threshold rules are about entities");
@@ -158,17 +137,17 @@ fn replayed(
         })
         .collect();
     sort(&mut seen);
-    (seen, report.definitions[question.definition].violating)
+    (seen, report.definitions[target.definition].violating)
 }
 
 /// Every threshold that can be swept.
-fn questions(definitions: &[EventDefinition]) -> Vec<Question> {
+fn swept_rules(definitions: &[EventDefinition]) -> Vec<SweptRule> {
     let mut found = Vec::new();
     for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_judged()) {
         for (rule, of) in of.rules.iter().enumerate() {
             let RuleKind::Threshold(threshold) = &of.kind else { continue };
             if !matches!(threshold.condition.operator, CompareOp::Equal | CompareOp::NotEqual) {
-                found.push(Question { definition, rule });
+                found.push(SweptRule { definition, rule });
             }
         }
     }
@@ -176,12 +155,12 @@ fn questions(definitions: &[EventDefinition]) -> Vec<Question> {
 }
 
 /// Sampled thresholds, in the order of the operator: values that came out, values between two of them, and the written one.
-fn thresholds(passes: &[Observations], of: &EventDefinition, question: Question, picks: &[(Index, u8)]) -> Vec<f64> {
-    let RuleKind::Threshold(rule) = &of.rules[question.rule].kind else { unreachable!("a threshold rule") };
+fn thresholds(passes: &[Observations], of: &EventDefinition, target: SweptRule, picks: &[(Index, u8)]) -> Vec<f64> {
+    let RuleKind::Threshold(rule) = &of.rules[target.rule].kind else { unreachable!("a threshold rule") };
     let mut values = vec![rule.condition.value];
     for observed in passes {
         for entity in 0..observed.entities.len() {
-            let track = observed.track(entity, question.definition, question.rule);
+            let track = observed.track(entity, target.definition, target.rule);
             values.extend(track.iter().map(|said| said.value));
         }
     }
@@ -213,13 +192,13 @@ fn compare(
 ) -> usize {
     let passes = observe(definitions, options, most_bytes, feed);
     let mut compared = 0;
-    for question in questions(definitions) {
-        let definition = &definitions[question.definition];
-        let thresholds = thresholds(&passes, definition, question, picks);
-        let swept = swept(&passes, definition, question, &thresholds);
+    for target in swept_rules(definitions) {
+        let definition = &definitions[target.definition];
+        let thresholds = thresholds(&passes, definition, target, picks);
+        let swept = swept(&passes, definition, target, &thresholds);
         for (threshold, got) in thresholds.iter().zip(swept) {
-            let wanted = replayed(definitions, options, question, *threshold, feed);
-            assert_eq!(got, wanted, "{} {question:?} at {threshold:?}, {} passes", definition.name, passes.len());
+            let wanted = replayed(definitions, options, target, *threshold, feed);
+            assert_eq!(got, wanted, "{} {target:?} at {threshold:?}, {} passes", definition.name, passes.len());
             compared += wanted.0.len();
         }
     }

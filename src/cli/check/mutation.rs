@@ -1,7 +1,7 @@
-//! `--mutate`: every definition that scenarios name is changed in every way, and the scenarios are asked who notices.
+//! `--mutate`: every definition that scenarios name is changed in every way, and run by the scenarios, to see which of them notices.
 //!
 //! A mutant is shown to the scenarios that speak of its definition first, to those with recordings last, and to none any more
-//! once one has noticed. A scenario that would fail with the definition as it is, judged alone, is no witness.
+//! once one has noticed. A scenario that would fail with the definition as it is, evaluated alone, is no witness.
 
 use super::packages::Packages;
 use super::scenarios::{Item, Ready, run_all};
@@ -47,7 +47,7 @@ pub(super) fn test(items: &[(usize, Item)], packages: &Packages) -> Result<Vec<T
     Ok(tested)
 }
 
-/// The scenarios that can tell whether a definition is another one, the most likely and the quickest first.
+/// The scenarios that can notice a change of a definition, the most likely and the quickest first.
 fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Result<Vec<&'a Ready>, CliError> {
     let mut found = Vec::new();
     for ready in scenarios {
@@ -56,7 +56,7 @@ fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Resul
             found.push(*ready);
         }
     }
-    found.sort_by_key(|ready| (!ready.recordings.is_empty(), !ready.prepared.speaks_of(&definition.name)));
+    found.sort_by_key(|ready| (!ready.recordings.is_empty(), !ready.prepared.expects(&definition.name)));
     Ok(found)
 }
 

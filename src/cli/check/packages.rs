@@ -1,7 +1,7 @@
 //! The rules that scenarios name: each package is read once, however many scenarios want it.
 //!
-//! Paths count from the folder of the scenario file. Rules of the command line take the place of all of them. What the
-//! published format says against a rule is the business of other commands: only what keeps a rule from being read is told.
+//! Paths count from the folder of the scenario file. Rules of the command line take the place of all of them. Only
+//! errors that keep a rule from being read are reported; findings against the published format belong to other commands.
 
 use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
@@ -80,7 +80,7 @@ impl Packages {
         self.sources.borrow().iter().map(|(file, source)| (file.clone(), source.text.clone())).collect()
     }
 
-    /// Where a field of a definition stands, or else what it is a part of.
+    /// The position of a field of a definition, or of what it is a part of.
     pub(super) fn position(&self, definition: &EventDefinition, path: &str) -> Option<Position> {
         if let Some(given) = &self.given {
             let place = given.places.of(definition, path);

@@ -11,10 +11,10 @@ use crate::cli::recordings::Recordings;
 use crate::cli::rules::RulesArgs;
 use crate::clock::monotonic;
 use crate::definition::{Position, Problem, Severity};
-use crate::gate::{self, Case, CaseResult, Finding, Outcome, Place, Prepared, Suite};
+use crate::gate::{self, Case, CaseResult, FileLocation, Finding, Prepared, ScenarioOutcome, Suite};
 use crate::report;
 use crate::report::Detail;
-use crate::scenario::Rules;
+use crate::scenario::RuleOrigin;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -44,13 +44,13 @@ pub(super) fn read(
 ) -> Result<(Vec<(usize, Item)>, Packages), CliError> {
     let packages = Packages::new(args, terminal)?;
     let (mut items, mut problems) = (Vec::new(), Vec::new());
-    let whose = if args.are_named() { Rules::OfCaller } else { Rules::OfScenario };
+    let whose = if args.are_named() { RuleOrigin::Caller } else { RuleOrigin::Scenario };
     for (index, file) in files.iter().enumerate() {
-        let (scenarios, found) = crate::scenario::parse_with(&file.name(), &file.text, whose);
+        let (scenarios, found) = crate::scenario::parse(&file.name(), &file.text, whose);
         let mut of_file = Vec::new();
         for scenario in scenarios {
-            let scenario = if args.are_named() { scenario.judged_with("") } else { scenario };
-            let recordings = recordings(&file.path, scenario.recordings(), &mut problems);
+            let scenario = if args.are_named() { scenario.with_rules("") } else { scenario };
+            let recordings = recordings(&file.path, &scenario.recordings, &mut problems);
             let at = scenario.position;
             match gate::prepare(scenario, &|name| packages.rules(&file.path, name)) {
                 Ok(prepared) => of_file.push((at, Item::Ready(Box::new(Ready { prepared, recordings })))),
@@ -76,11 +76,7 @@ pub(super) fn read(
 const TOP: Position = Position { line: 1, column: 1, bytes: (0, 0) };
 
 /// The files of the recordings, each of which must be one.
-fn recordings<'s>(
-    file: &Path,
-    named: impl Iterator<Item = (&'s str, Position)>,
-    problems: &mut Vec<Problem>,
-) -> Vec<PathBuf> {
+fn recordings(file: &Path, named: &[(String, Position)], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for (name, at) in named {
         let path = packages::beside(file, name);
@@ -89,7 +85,7 @@ fn recordings<'s>(
                 severity: Severity::Error,
                 code: "unreadable-recording",
                 file: file.display().to_string(),
-                position: Some(at),
+                position: Some(*at),
                 path: "recordings".into(),
                 message: error.to_string(),
                 help: Some("the path counts from the folder of this file".into()),
@@ -118,7 +114,7 @@ fn show(problems: &[Problem], files: &[File], packages: &Packages, terminal: &Te
     let _ = report::problems(&mut io::stderr().lock(), &problems, text_of, Detail::Full, style);
 }
 
-/// Runs all of them with as many threads as there are processors, and hands out what became of each in their order.
+/// Runs all of them with as many threads as there are processors, and returns the results in their order.
 pub(super) fn run_all<T: Send>(count: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count.max(1));
@@ -148,7 +144,7 @@ pub(super) fn run_all<T: Send>(count: usize, one: impl Fn(usize) -> T + Sync) ->
 pub(super) fn run(
     files: &[File],
     items: &[(usize, Item)],
-    each: impl Fn(&Outcome) + Sync,
+    each: impl Fn(&ScenarioOutcome) + Sync,
 ) -> Result<Vec<Suite>, CliError> {
     let cases = run_all(items.len(), |index| match &items[index].1 {
         Item::Ready(ready) => case(ready, &each),
@@ -161,27 +157,22 @@ pub(super) fn run(
     Ok(suites)
 }
 
-/// How long a case took is told to reports and decides nothing.
-fn case(ready: &Ready, each: &impl Fn(&Outcome)) -> Result<Case, CliError> {
+/// The time a case took is for reports only.
+fn case(ready: &Ready, each: &impl Fn(&ScenarioOutcome)) -> Result<Case, CliError> {
     let begin = monotonic();
     let (outcome, damage) = ready.run()?;
     each(&outcome);
     let mut case = outcome.case(Some(monotonic().saturating_duration_since(begin).as_secs_f64()));
     if !damage.is_empty() && case.result == CaseResult::Passed {
-        let found = damage.into_iter().map(|message| Finding {
-            code: "damaged-recording",
-            message,
-            details: String::new(),
-            place: case.place.clone(),
-        });
-        case.result = CaseResult::Inconclusive(found.collect());
+        let finding = |message| Finding::new("damaged-recording", message, case.place.clone());
+        case.result = CaseResult::Inconclusive(damage.into_iter().map(finding).collect());
     }
     Ok(case)
 }
 
 impl Ready {
     /// Runs the scenario. With the outcome comes what is wrong with its recordings.
-    pub(super) fn run(&self) -> Result<(Outcome, Vec<String>), CliError> {
+    pub(super) fn run(&self) -> Result<(ScenarioOutcome, Vec<String>), CliError> {
         if self.recordings.is_empty() {
             return Ok((self.prepared.run(None), Vec::new()));
         }
@@ -193,12 +184,8 @@ impl Ready {
 }
 
 fn empty(problem: &Problem) -> Case {
-    let place = Some(Place { file: problem.file.clone(), position: problem.position });
-    let finding = Finding {
-        code: problem.code,
-        message: problem.message.clone(),
-        details: problem.help.clone().unwrap_or_default(),
-        place: place.clone(),
-    };
-    Case { name: "no expectation".into(), place, seconds: None, result: CaseResult::Inconclusive(vec![finding]) }
+    let place = Some(FileLocation { file: problem.file.clone(), position: problem.position });
+    let mut finding = Finding::new(problem.code, &problem.message, place.clone());
+    finding.details = problem.help.clone().unwrap_or_default();
+    Case::new("no expectation", place, CaseResult::Inconclusive(vec![finding]))
 }

@@ -1,6 +1,6 @@
 //! The document of `check`: every suite, every case, every finding, nothing left out.
 
-use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use crate::report::cases::{Tally, cases};
 use serde::Serialize;
 
@@ -91,7 +91,7 @@ fn finding(finding: &Finding) -> FindingJson<'_> {
     }
 }
 
-fn place_json(place: &Place) -> PlaceJson<'_> {
+fn place_json(place: &FileLocation) -> PlaceJson<'_> {
     let at = place.position;
     PlaceJson { file: &place.file, line: at.map(|at| at.line), column: at.map(|at| at.column) }
 }

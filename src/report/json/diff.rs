@@ -4,7 +4,7 @@ use crate::engine::{Event, EventState};
 use crate::model::to_ms;
 use crate::report::outcome::Diff;
 use crate::report::phrase::diff::{per_week, word};
-use crate::tune::{Behaviour, Change, Compared};
+use crate::tune::{Behaviour, Compared, EventChange};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ fn definition<'a>(diff: &Diff<'_>, of: &'a Compared) -> DiffDefinitionJson<'a> {
     }
 }
 
-fn change(change: &Change) -> ChangeJson<'_> {
+fn change(change: &EventChange) -> ChangeJson<'_> {
     ChangeJson {
         change: word(change.kind()),
         entity: &change.entity,

@@ -4,7 +4,7 @@ use crate::engine::SeriesLabel;
 use crate::model::to_ms;
 use crate::report::outcome::Tune;
 use crate::report::phrase::tune::{Proposal, not_evaluated, not_swept};
-use crate::tune::{EntityFigures, Incident, NotSwept, Outcome, Reason, Tuned};
+use crate::tune::{Candidate, EntityFigures, Incident, NotSwept, Reason, Tuned};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -174,7 +174,7 @@ fn threshold<'a>(tune: &Tune<'_>, proposal: &Proposal<'a>) -> ThresholdJson<'a> 
     let others = basis.other_intervals.iter();
     ThresholdJson {
         definition: &proposal.definition.name,
-        rule: result.question.rule,
+        rule: result.target.rule,
         subject: proposal.subject(),
         window: proposal.threshold.window_ms,
         condition_operator: result.condition.operator.as_str(),
@@ -205,7 +205,7 @@ fn threshold<'a>(tune: &Tune<'_>, proposal: &Proposal<'a>) -> ThresholdJson<'a> 
             .concerned()
             .map(|(i, incident)| LevelJson { name: &incident.name, peak: result.levels[i] })
             .collect(),
-        values: result.outcomes.iter().map(|outcome| value(proposal, outcome)).collect(),
+        values: result.candidates.iter().map(|outcome| value(proposal, outcome)).collect(),
     }
 }
 
@@ -223,7 +223,7 @@ fn instance(of: &EntityFigures) -> InstanceJson<'_> {
     }
 }
 
-fn value(proposal: &Proposal<'_>, outcome: &Outcome) -> ValueJson {
+fn value(proposal: &Proposal<'_>, outcome: &Candidate) -> ValueJson {
     let (seen, all) = proposal.result.seen(outcome);
     ValueJson {
         value: outcome.threshold,

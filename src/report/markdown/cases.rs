@@ -6,7 +6,7 @@
 //! out.
 
 use super::escape::escape;
-use crate::gate::{Case, CaseResult, Finding, Place, Suite};
+use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use crate::report::cases::{Tally, cases, place_text, visible};
 use crate::report::quantity::counted;
 use std::fmt::Write as _;
@@ -124,7 +124,7 @@ fn reasons(case: &Case) -> String {
     findings.iter().map(|finding| escape(&finding.message)).collect::<Vec<_>>().join("<br>")
 }
 
-fn file(place: &Place) -> String {
+fn file(place: &FileLocation) -> String {
     escape(&place_text(place))
 }
 

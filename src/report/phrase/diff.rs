@@ -5,7 +5,7 @@ use crate::engine::{Event, EventState};
 use crate::model::SECOND;
 use crate::report::quantity::per_week_text;
 use crate::report::time::{Times, WEEK, duration};
-use crate::tune::{Behaviour, Change, ChangeKind, Compared, Comparison};
+use crate::tune::{Behaviour, ChangeKind, Compared, Comparison, EventChange};
 
 /// The columns of the table.
 pub(in crate::report) const HEAD: [&str; 6] = ["definition", "verdict", "events", "a week", "firing", "flaps"];
@@ -75,7 +75,7 @@ fn span(times: Times, event: &Event) -> String {
 }
 
 /// What happens to an event, with its times.
-pub(in crate::report) fn sentence(times: Times, change: &Change) -> String {
+pub(in crate::report) fn sentence(times: Times, change: &EventChange) -> String {
     match (&change.old, &change.new) {
         (Some(old), Some(new)) => format!("{}; was {}", span(times, new), span(times, old)),
         (Some(one), None) | (None, Some(one)) => span(times, one),

@@ -9,12 +9,12 @@ use crate::report::layout::clean;
 use crate::report::outcome::{Pass, Tune};
 use crate::report::quantity::{Measure, counted, percent};
 use crate::report::time::{WEEK, duration, span_ms};
-use crate::tune::{Answer, Incident, NotSwept, Outcome, Question, Reason};
+use crate::tune::{Candidate, Incident, NotSwept, Reason, SweptRule, ThresholdResult};
 
 /// The result of one threshold, with everything it takes to talk about it.
 pub(in crate::report) struct Proposal<'a> {
     pass: &'a Pass<'a>,
-    pub result: &'a Answer,
+    pub result: &'a ThresholdResult,
     pub definition: &'a EventDefinition,
     pub threshold: &'a Threshold,
     pub measure: Measure,
@@ -24,12 +24,12 @@ impl<'a> Proposal<'a> {
     pub fn all(tune: &Tune<'a>) -> Vec<Proposal<'a>> {
         tune.passes
             .iter()
-            .flat_map(|pass| pass.tuned.answers.iter().filter_map(|result| Proposal::new(pass, result)))
+            .flat_map(|pass| pass.tuned.results.iter().filter_map(|result| Proposal::new(pass, result)))
             .collect()
     }
 
-    fn new(pass: &'a Pass<'a>, result: &'a Answer) -> Option<Self> {
-        let Question { definition, rule } = result.question;
+    fn new(pass: &'a Pass<'a>, result: &'a ThresholdResult) -> Option<Self> {
+        let SweptRule { definition, rule } = result.target;
         let definition = pass.definitions.get(definition)?;
         let RuleKind::Threshold(threshold) = &definition.rules.get(rule)?.kind else { return None };
         let metric = result
@@ -42,7 +42,7 @@ impl<'a> Proposal<'a> {
 
     /// The definition, with the rule when it has several.
     pub fn name(&self) -> String {
-        rule_name(self.definition, self.result.question.rule)
+        rule_name(self.definition, self.result.target.rule)
     }
 
     /// What the rule compares: `rate over 5m of process.x > 0.8`.
@@ -115,7 +115,7 @@ impl<'a> Proposal<'a> {
         let end = self.end().unwrap_or_else(|| "no value that decides".to_string());
         let (room, incidents) = (self.room(), self.incidents());
         match result.choice.reason {
-            Reason::NoValue => match tune.baseline.report.definitions[result.question.definition].verdict {
+            Reason::NoValue => match tune.baseline.report.definitions[result.target.definition].verdict {
                 Verdict::Inconclusive(_) => self.definition_outcome(tune),
                 Verdict::Fired | Verdict::Quiet | Verdict::Disabled => {
                     "evaluated only during incidents: nothing shows what is healthy".to_string()
@@ -149,7 +149,7 @@ impl<'a> Proposal<'a> {
     /// What became of the definition.
     fn definition_outcome(&self, tune: &Tune<'_>) -> String {
         let mut results = DefinitionResult::all(tune.baseline);
-        results.nth(self.result.question.definition).map(|result| result.outcome()).unwrap_or_default()
+        results.nth(self.result.target.definition).map(|result| result.outcome()).unwrap_or_default()
     }
 
     fn false_events(&self) -> u64 {
@@ -157,7 +157,7 @@ impl<'a> Proposal<'a> {
     }
 
     /// Which value a row of the table is about.
-    pub fn mark(&self, outcome: &Outcome) -> &'static str {
+    pub fn mark(&self, outcome: &Candidate) -> &'static str {
         match outcome.threshold {
             value if Some(value) == self.result.change() => "proposed",
             value if value == self.result.condition.value => "current",
@@ -166,7 +166,7 @@ impl<'a> Proposal<'a> {
     }
 
     /// `3 events on 2 of 5 instances, firing for 14m`.
-    pub fn did(&self, outcome: &Outcome) -> String {
+    pub fn did(&self, outcome: &Candidate) -> String {
         if outcome.events == 0 {
             return "no event".to_string();
         }
@@ -182,11 +182,11 @@ impl<'a> Proposal<'a> {
     }
 
     /// The part of the evaluated time that it fired.
-    pub fn share(&self, outcome: &Outcome) -> f64 {
+    pub fn share(&self, outcome: &Candidate) -> f64 {
         outcome.firing as f64 / self.result.basis.judged.max(1) as f64
     }
 
-    pub fn per_week(&self, outcome: &Outcome) -> f64 {
+    pub fn per_week(&self, outcome: &Candidate) -> f64 {
         outcome.false_events as f64 * WEEK / self.result.basis.covered.max(1) as f64
     }
 
@@ -195,7 +195,7 @@ impl<'a> Proposal<'a> {
         let (Some(value), Some(today)) = (self.result.choice.value, self.result.today()) else { return String::new() };
         let Some(proposed) = self.result.outcome(value) else { return String::new() };
         let needed = &self.result.needed;
-        let seen = |outcome: &Outcome| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
+        let seen = |outcome: &Candidate| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
         let (seen, before, all) = (seen(proposed), seen(today), needed.len());
         let of = match (seen, all) {
             (_, 0) => return String::new(),
@@ -257,21 +257,21 @@ impl<'a> Proposal<'a> {
 
     /// The rows worth showing: the current and the proposed one, and of the others those at which something changes; with
     /// incidents those that no other row beats in both false and missed.
-    pub fn rows(&self, most: usize) -> Vec<&'a Outcome> {
+    pub fn rows(&self, most: usize) -> Vec<&'a Candidate> {
         let result = self.result;
-        let missed = |outcome: &Outcome| result.concerned.len() - result.seen(outcome).0;
-        let is_beaten = |outcome: &Outcome| {
-            result.outcomes.iter().any(|other| {
+        let missed = |outcome: &Candidate| result.concerned.len() - result.seen(outcome).0;
+        let is_beaten = |outcome: &Candidate| {
+            result.candidates.iter().any(|other| {
                 let (a, b) = ((other.false_events, missed(other)), (outcome.false_events, missed(outcome)));
                 a.0 <= b.0 && a.1 <= b.1 && a != b
             })
         };
-        let must = |outcome: &Outcome| {
+        let must = |outcome: &Candidate| {
             outcome.threshold == result.condition.value || Some(outcome.threshold) == result.choice.value
         };
         let mut last = None;
-        let mut rows: Vec<&Outcome> = Vec::new();
-        for outcome in &result.outcomes {
+        let mut rows: Vec<&Candidate> = Vec::new();
+        for outcome in &result.candidates {
             let says = (outcome.events, outcome.false_events, missed(outcome));
             let is_news = last.is_none_or(|last| last != says);
             let wanted = if result.concerned.is_empty() { is_news } else { is_news && !is_beaten(outcome) };
@@ -294,7 +294,7 @@ impl<'a> Proposal<'a> {
     }
 
     /// How long after its beginning an incident was seen.
-    pub fn delay(&self, outcome: &Outcome, incident: usize) -> Option<Nanos> {
+    pub fn delay(&self, outcome: &Candidate, incident: usize) -> Option<Nanos> {
         let of = &self.pass.tuned.incidents[incident];
         let begin = of.from.or(self.pass.spans.get(of.source).copied().flatten().map(|(from, _)| from))?;
         Some((outcome.seen[incident]? - begin).max(0))
@@ -309,7 +309,7 @@ impl<'a> Proposal<'a> {
 
 /// Instances that report at another interval than most: `export interval: most every 5s, but etl (i-1) every 2s`.
 pub(in crate::report) fn other_intervals(tune: &Tune<'_>, most: usize) -> Option<String> {
-    let answers = tune.passes.first()?.tuned.answers.iter();
+    let answers = tune.passes.first()?.tuned.results.iter();
     let basis = answers.map(|result| &result.basis).max_by_key(|basis| basis.other_intervals.len())?;
     let usual = duration(rounded(basis.interval?));
     let others = &basis.other_intervals;

@@ -1,7 +1,7 @@
 //! The cases of a gate: what is not as it should be, where, and a line that sums up; what scenarios reach of the rules, and
 //! which changes of the rules none of them notices.
 
-use crate::gate::{CaseResult, Coverage, Finding, Place, Reached, Suite, Tested, score};
+use crate::gate::{CaseResult, FileLocation, Finding, Reached, RuleCoverage, Suite, Tested, score};
 use crate::report::cases::{Tally, cases};
 use crate::report::layout::clean;
 use crate::report::outcome::{CheckOutcome, Detail};
@@ -63,7 +63,7 @@ fn write_finding(out: &mut dyn Write, finding: &Finding, suite: &Suite, style: S
     Ok(())
 }
 
-fn place_in(place: &Place, suite: &Suite) -> String {
+fn place_in(place: &FileLocation, suite: &Suite) -> String {
     match place.position {
         Some(position) if place.file == suite.name => format!("line {}", position.line),
         Some(position) => format!("{}:{}:{}", place.file, position.line, position.column),
@@ -72,7 +72,7 @@ fn place_in(place: &Place, suite: &Suite) -> String {
 }
 
 /// Writes how many definitions fired, those that did not, and the metrics no rule looks at.
-fn coverage(out: &mut dyn Write, coverage: &Coverage, style: Style) -> io::Result<()> {
+fn coverage(out: &mut dyn Write, coverage: &RuleCoverage, style: Style) -> io::Result<()> {
     let all = coverage.definitions().count();
     let fired = coverage.definitions().filter(|one| one.reached == Reached::Fired).count();
     writeln!(out, "{}", style.strong("COVERAGE"))?;

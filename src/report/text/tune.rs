@@ -8,7 +8,7 @@ use crate::report::phrase::tune::{Proposal, left_out, other_intervals};
 use crate::report::quantity::{count, counted, per_week_text, percent};
 use crate::report::style::Style;
 use crate::report::time::{Times, covered, duration, span_ms};
-use crate::tune::Outcome;
+use crate::tune::Candidate;
 use std::io::{self, Write};
 
 /// Rows of a table of values, unless everything is asked for.
@@ -163,7 +163,7 @@ fn table(out: &mut dyn Write, tune: &Tune<'_>, proposal: &Proposal<'_>, style: S
 }
 
 /// What both tables have: the value, events a week, the part of the time, flaps.
-fn columns(proposal: &Proposal<'_>, outcome: &Outcome) -> [String; 4] {
+fn columns(proposal: &Proposal<'_>, outcome: &Candidate) -> [String; 4] {
     let value = match proposal.mark(outcome) {
         "" => proposal.exact(outcome.threshold),
         mark => format!("{} ({mark})", proposal.exact(outcome.threshold)),

@@ -25,7 +25,7 @@ pub struct Compared {
     /// What the new one did; `None` when there is none.
     pub new: Option<Behaviour>,
     /// What differs, by entity and time.
-    pub changes: Vec<Change>,
+    pub changes: Vec<EventChange>,
     /// Events that are the same on both sides.
     pub unchanged: usize,
 }
@@ -47,7 +47,7 @@ pub struct Behaviour {
 
 /// An event that is not the same on both sides.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct EventChange {
     /// The entity; empty for rules that are not about one.
     pub entity: String,
     /// As it was.
@@ -69,7 +69,7 @@ pub enum ChangeKind {
     Severity,
 }
 
-impl Change {
+impl EventChange {
     /// What happens to it. A severity that changes with the times counts as a move.
     pub fn kind(&self) -> ChangeKind {
         match (&self.old, &self.new) {
@@ -83,7 +83,7 @@ impl Change {
 
 /// One side: definitions and what became of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
+pub struct RulesOutcome<'a> {
     /// The definitions, in the order of the report.
     pub definitions: &'a [EventDefinition],
     /// What came out.
@@ -91,7 +91,7 @@ pub struct Side<'a> {
 }
 
 /// Compares two sides of the same recordings.
-pub fn compare(old: Side<'_>, new: Side<'_>) -> Comparison {
+pub fn compare(old: RulesOutcome<'_>, new: RulesOutcome<'_>) -> Comparison {
     let mut names: BTreeMap<&str, (Option<usize>, Option<usize>)> = BTreeMap::new();
     for (number, definition) in old.definitions.iter().enumerate() {
         names.entry(&definition.name).or_default().0 = Some(number);
@@ -116,7 +116,7 @@ pub fn compare(old: Side<'_>, new: Side<'_>) -> Comparison {
     Comparison { definitions: definitions.collect(), span }
 }
 
-impl<'a> Side<'a> {
+impl<'a> RulesOutcome<'a> {
     fn events(self, definition: usize) -> Vec<&'a Event> {
         self.report.events.iter().filter(|event| event.definition == definition).collect()
     }
@@ -158,7 +158,7 @@ fn by_entity<'a>(events: &[&'a Event]) -> BTreeMap<EntityKey, Vec<&'a Event>> {
 }
 
 /// What differs, and how many events do not.
-fn changes(old: &[&Event], new: &[&Event]) -> (Vec<Change>, usize) {
+fn changes(old: &[&Event], new: &[&Event]) -> (Vec<EventChange>, usize) {
     let (mut olds, mut news) = (by_entity(old), by_entity(new));
     let mut keys: Vec<EntityKey> = olds.keys().chain(news.keys()).cloned().collect();
     keys.sort();
@@ -174,7 +174,7 @@ fn changes(old: &[&Event], new: &[&Event]) -> (Vec<Change>, usize) {
                 unchanged += 1;
                 continue;
             }
-            found.push(Change { entity: key.0.clone(), old: old.cloned(), new: new.cloned() });
+            found.push(EventChange { entity: key.0.clone(), old: old.cloned(), new: new.cloned() });
         }
     }
     (found, unchanged)

@@ -1,31 +1,27 @@
-//! Comparing what the engine said with what a scenario expects: one sentence for everything that is different.
+//! Comparing a report with what a scenario expects: one sentence for every difference.
 //!
-//! Times are told the way scenarios write them, since the scenario's start. Absent on purpose: colours, counts, exit
-//! codes.
+//! Times are given as scenarios write them, since the scenario's start. Absent on purpose: colours, counts, exit codes.
 
-use super::run::problem;
 use crate::definition::{EventDefinition, Position, Problem};
 use crate::engine::{CloseReason, DropReason, Event, EventState, Report, Verdict};
 use crate::model::Nanos;
-use crate::scenario::{Closes, ExpectedEvent, Scenario, WantedVerdict, When};
+use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, Scenario, WantedVerdict, span};
 use std::fmt::{Display, Write as _};
 
 /// One thing that was not as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The expectation that was not met, or the scenario when something happened that nothing speaks of.
+    /// The expectation that was not met, or the scenario when something unexpected happened.
     pub position: Position,
-    /// What was expected and what came, as one sentence.
+    /// What was expected and the result, as one sentence.
     pub message: String,
     /// A stable name of the kind of failure, in kebab case.
     pub code: &'static str,
 }
 
-/// An instant as the time since the scenario's start.
+/// A timestamp as the time since the scenario's start.
 pub(super) fn since(scenario: &Scenario, at: Nanos) -> String {
-    let span = at - scenario.start;
-    let text = humantime::format_duration(std::time::Duration::from_nanos(span.unsigned_abs())).to_string();
-    format!("{}{}", if span < 0 { "-" } else { "" }, text.replace(' ', ""))
+    span(at - scenario.start)
 }
 
 /// Problems for every expected name that no definition has.
@@ -37,7 +33,7 @@ pub(super) fn unknown_names(scenario: &Scenario, definitions: &[EventDefinition]
         if definitions.iter().all(|definition| definition.name != *name) {
             let known: Vec<&str> = definitions.iter().map(|definition| definition.name.as_str()).collect();
             let mut one =
-                problem(scenario, at, "unknown-definition", "expect", format!("no definition is called `{name}`"));
+                scenario.problem(at, "unknown-definition", "expect", format!("no definition is called `{name}`"));
             one.help = Some(format!("there is {}", known.join(", ")));
             problems.push(one);
         }
@@ -77,8 +73,8 @@ pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], rep
     out
 }
 
-/// Expected events with the events that are meant, and the events nobody expects. An event that opens at the expected
-/// instant is meant; what is left over is paired in order, so that a shifted event is told as shifted.
+/// Expected events with the events they match, and the events that nothing expects. An event that opens at the expected time
+/// matches; the rest is paired in order, so that a shifted event is reported as shifted.
 fn pair<'a>(
     scenario: &'a Scenario,
     definitions: &[EventDefinition],
@@ -131,7 +127,7 @@ fn event_failures(scenario: &Scenario, expected: &ExpectedEvent, event: &Event, 
         let message = format!("{name}: {what} expected {wanted}, got {got}");
         out.push(Failure { position: expected.position, message, code: "different-event" });
     };
-    let mut time = |what: &str, wanted: Option<When>, got: Option<Nanos>| {
+    let mut time = |what: &str, wanted: Option<ExpectedTime>, got: Option<Nanos>| {
         let Some(wanted) = wanted.map(|wanted| wanted.resolve(scenario.start)) else { return };
         if got.is_none_or(|got| (got - wanted).abs() > expected.within) {
             differ(what, &since(scenario, wanted), &got.map_or("never".to_string(), |at| since(scenario, at)));
@@ -145,8 +141,8 @@ fn event_failures(scenario: &Scenario, expected: &ExpectedEvent, event: &Event, 
     time("ends", expected.ends, end);
     time("last violation", expected.last_violation, Some(event.last_violation));
     match expected.closes {
-        Some(Closes::At(at)) => time("closes", Some(at), closed_at),
-        Some(Closes::Never) => {
+        Some(ExpectedClose::At(at)) => time("closes", Some(at), closed_at),
+        Some(ExpectedClose::Never) => {
             if let Some(at) = closed_at {
                 differ("closes", &"never", &since(scenario, at));
             }
@@ -207,7 +203,7 @@ fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report
     for expected in &scenario.verdicts {
         let index = definitions.iter().position(|definition| definition.name == expected.definition);
         let Some(got) = index.and_then(|i| report.definitions.get(i)) else {
-            let message = format!("{}: the engine says nothing about it", expected.definition);
+            let message = format!("{}: it has no verdict", expected.definition);
             out.push(Failure { position: expected.position, message, code: "different-verdict" });
             continue;
         };

@@ -1,16 +1,18 @@
-//! The answer about one threshold: today's value, the proposal, and everything it rests on.
+//! The result for one threshold: its current value, the proposed one, and everything it is based on.
+//!
+//! Absent on purpose: the choice, and sentences.
 
 use super::choose::{self, Choice};
-use super::incident::Incident;
-use super::sweep::Question;
-use super::tuning::{Asked, EntityFigures, NotSwept, Outcome, Tuning, questions};
+use super::label::Incident;
+use super::study::{Candidate, EntityFigures, RuleStudy};
+use super::sweep::{NotSwept, SweptRule};
 use crate::catalog;
 use crate::definition::{Aggregation, Condition, EventDefinition, RuleKind, Selector, Threshold};
 use crate::model::{Kind, MINUTE, Nanos, Temporality};
 
-/// A proposal that rests on less time than this is provisional.
+/// A proposal that is based on less time than this is provisional.
 const LEAST_TIME: Nanos = 24 * 60 * MINUTE;
-/// And one that rests on fewer instances.
+/// And one that is based on fewer instances.
 const LEAST_INSTANCES: usize = 3;
 /// Instances differ when the most violating one is this many times as far as the middle one.
 const DIFFERS: f64 = 1.5;
@@ -23,9 +25,9 @@ const SHOWN: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 #[derive(Debug)]
 pub struct Tuned {
     /// One per threshold that was swept, by definition and rule.
-    pub answers: Vec<Answer>,
+    pub results: Vec<ThresholdResult>,
     /// The rules that were not.
-    pub left: Vec<(Question, NotSwept)>,
+    pub left: Vec<(SweptRule, NotSwept)>,
     /// The labels.
     pub incidents: Vec<Incident>,
     /// Events a week that are accepted on the baseline.
@@ -34,16 +36,16 @@ pub struct Tuned {
 
 /// Everything about one threshold.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ThresholdResult {
     /// Which one.
-    pub question: Question,
-    /// Operator and value of today.
+    pub target: SweptRule,
+    /// The current operator and value.
     pub condition: Condition,
     /// The window of the rule.
     pub window: Nanos,
     /// What is proposed, and why.
     pub choice: Choice,
-    /// What it rests on.
+    /// What it is based on.
     pub basis: Basis,
     /// Values of the baseline that could have decided: part of the time, and the value that is not exceeded (for `<` and
     /// `<=`: not fallen below) in it. The last one is the most violating value.
@@ -51,27 +53,27 @@ pub struct Answer {
     /// The entities of the baseline, the most violating one first.
     pub entities: Vec<EntityFigures>,
     /// Every threshold that was swept, beginning with the one that is violated most easily.
-    pub outcomes: Vec<Outcome>,
+    pub candidates: Vec<Candidate>,
     /// By incident the most violating value in it.
     pub levels: Vec<Option<f64>>,
     /// The incidents that concern the definition.
     pub concerned: Vec<usize>,
-    /// Those of them that it must see: they name it, or it sees them today, or no other rule would see them.
+    /// Those of them that it must detect: they name it, or it detects them now, or no other rule would.
     pub needed: Vec<usize>,
     /// How much the instances differ, when one value cannot fit them all.
     pub fleet: Option<Fleet>,
-    /// Whether the value is another one at another export interval.
+    /// Whether the value depends on the export interval.
     pub depends_on_interval: bool,
 }
 
-/// What a proposal rests on.
+/// What a proposal is based on.
 #[derive(Clone, Debug)]
 pub struct Basis {
-    /// How long the baseline was judged, on any entity.
+    /// How long the baseline was evaluated, on any entity.
     pub covered: Nanos,
     /// How long, all entities together.
     pub judged: Nanos,
-    /// Entities that were judged.
+    /// Entities that were evaluated.
     pub instances: usize,
     /// Their export interval: that of most of them.
     pub interval: Option<Nanos>,
@@ -97,83 +99,71 @@ impl Basis {
     }
 }
 
-impl Answer {
+impl ThresholdResult {
     /// What a threshold would have done, if it was swept.
-    pub fn outcome(&self, threshold: f64) -> Option<&Outcome> {
-        self.outcomes.iter().find(|outcome| outcome.threshold == threshold)
+    pub fn outcome(&self, threshold: f64) -> Option<&Candidate> {
+        self.candidates.iter().find(|outcome| outcome.threshold == threshold)
     }
 
-    /// What today's value did.
-    pub fn today(&self) -> Option<&Outcome> {
+    /// What the current value did.
+    pub fn today(&self) -> Option<&Candidate> {
         self.outcome(self.condition.value)
     }
 
-    /// The value to write, when it is another one than today's.
+    /// The value to write, when it differs from the current one.
     pub fn change(&self) -> Option<f64> {
         self.choice.value.filter(|value| *value != self.condition.value)
     }
 
-    /// How far a threshold lies beyond the most violating value of the baseline: 0.2 is 20 %.
+    /// How far a threshold lies beyond the most violating value of the baseline: 0.2 is 20%.
     pub fn headroom(&self, threshold: f64) -> Option<f64> {
         let (_, end) = self.quantiles.last()?;
         let distance = if self.condition.is_upper() { threshold - end } else { end - threshold };
         Some(if distance == 0.0 { 0.0 } else { distance / end.abs() })
     }
 
-    /// How many of the incidents that concern it a threshold sees, and how many there are.
-    pub fn seen(&self, outcome: &Outcome) -> (usize, usize) {
+    /// How many of the incidents that concern it a threshold detects, and how many there are.
+    pub fn seen(&self, outcome: &Candidate) -> (usize, usize) {
         (self.concerned.iter().filter(|&&i| outcome.seen[i].is_some()).count(), self.concerned.len())
     }
 }
 
-impl Tuning {
-    /// The answers; after the last step.
-    pub fn finish(self) -> Tuned {
-        let left = questions(self.definitions()).1;
-        let definitions = self.definitions().to_vec();
-        let Tuning { incidents, budget, asked, .. } = self;
-        let chosen = choose::choose_all(&asked, &incidents, &definitions, budget);
-        let both = asked.into_iter().zip(chosen);
-        let answers = both.map(|(asked, chosen)| answer(asked, chosen, &definitions, &incidents)).collect();
-        Tuned { answers, left, incidents, budget }
-    }
-}
-
-fn answer(
-    mut asked: Asked,
+/// The proposal for one rule.
+pub(super) fn threshold_result(
+    mut study: RuleStudy,
     (needed, choice): (Vec<usize>, Choice),
     definitions: &[EventDefinition],
     incidents: &[Incident],
-) -> Answer {
-    let definition = &definitions[asked.question.definition];
-    let mut entities = std::mem::take(&mut asked.entities);
-    let key = |of: &EntityFigures| of.peak.as_ref().map_or(f64::NEG_INFINITY, |peak| asked.key(peak.value));
+) -> ThresholdResult {
+    let definition = &definitions[study.target.definition];
+    let mut entities = std::mem::take(&mut study.entities);
+    let key = |of: &EntityFigures| of.peak.as_ref().map_or(f64::NEG_INFINITY, |peak| study.key(peak.value));
     entities.sort_by(|a, b| key(b).total_cmp(&key(a)).then_with(|| a.label.label.cmp(&b.label.label)));
     let concerned = (0..incidents.len()).filter(|&i| incidents[i].concerns(&definition.name)).collect();
     let quantile = |part: f64| {
-        let part_of = if asked.condition.is_upper() { part } else { 1.0 - part };
-        let end = choose::bound(&asked).map(|key| asked.key(key));
-        let value = if part == 1.0 { end } else { asked.sketch.quantile(part_of) };
+        let part_of = if study.condition.is_upper() { part } else { 1.0 - part };
+        let end = choose::bound(&study).map(|key| study.key(key));
+        let value = if part == 1.0 { end } else { study.sketch.quantile(part_of) };
         value.map(|value| (part, value))
     };
-    Answer {
-        question: asked.question,
-        condition: asked.condition,
-        window: asked.window,
+    ThresholdResult {
+        target: study.target,
+        condition: study.condition,
+        window: study.window,
         choice,
-        basis: basis(&asked, &entities),
+        basis: basis(&study, &entities),
         quantiles: SHOWN.into_iter().filter_map(quantile).collect(),
         fleet: fleet(&entities),
-        depends_on_interval: depends_on_interval(definition, asked.question.rule, &entities),
+        depends_on_interval: depends_on_interval(definition, study.target.rule, &entities),
         entities,
-        levels: asked.levels,
-        outcomes: asked.outcomes,
+        levels: study.levels,
+        candidates: study.candidates,
         concerned,
         needed,
     }
 }
 
-fn basis(asked: &Asked, entities: &[EntityFigures]) -> Basis {
+fn basis(study: &RuleStudy, entities: &[EntityFigures]) -> Basis {
     let mut intervals: Vec<Nanos> = entities.iter().filter_map(|of| of.interval).collect();
     intervals.sort_unstable();
     let near = |a: Nanos, b: Nanos| (a.max(b) as f64) < a.min(b) as f64 * OTHER_INTERVAL;
@@ -182,8 +172,8 @@ fn basis(asked: &Asked, entities: &[EntityFigures]) -> Basis {
     let interval = intervals.iter().copied().find(|&interval| Some(like(interval)) == most);
     let others = entities.iter().filter_map(|of| Some((of.label.label.clone(), of.interval?)));
     Basis {
-        covered: choose::covered(asked),
-        judged: asked.judged,
+        covered: choose::covered(study),
+        judged: study.judged,
         instances: entities.len(),
         interval,
         other_intervals: others.filter(|(_, own)| interval.is_some_and(|interval| !near(*own, interval))).collect(),
@@ -203,7 +193,7 @@ fn fleet(entities: &[EntityFigures]) -> Option<Fleet> {
     })
 }
 
-/// Whether the aggregate counts exports, or the metric says something of how often it is looked at.
+/// Whether the aggregate counts exports, or the metric itself depends on the export interval.
 fn depends_on_interval(definition: &EventDefinition, rule: usize, entities: &[EntityFigures]) -> bool {
     let RuleKind::Threshold(Threshold { selector, aggregation, .. }) = &definition.rules[rule].kind else {
         return false;
