@@ -193,7 +193,7 @@ pub fn replay(recording: &Bytes, points: u64) -> u64 {
         judge.transitions += transitions.len() as u64;
         Ok::<(), ()>(())
     });
-    assert_eq!((all, inputs.reader.damage_count()), (Ok(()), 0), "the recording is whole");
+    assert_eq!((all, inputs.reader().damage_count()), (Ok(()), 0), "the recording is whole");
     judge.finish(points);
     points
 }

@@ -11,7 +11,7 @@ use crate::receive::{
     self, EndOfService, IngestService, InputStream, Limits, Listeners, ReceiveOptions, RecordingEvent, RecordingWriter,
     Server, ServerCallbacks, ShutdownTrigger, Tokens,
 };
-use crate::recording::{Keeper, Keeping, MESSAGE_LIMIT};
+use crate::recording::{LiveRecording, LiveRecordingOptions, MESSAGE_LIMIT};
 use clap::ValueEnum;
 use std::fs;
 use std::io;
@@ -128,21 +128,21 @@ pub(super) struct Recording<'a> {
 impl Recording<'_> {
     /// Begins it.
     fn open(self) -> Result<RecordingWriter, CliError> {
-        let keeping = Keeping {
+        let options = LiveRecordingOptions {
             head: self.head,
             is_synced: self.args.record_sync == Sync::Each,
             most_bytes: self.args.record_max_size,
             longest: self.args.record_max_age.map(nanos),
         };
         let to = self.path.display().to_string();
-        let keeper = Keeper::open(self.path, keeping, clock::now());
-        let mut keeper = keeper.map_err(|source| CliError::Convert { to: to.clone(), source })?;
+        let recording = LiveRecording::open(self.path, options, clock::now());
+        let mut recording = recording.map_err(|source| CliError::Convert { to: to.clone(), source })?;
         Ok(Box::new(move |event| {
             let result = match event {
-                RecordingEvent::Export { received_at, payload } => keeper.body(received_at, payload),
-                RecordingEvent::Sync(sync) => keeper.sync().map(|job| sync.set(Some(Box::new(job)))),
-                RecordingEvent::Flush { now } => keeper.flush(now),
-                RecordingEvent::End { received_at } => keeper.end(received_at),
+                RecordingEvent::Export { received_at, payload } => recording.append(received_at, payload),
+                RecordingEvent::Sync(sync) => recording.sync().map(|job| sync.set(Some(Box::new(job)))),
+                RecordingEvent::Flush { now } => recording.flush(now),
+                RecordingEvent::End { received_at } => recording.end(received_at),
             };
             result.map_err(|error| io::Error::other(format!("{to}: {error}")))
         }))

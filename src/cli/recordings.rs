@@ -1,12 +1,12 @@
-//! Opens recordings: files or standard input, with a progress bar for whoever watches.
+//! Opens recordings: files or standard input, with a progress bar on a terminal.
 //!
 //! What is wrong with a recording is collected by the reader and shown at the end, so that one place decides what it means
-//! for the exit code: a torn tail is said and no more, any other damage makes the answer inconclusive.
+//! for the exit code: a torn tail is reported and no more, any other damage makes the result inconclusive.
 
 use super::error::CliError;
 use super::output::{self, Terminal};
 use crate::engine::{Input, Inputs};
-use crate::recording::{DamageKind, OpenError, Reader, Replayed, Source};
+use crate::recording::{Compression, DamageKind, OpenError, Reader, Replayed, Source};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::fs::File;
 use std::io;
@@ -48,11 +48,11 @@ impl Recordings {
     pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self, CliError> {
         let recordings = Recordings::of(&args.files)?;
         let progress =
-            if terminal.shows_progress() { bar(recordings.inputs.reader.bytes_total()) } else { recordings.progress };
+            if terminal.shows_progress() { bar(recordings.inputs.reader().bytes_total()) } else { recordings.progress };
         Ok(Recordings { progress, ..recordings })
     }
 
-    /// Opens files, without any progress to watch.
+    /// Opens files, without a progress bar.
     pub(super) fn of(files: &[PathBuf]) -> Result<Self, CliError> {
         if files.iter().filter(|file| is_stdin(file)).count() > 1 {
             return Err(CliError::StdinTwice);
@@ -66,27 +66,27 @@ impl Recordings {
 
     /// The head of the first recording that has one.
     pub(super) fn head(&self) -> Option<String> {
-        self.inputs.reader.head().map(str::to_string)
+        self.inputs.reader().head().map(str::to_string)
     }
 
     /// The recordings that have a head, and their heads.
     pub(super) fn heads(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.inputs.reader.files().filter_map(|file| Some((file.name, file.head?)))
+        self.inputs.reader().files().filter_map(|file| Some((file.name, file.head?)))
     }
 
     /// What is wrong, one sentence each.
     pub(super) fn damage(&self) -> Vec<String> {
-        let mut sentences: Vec<String> = self.inputs.reader.damages().map(ToString::to_string).collect();
-        let kept = self.inputs.reader.damages().filter(|damage| damage.kind == DamageKind::Damage).count() as u64;
-        if self.inputs.reader.damage_count() > kept {
-            sentences.push(format!("and {} more", self.inputs.reader.damage_count() - kept));
+        let mut sentences: Vec<String> = self.inputs.reader().damages().map(ToString::to_string).collect();
+        let kept = self.inputs.reader().damages().filter(|damage| damage.kind == DamageKind::Damage).count() as u64;
+        if self.inputs.reader().damage_count() > kept {
+            sentences.push(format!("and {} more", self.inputs.reader().damage_count() - kept));
         }
         sentences
     }
 
-    /// Whether something is missing that was once there.
+    /// Whether something that was recorded cannot be read.
     pub(super) fn is_damaged(&self) -> bool {
-        self.inputs.reader.damage_count() > 0
+        self.inputs.reader().damage_count() > 0
     }
 
     /// The names of the recordings.
@@ -102,20 +102,20 @@ impl Recordings {
         }
     }
 
-    /// Form, compression and name of each recording, for whoever asks.
+    /// Form and compression of each recording.
     pub(super) fn forms(&self) -> Vec<String> {
         let word = |compression| match compression {
-            crate::recording::Compression::None => "",
-            crate::recording::Compression::Gzip => ", gzip",
-            crate::recording::Compression::Zstd => ", zstd",
+            Compression::None => "",
+            Compression::Gzip => ", gzip",
+            Compression::Zstd => ", zstd",
         };
-        self.inputs.reader.files().map(|file| format!("{}{}", file.form.as_str(), word(file.compression))).collect()
+        self.inputs.reader().files().map(|file| format!("{}{}", file.format.as_str(), word(file.compression))).collect()
     }
 }
 
 impl Inputs for Recordings {
     fn next(&mut self) -> Option<Input<'_>> {
-        self.progress.set_position(self.inputs.reader.bytes_read());
+        self.progress.set_position(self.inputs.reader().bytes_read());
         let input = self.inputs.next();
         if input.is_none() {
             self.progress.finish_and_clear();

@@ -2,8 +2,9 @@
 //!
 //! Invariant: nothing a reader leaves out goes without an entry here, or without a count once there are more entries than
 //! are kept. A file that cannot be read at all is an [`OpenError`]; everything later is a [`Damage`], so that the rest is
-//! still judged.
+//! still evaluated.
 
+use super::format::MESSAGE_LIMIT;
 use crate::otlp::DecodeError;
 use std::fmt;
 use std::io;
@@ -16,7 +17,7 @@ pub enum OpenError {
     Io {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Its bytes are none of the forms that are known.
@@ -28,13 +29,13 @@ pub enum OpenError {
         /// The file.
         file: String,
         /// What its bytes look like.
-        found: Found,
+        found: LooksLike,
     },
 }
 
 /// What the bytes of an unrecognised file look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Found {
+pub enum LooksLike {
     /// JSON of another kind.
     #[error("it is JSON without resourceMetrics")]
     OtherJson,
@@ -60,7 +61,7 @@ pub struct Damage {
     /// Name of the file.
     pub name: String,
     /// Where.
-    pub place: Place,
+    pub location: DamageLocation,
     /// What.
     pub what: Flaw,
     /// Whether it matters.
@@ -69,10 +70,10 @@ pub struct Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Damage { name, place, what, .. } = self;
+        let Damage { name, location, what, .. } = self;
         match self.kind {
-            DamageKind::TornTail => write!(f, "{name}: {place}: the recording ends in the middle: {what}"),
-            DamageKind::Damage => write!(f, "{name}: {place}: {what}"),
+            DamageKind::TornTail => write!(f, "{name}: {location}: the recording ends in the middle: {what}"),
+            DamageKind::Damage => write!(f, "{name}: {location}: {what}"),
         }
     }
 }
@@ -80,7 +81,7 @@ impl fmt::Display for Damage {
 /// Whether a damage matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DamageKind {
-    /// The last entry is incomplete, as after a crash of the one that wrote it. Worth a word, no more.
+    /// The last entry is incomplete, as after a crash of the writer. Worth a note, no more.
     TornTail,
     /// Something is missing that was once there.
     Damage,
@@ -88,7 +89,7 @@ pub enum DamageKind {
 
 /// Where a damage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum DamageLocation {
     /// Offset in the file.
     Byte(u64),
     /// Offset in what came out of the compression.
@@ -97,12 +98,12 @@ pub enum Place {
     Line(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DamageLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Byte(n) => write!(f, "byte {n}"),
-            Place::Content(n) => write!(f, "byte {n} of the content"),
-            Place::Line(n) => write!(f, "line {n}"),
+            DamageLocation::Byte(n) => write!(f, "byte {n}"),
+            DamageLocation::Content(n) => write!(f, "byte {n} of the content"),
+            DamageLocation::Line(n) => write!(f, "line {n}"),
         }
     }
 }
@@ -112,18 +113,18 @@ impl fmt::Display for Place {
 pub enum Flaw {
     /// A message or line that does not decode.
     #[error("an export that cannot be read ({0}); skipped")]
-    Body(DecodeError),
-    /// Messages of an own recording without an instant and a body: what a crash can leave behind.
+    Export(DecodeError),
+    /// Messages of an own recording without a receive time and a payload: what a crash can leave behind.
     #[error("{0} zero bytes where messages should be; skipped")]
     Zeros(u64),
     /// A length that cannot be.
     #[error("an impossible length of {0} bytes; nothing behind it can be read")]
     Length(u32),
     /// A line that is longer than a message may be.
-    #[error("a line of more than {} MiB; skipped", super::MESSAGE_LIMIT >> 20)]
+    #[error("a line of more than {} MiB; skipped", MESSAGE_LIMIT >> 20)]
     LongLine,
     /// A compressed message that is larger than a message may be.
-    #[error("a message of more than {} MiB after decompression; skipped", super::MESSAGE_LIMIT >> 20)]
+    #[error("a message of more than {} MiB after decompression; skipped", MESSAGE_LIMIT >> 20)]
     LargeMessage,
     /// Bytes that are no zstd frame, or a frame that cannot be decompressed.
     #[error("a damaged zstd frame; reading resumed at the next one")]
@@ -168,20 +169,17 @@ pub enum Part {
 /// Entries kept of a reader; later ones are only counted.
 const KEPT: usize = 200;
 
-/// The damages of all files of a reader.
+/// The damages of a file.
 #[derive(Debug, Default)]
 pub(super) struct Damages {
     pub(super) kept: Vec<Damage>,
-    pub(super) torn: u64,
+    /// How many there were that matter.
     pub(super) damaged: u64,
 }
 
 impl Damages {
     pub(super) fn push(&mut self, damage: Damage) {
-        match damage.kind {
-            DamageKind::TornTail => self.torn += 1,
-            DamageKind::Damage => self.damaged += 1,
-        }
+        self.damaged += u64::from(damage.kind == DamageKind::Damage);
         if self.kept.len() < KEPT {
             self.kept.push(damage);
         }

@@ -1,11 +1,13 @@
-//! Several recordings as one sequence of arrivals.
+//! Several recordings as one sequence of exports, and that as inputs of the engine.
 //!
-//! Invariant: instants never go backwards, neither within a file nor over all of them; arrivals of the same instant come in
-//! the order of the files. An arrival without an instant comes when the one before it in its file has come.
+//! Invariant: receive times never go backwards, neither within a file nor over all of them; exports of the same time come in
+//! the order of the files. An export without a receive time comes when the one before it in its file has come.
 
 use super::damage::{Damage, OpenError};
-use super::feed::Counted;
-use super::file::{File, Next};
+use super::feed::CountedSource;
+use super::file::{NextExport, RecordingFile};
+use super::format::{Compression, FileFormat};
+use crate::engine::{Input, Inputs};
 use crate::model::{Export, Nanos};
 use std::io::Read;
 use std::sync::Arc;
@@ -21,57 +23,15 @@ pub struct Source {
     pub reader: Box<dyn Read + Send>,
 }
 
-/// What was read.
+/// What was read beside the export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// When it arrived; `None` for a body without a usable time, which leaves time where it is.
+pub struct RecordingEntry {
+    /// When it was received; `None` for an export without a usable time, which leaves time where it is.
     pub at: Option<Nanos>,
     /// Index of the file, in the order of the sources.
     pub file: usize,
-    /// An instant without a body.
+    /// A time without an export.
     pub is_tick: bool,
-}
-
-/// The forms a recording has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// No content.
-    Empty,
-    /// Our own.
-    Own,
-    /// Length-prefixed protobuf.
-    Protobuf,
-    /// One JSON object a line.
-    JsonLines,
-    /// Length-prefixed zstd frames, each with one body.
-    ZstdMessages,
-    /// One body.
-    Single,
-}
-
-impl Form {
-    /// The form in words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Form::Empty => "empty",
-            Form::Own => "own recording",
-            Form::Protobuf => "length-prefixed protobuf",
-            Form::JsonLines => "JSON lines",
-            Form::ZstdMessages => "length-prefixed zstd frames",
-            Form::Single => "one request",
-        }
-    }
-}
-
-/// Compression around a whole recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// None.
-    None,
-    /// Gzip, one or several members.
-    Gzip,
-    /// Zstd, one or several frames.
-    Zstd,
 }
 
 /// What is known of an opened file.
@@ -80,7 +40,7 @@ pub struct FileInfo<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its form.
-    pub form: Form,
+    pub format: FileFormat,
     /// Its compression.
     pub compression: Compression,
     /// The head of an own recording: JSON text.
@@ -94,11 +54,11 @@ pub struct Reader {
     total: Option<u64>,
 }
 
-/// A file and its next arrival.
+/// A file and its next export.
 struct Pending {
-    file: File,
+    file: RecordingFile,
     export: Export,
-    next: Option<Next>,
+    next: Option<NextExport>,
     ended: bool,
 }
 
@@ -109,8 +69,8 @@ impl Reader {
         let total = sources.iter().map(|source| source.size).sum();
         let mut files = Vec::with_capacity(sources.len());
         for (index, source) in sources.into_iter().enumerate() {
-            let counted = Counted { inner: source.reader, read: Arc::clone(&read) };
-            let file = File::open(index, source.name, counted)?;
+            let counted = CountedSource { inner: source.reader, read: Arc::clone(&read) };
+            let file = RecordingFile::open(index, source.name, counted)?;
             let mut pending = Pending { file, export: Export::default(), next: None, ended: false };
             // The head of a recording stands in its first message.
             pending.look();
@@ -119,52 +79,56 @@ impl Reader {
         Ok(Reader { files, read, total })
     }
 
-    /// Reads the next arrival into `export`, which is empty for a tick.
-    pub fn next(&mut self, export: &mut Export) -> Option<Arrival> {
+    /// Reads the next export into `export`, which is empty for a tick.
+    pub fn next(&mut self, export: &mut Export) -> Option<RecordingEntry> {
         if let [only] = &mut self.files[..]
             && only.next.is_none()
         {
             // Nothing to merge with: one export does.
             let next = if only.ended { None } else { only.file.next(export) };
             only.ended = next.is_none();
-            return next.map(|next| Arrival { at: next.at, file: only.file.index, is_tick: next.tick });
+            return next.map(|next| RecordingEntry {
+                at: next.at,
+                file: only.file.content().index(),
+                is_tick: next.is_tick,
+            });
         }
         let mut first: Option<(Option<Nanos>, usize)> = None;
         for (i, pending) in self.files.iter_mut().enumerate() {
             pending.look();
-            if pending.next.is_some() && first.is_none_or(|(at, _)| pending.file.at < at) {
-                first = Some((pending.file.at, i));
+            if pending.next.is_some() && first.is_none_or(|(at, _)| pending.file.received_at() < at) {
+                first = Some((pending.file.received_at(), i));
             }
         }
         let pending = &mut self.files[first?.1];
         let next = pending.next.take()?;
         std::mem::swap(export, &mut pending.export);
-        Some(Arrival { at: next.at, file: pending.file.index, is_tick: next.tick })
+        Some(RecordingEntry { at: next.at, file: pending.file.content().index(), is_tick: next.is_tick })
     }
 
     /// What is known of the files, in the order of the sources.
     pub fn files(&self) -> impl ExactSizeIterator<Item = FileInfo<'_>> {
         self.files.iter().map(|Pending { file, .. }| FileInfo {
-            name: &file.name,
-            form: file.form,
-            compression: file.compression,
-            head: file.head.as_deref(),
+            name: file.content().name(),
+            format: file.format(),
+            compression: file.content().compression(),
+            head: file.head(),
         })
     }
 
     /// The head of the first recording that has one.
     pub fn head(&self) -> Option<&str> {
-        self.files.iter().find_map(|pending| pending.file.head.as_deref())
+        self.files.iter().find_map(|pending| pending.file.head())
     }
 
-    /// What was found wrong so far, file by file; of a file with very many only the first ones.
+    /// The damages found so far, file by file; of a file with very many only the first ones.
     pub fn damages(&self) -> impl Iterator<Item = &Damage> {
-        self.files.iter().flat_map(|pending| &pending.file.damages.kept)
+        self.files.iter().flat_map(|pending| &pending.file.content().damages().kept)
     }
 
-    /// How often something was found wrong that matters: not counting torn tails, counting what is not kept.
+    /// How many damages matter: not counting torn tails, counting those that are not kept.
     pub fn damage_count(&self) -> u64 {
-        self.files.iter().map(|pending| pending.file.damages.damaged).sum()
+        self.files.iter().map(|pending| pending.file.content().damages().damaged).sum()
     }
 
     /// Bytes read from the sources so far.
@@ -179,11 +143,36 @@ impl Reader {
 }
 
 impl Pending {
-    /// Reads the next arrival unless one is there.
+    /// Reads the next export unless one is there.
     fn look(&mut self) {
         if self.next.is_none() && !self.ended {
             self.next = self.file.next(&mut self.export);
             self.ended = self.next.is_none();
         }
+    }
+}
+
+/// The exports of a reader as inputs of the engine.
+pub struct Replayed {
+    reader: Reader,
+    export: Export,
+}
+
+impl Replayed {
+    /// The inputs of a reader, one after the other.
+    pub fn new(reader: Reader) -> Self {
+        Replayed { reader, export: Export::default() }
+    }
+
+    /// Where the inputs are read from.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Inputs for Replayed {
+    fn next(&mut self) -> Option<Input<'_>> {
+        let RecordingEntry { at, is_tick, .. } = self.reader.next(&mut self.export)?;
+        Some(Input { at, export: (!is_tick).then_some(&self.export) })
     }
 }

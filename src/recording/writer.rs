@@ -2,10 +2,10 @@
 //!
 //! Invariant: what goes out at once is a run of whole messages, compressed on its own, so that a reader can go on behind any
 //! damage and appending to a file needs nothing but its end. Content is held back until a run is full, has lasted as long as
-//! it may, or [`Writer::flush`] is called; how long it lasted is told by the instants of the arrivals, not by a clock.
+//! it may, or [`Writer::flush`] is called; how long it lasted is the difference of receive times, not of a clock.
 
-use super::own::{self, HEAD_LIMIT};
-use super::{Compression, MESSAGE_LIMIT};
+use super::format::{Compression, MESSAGE_LIMIT, RecordingFormat};
+use super::message::{GUARD, HEAD_LIMIT, PREFIX, is_own, write_own_fields};
 use crate::model::Nanos;
 use crate::otlp::{self, DecodeError};
 use flate2::write::GzEncoder;
@@ -17,27 +17,16 @@ const RUN: usize = 1 << 20;
 /// The level that zstd itself takes by default.
 const ZSTD_LEVEL: i32 = 3;
 
-/// The forms that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordingFormat {
-    /// Our own: keeps the instants of arrival.
-    Own,
-    /// Length-prefixed protobuf. It has no place for instants of arrival: a reader takes them from the points.
-    Protobuf,
-    /// One JSON object a line. It has no place for instants of arrival either.
-    JsonLines,
-}
-
 /// Why something cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file gave an error.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A body that does not decode.
+    /// An export that does not decode.
     #[error("an export that cannot be read: {0}")]
-    Body(#[from] DecodeError),
-    /// A body that no reader would take.
+    Export(#[from] DecodeError),
+    /// An export that no reader would take.
     #[error("an export of {0} bytes; the most is {MESSAGE_LIMIT}")]
     TooLarge(usize),
     /// A head that no reader would take.
@@ -53,7 +42,7 @@ pub struct Writer<W: Write> {
     head: Option<String>,
     /// The longest time a run may last.
     longest: Option<Nanos>,
-    /// The first instant of the open run.
+    /// The first receive time of the open run.
     opened_at: Option<Nanos>,
     content: Vec<u8>,
 }
@@ -81,7 +70,7 @@ impl<W: Write> Writer<W> {
         Ok(Writer { out, format, packing, head: None, longest: None, opened_at: None, content: Vec::new() })
     }
 
-    /// Closes a run, too, once the instants in it span this long: what a crash may take at most.
+    /// Closes a run, too, once its receive times span this long: what a crash may take at most.
     pub fn set_longest_run(&mut self, longest: Nanos) {
         self.longest = Some(longest);
     }
@@ -95,21 +84,21 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Appends a body, given as protobuf, and the instant it arrived, when it has one.
-    pub fn append(&mut self, at: Option<Nanos>, body: &[u8]) -> Result<(), WriteError> {
-        if body.len() > MESSAGE_LIMIT {
-            return Err(WriteError::TooLarge(body.len()));
+    /// Appends a payload in protobuf and its receive time, when it has one.
+    pub fn append(&mut self, received_at: Option<Nanos>, payload: &[u8]) -> Result<(), WriteError> {
+        if payload.len() > MESSAGE_LIMIT {
+            return Err(WriteError::TooLarge(payload.len()));
         }
-        self.close_before(at)?;
+        self.close_before(received_at)?;
         match self.format {
-            RecordingFormat::Own => self.own_message(at, body),
+            RecordingFormat::Own => self.own_message(received_at, payload),
             RecordingFormat::Protobuf => {
-                self.content.extend_from_slice(&(body.len() as u32).to_be_bytes());
-                self.content.extend_from_slice(body);
+                self.content.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+                self.content.extend_from_slice(payload);
             }
             RecordingFormat::JsonLines => {
                 let start = self.content.len();
-                if let Err(error) = otlp::to_json(body, &mut self.content) {
+                if let Err(error) = otlp::to_json(payload, &mut self.content) {
                     self.content.truncate(start);
                     return Err(error.into());
                 }
@@ -119,7 +108,7 @@ impl<W: Write> Writer<W> {
         if self.content.len() >= RUN { self.close() } else { Ok(()) }
     }
 
-    /// Appends an instant without a body. Only our own form keeps it.
+    /// Appends a receive time without an export. Only our own form keeps it.
     pub fn tick(&mut self, at: Nanos) -> Result<(), WriteError> {
         if self.format == RecordingFormat::Own {
             self.close_before(Some(at))?;
@@ -149,19 +138,19 @@ impl<W: Write> Writer<W> {
         &self.out
     }
 
-    fn own_message(&mut self, at: Option<Nanos>, body: &[u8]) {
+    fn own_message(&mut self, received_at: Option<Nanos>, payload: &[u8]) {
         let start = self.content.len();
-        self.content.extend_from_slice(&[0; 4]);
-        own::write_prefix(at, self.head.take().as_deref(), &mut self.content);
-        if own::is_own(body) {
-            self.content.extend_from_slice(&own::GUARD);
+        self.content.extend_from_slice(&[0; PREFIX]);
+        write_own_fields(received_at, self.head.take().as_deref(), &mut self.content);
+        if is_own(payload) {
+            self.content.extend_from_slice(&GUARD);
         }
-        self.content.extend_from_slice(body);
-        let length = (self.content.len() - start - 4) as u32;
-        self.content[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        self.content.extend_from_slice(payload);
+        let length = (self.content.len() - start - PREFIX) as u32;
+        self.content[start..start + PREFIX].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// Closes the open run when this instant is too late for it.
+    /// Closes the open run when this time is too late for it.
     fn close_before(&mut self, at: Option<Nanos>) -> Result<(), WriteError> {
         let (Some(longest), Some(at)) = (self.longest, at) else { return Ok(()) };
         if self.opened_at.is_some_and(|opened| at.saturating_sub(opened) >= longest) {

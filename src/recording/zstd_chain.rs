@@ -1,4 +1,5 @@
-//! A chain of zstd frames, read so that damage costs one frame.
+//! A chain of zstd frames, read so that damage costs one frame. Written by hand because no zstd reader goes on behind a
+//! damaged frame.
 //!
 //! A frame is handed out only after it was decompressed to its end and its checksum was right, as long as it is small enough
 //! to be held; frames without a declared size (one stream over a whole file) are handed out in pieces once they grow. After
@@ -8,7 +9,7 @@
 use super::chunk::Chunk;
 use super::damage::{DamageKind, Flaw, Part};
 use super::feed::{Fed, Feed};
-use super::own::LENGTH_LIMIT;
+use super::message::LENGTH_LIMIT;
 use memchr::memmem::Finder;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, zstd_sys::ZSTD_ErrorCode};
 
@@ -25,7 +26,6 @@ const PIECE: usize = 128 << 10;
 /// Frames that need a larger window are refused: 2^27 bytes is what `zstd --ultra --long` makes by default.
 const WINDOW_LOG_MAX: u32 = 27;
 
-/// See the file's head.
 pub(super) struct ZstdChain {
     feed: Feed,
     input: Chunk,
@@ -95,7 +95,7 @@ impl ZstdChain {
                     Search::Found => return Step::Skipped { at },
                     Search::Nothing if cut => Step::Broken(Flaw::Torn(Part::Frame), DamageKind::TornTail, at),
                     Search::Nothing => Step::Broken(Flaw::LastFrame, DamageKind::Damage, at),
-                    Search::GivenUp => Step::Broken(Flaw::SearchGivenUp, DamageKind::Damage, at),
+                    Search::GaveUp => Step::Broken(Flaw::SearchGivenUp, DamageKind::Damage, at),
                     Search::Failed(flaw, kind) => Step::Broken(flaw, kind, at),
                 }
             }
@@ -174,7 +174,7 @@ impl ZstdChain {
         let mut used = 0;
         loop {
             let mut from = InBuffer::around(&self.input.bytes()[used..]);
-            let mut to = OutBuffer::around(out.space(PIECE));
+            let mut to = OutBuffer::around(&mut out.space(PIECE)[..PIECE]);
             let result = self.context.decompress_stream(&mut to, &mut from);
             let full = to.pos() == to.capacity();
             used += from.pos();
@@ -258,9 +258,9 @@ impl ZstdChain {
                 Frame::Bad | Frame::Cut | Frame::End => {}
             }
             out.retract(out.len() - before);
-            // Nested rubbish could make every byte the start of a long attempt.
+            // Nested garbage could make every byte the start of a long attempt.
             if self.wasted > (1 << 30) + 64 * start {
-                return Search::GivenUp;
+                return Search::GaveUp;
             }
         }
     }
@@ -286,7 +286,7 @@ impl ZstdChain {
 enum Search {
     Found,
     Nothing,
-    GivenUp,
+    GaveUp,
     Failed(Flaw, DamageKind),
 }
 
@@ -330,7 +330,7 @@ impl Inflater {
         let mut from = InBuffer::around(frames);
         let start = out.len();
         loop {
-            let mut to = OutBuffer::around(out.space(PIECE));
+            let mut to = OutBuffer::around(&mut out.space(PIECE)[..PIECE]);
             let result = self.0.decompress_stream(&mut to, &mut from);
             let (made, full) = (to.pos(), to.pos() == to.capacity());
             out.commit(made);

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use foreshock::model::{Export, Nanos, SECOND};
-use foreshock::recording::{Arrival, Compression, Damage, Form, OpenError, Reader, RecordingFormat, Source, Writer};
+use foreshock::recording::{
+    Compression, Damage, FileFormat, OpenError, Reader, RecordingEntry, RecordingFormat, Source, Writer,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{
     Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric, number_data_point,
@@ -16,10 +18,10 @@ pub const START: Nanos = 1_795_329_898 * SECOND;
 /// What a reader gave.
 #[derive(Debug)]
 pub struct Outcome {
-    pub arrivals: Vec<(Arrival, Vec<u8>)>,
+    pub arrivals: Vec<(RecordingEntry, Vec<u8>)>,
     pub damages: Vec<Damage>,
     pub damage_count: u64,
-    pub forms: Vec<(Form, Compression)>,
+    pub forms: Vec<(FileFormat, Compression)>,
     pub head: Option<String>,
 }
 
@@ -52,7 +54,7 @@ pub fn drain(mut reader: Reader) -> Result<Outcome, OpenError> {
         arrivals,
         damages: reader.damages().cloned().collect(),
         damage_count: reader.damage_count(),
-        forms: reader.files().map(|file| (file.form, file.compression)).collect(),
+        forms: reader.files().map(|file| (file.format, file.compression)).collect(),
         head: reader.head().map(str::to_string),
     })
 }
@@ -144,7 +146,7 @@ pub fn prefixed(messages: &[impl AsRef<[u8]>]) -> Vec<u8> {
 #[test]
 fn own_recordings_give_back_what_was_written() {
     let mut arrivals = bodies(50);
-    // Arrival and data differ, and there are ticks in between and at the end.
+    // RecordingEntry and data differ, and there are ticks in between and at the end.
     for (i, (at, body)) in arrivals.iter_mut().enumerate() {
         *at += 17;
         if i % 7 == 3 || i == 49 {
@@ -158,7 +160,7 @@ fn own_recordings_give_back_what_was_written() {
             assert_eq!(read, arrivals, "{compression:?} {frame}");
             assert!(outcome.arrivals.iter().all(|(arrival, body)| arrival.is_tick == body.is_empty()));
             assert_eq!(outcome.damages, []);
-            assert_eq!(outcome.forms, [(Form::Own, compression)]);
+            assert_eq!(outcome.forms, [(FileFormat::Own, compression)]);
         }
     }
 }
@@ -177,7 +179,7 @@ fn the_head_comes_back_and_is_no_arrival() {
             assert_eq!(outcome.head.as_deref(), Some(head));
             assert_eq!(outcome.arrivals.len(), arrivals.len());
             assert_eq!(outcome.damages, []);
-            assert_eq!(outcome.forms[0].0, Form::Own);
+            assert_eq!(outcome.forms[0].0, FileFormat::Own);
         }
     }
 }
@@ -218,7 +220,7 @@ fn foreign_protobuf_takes_its_instants_from_the_points() {
         let outcome = read(&write(&arrivals, RecordingFormat::Protobuf, compression, 3));
         assert_eq!(outcome.instants(), arrivals.iter().map(|(at, _)| Some(*at)).collect::<Vec<_>>());
         assert_eq!(outcome.bodies(), arrivals.iter().map(|(_, body)| body.as_slice()).collect::<Vec<_>>());
-        assert_eq!(outcome.forms, [(Form::Protobuf, compression)]);
+        assert_eq!(outcome.forms, [(FileFormat::Protobuf, compression)]);
         assert_eq!(outcome.damages, []);
     }
 }
@@ -229,7 +231,7 @@ fn compressed_frames_around_each_message() {
     let frames: Vec<_> = arrivals.iter().map(|(_, body)| zstd(body)).collect();
     let outcome = read(&prefixed(&frames));
     assert_eq!(outcome.bodies(), arrivals.iter().map(|(_, body)| body.as_slice()).collect::<Vec<_>>());
-    assert_eq!(outcome.forms, [(Form::ZstdMessages, Compression::None)]);
+    assert_eq!(outcome.forms, [(FileFormat::ZstdMessages, Compression::None)]);
     assert_eq!(outcome.damages, []);
     assert_eq!(read(&gzip(&prefixed(&frames))).bodies(), outcome.bodies());
 }
@@ -250,7 +252,7 @@ fn native_zstd_may_split_messages_over_frames() {
 fn one_request_is_a_recording() {
     let outcome = read(&body(&[START]));
     assert_eq!(outcome.instants(), [Some(START)]);
-    assert_eq!(outcome.forms, [(Form::Single, Compression::None)]);
+    assert_eq!(outcome.forms, [(FileFormat::Single, Compression::None)]);
     assert_eq!(read(&gzip(&body(&[START]))).bodies(), outcome.bodies());
     assert_eq!(read(&zstd(&body(&[START]))).bodies(), outcome.bodies());
 }
@@ -358,8 +360,8 @@ fn the_time_of_a_body_is_near_the_median_of_its_points() {
 fn the_real_twins_are_the_same_recording() {
     let json = read(&fixture("healthy_web.jsonl.gz"));
     let binary = read(&fixture("healthy_web.binpb.gz"));
-    assert_eq!(json.forms, [(Form::JsonLines, Compression::Gzip)]);
-    assert_eq!(binary.forms, [(Form::Protobuf, Compression::Gzip)]);
+    assert_eq!(json.forms, [(FileFormat::JsonLines, Compression::Gzip)]);
+    assert_eq!(binary.forms, [(FileFormat::Protobuf, Compression::Gzip)]);
     assert_eq!(binary.arrivals.len(), 168);
     assert_eq!(json.instants(), binary.instants());
     let decode = |outcome: &Outcome| -> Vec<_> {

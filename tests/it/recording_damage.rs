@@ -5,7 +5,7 @@ use crate::recording::{
 };
 use foreshock::model::SECOND;
 use foreshock::recording::{
-    Compression, Damage, DamageKind, Flaw, MESSAGE_LIMIT, OpenError, Place, Reader, RecordingFormat, Writer,
+    Compression, Damage, DamageKind, DamageLocation, Flaw, MESSAGE_LIMIT, OpenError, Reader, RecordingFormat, Writer,
 };
 use proptest::prelude::*;
 use std::io::{Read, Write};
@@ -73,14 +73,14 @@ fn a_body_that_cannot_be_read_is_skipped_with_its_place() {
         let body_at = if format == RecordingFormat::Own { third + 4 + 13 } else { third + 4 };
         content[body_at] = 0x0c;
         let place = match compression {
-            Compression::Gzip => Place::Content(third as u64),
-            _ => Place::Byte(third as u64),
+            Compression::Gzip => DamageLocation::Content(third as u64),
+            _ => DamageLocation::Byte(third as u64),
         };
         let outcome = read(&if compression == Compression::Gzip { gzip(&content) } else { content });
         assert_eq!(outcome.arrivals.len(), 4);
         assert_eq!(outcome.damages.len(), 1);
-        assert_eq!((outcome.damages[0].place, outcome.damages[0].kind), (place, DamageKind::Damage));
-        assert!(matches!(outcome.damages[0].what, Flaw::Body(_)));
+        assert_eq!((outcome.damages[0].location, outcome.damages[0].kind), (place, DamageKind::Damage));
+        assert!(matches!(outcome.damages[0].what, Flaw::Export(_)));
         assert_eq!(outcome.damage_count, 1);
     }
 }
@@ -95,7 +95,10 @@ fn a_broken_line_is_skipped_with_its_number() {
         let outcome = read(&bytes);
         assert_eq!(outcome.arrivals.len(), 4);
         assert_eq!(outcome.damages.len(), 1);
-        assert_eq!((outcome.damages[0].place, outcome.damages[0].kind), (Place::Line(3), DamageKind::Damage));
+        assert_eq!(
+            (outcome.damages[0].location, outcome.damages[0].kind),
+            (DamageLocation::Line(3), DamageKind::Damage)
+        );
     }
 }
 
@@ -110,7 +113,7 @@ fn an_impossible_length_ends_the_file_with_a_word() {
         assert_eq!(outcome.damages.len(), 1);
         assert_eq!(outcome.damages[0].what, Flaw::Length(length));
         assert_eq!(outcome.damages[0].kind, DamageKind::Damage);
-        assert_eq!(outcome.damages[0].place, Place::Byte(second as u64));
+        assert_eq!(outcome.damages[0].location, DamageLocation::Byte(second as u64));
     }
 }
 
@@ -221,7 +224,7 @@ fn garbage_between_and_behind_frames_is_said() {
     let garbage = [vec![0u8; 1000], b"\x28\xb5\x2f\xfd rubbish \x28\xb5\x2f\xfd\x20\x01".to_vec()].concat();
     let outcome = read(&[&parts[0][..], &garbage, &parts[1], &parts[2]].concat());
     assert_eq!((outcome.arrivals.len(), outcome.damage_count), (9, 1));
-    assert_eq!(outcome.damages[0].place, Place::Byte(parts[0].len() as u64));
+    assert_eq!(outcome.damages[0].location, DamageLocation::Byte(parts[0].len() as u64));
     let outcome = read(&[&parts.concat()[..], &[0; 1000]].concat());
     assert_eq!((outcome.arrivals.len(), outcome.damage_count), (9, 1));
     assert_eq!(outcome.damages[0].what, Flaw::LastFrame);
@@ -275,7 +278,7 @@ fn bombs_are_refused_at_the_limit() {
         let outcome = read(&bomb);
         assert_eq!(outcome.arrivals.len(), 2);
         assert_eq!(outcome.damages.len(), 1);
-        assert_eq!((&outcome.damages[0].what, outcome.damages[0].place), (&Flaw::LongLine, Place::Line(2)));
+        assert_eq!((&outcome.damages[0].what, outcome.damages[0].location), (&Flaw::LongLine, DamageLocation::Line(2)));
     }
     let frames = [zstd(&small), zstd(&lines), zstd(&small)];
     let outcome = read(&prefixed(&frames));

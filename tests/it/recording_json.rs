@@ -3,7 +3,7 @@
 use crate::otlp_messages::{Dice, mangle, message, request_descriptor};
 use crate::recording::{fixture, messages, read, write};
 use foreshock::otlp;
-use foreshock::recording::{Compression, Form, RecordingFormat};
+use foreshock::recording::{Compression, FileFormat, RecordingFormat};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use proptest::prelude::*;
 use prost::Message;
@@ -72,7 +72,7 @@ fn json_lines_round_trip() {
     let arrivals: Vec<_> = original.arrivals.iter().map(|(a, body)| (a.at.expect("a time"), body.clone())).collect();
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let outcome = read(&write(&arrivals, RecordingFormat::JsonLines, compression, 40));
-        assert_eq!(outcome.forms, [(Form::JsonLines, compression)]);
+        assert_eq!(outcome.forms, [(FileFormat::JsonLines, compression)]);
         assert_eq!(outcome.instants(), original.instants());
         assert_eq!(outcome.damages, []);
         for (ours, body) in outcome.bodies().into_iter().zip(original.bodies()) {
@@ -89,7 +89,7 @@ fn json_may_be_spread_over_lines_or_lie_in_frames() {
     let pretty = serde_json::to_string_pretty(&value).expect("JSON").into_bytes();
     for bytes in [pretty.clone(), [b"\xef\xbb\xbf\n".as_slice(), &pretty, b"\n\n"].concat()] {
         let outcome = read(&bytes);
-        assert_eq!(outcome.forms[0].0, Form::Single);
+        assert_eq!(outcome.forms[0].0, FileFormat::Single);
         assert_eq!(outcome.arrivals.len(), 1);
         assert_eq!(outcome.damages, []);
     }
@@ -97,7 +97,7 @@ fn json_may_be_spread_over_lines_or_lie_in_frames() {
     let recording = crate::recording::prefixed(&frames);
     assert_eq!(messages(&recording).len(), 3);
     let outcome = read(&recording);
-    assert_eq!((outcome.forms[0].0, outcome.arrivals.len()), (Form::ZstdMessages, 3));
+    assert_eq!((outcome.forms[0].0, outcome.arrivals.len()), (FileFormat::ZstdMessages, 3));
     assert_eq!(outcome.damages, []);
 }
 

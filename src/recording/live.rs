@@ -1,12 +1,13 @@
-//! A recording that is written while it happens: kept in step with what is acknowledged, and cut into files by size and age.
+//! A recording that is written live: in step with what is acknowledged, and cut into files by size and age.
 //!
-//! Invariant: every file is a whole recording with a head, and ends with a tick unless the process died. The file being written
-//! has the name that was asked for; one that is full gets the instant it was closed into its name, so that in the order of
-//! names the older ones come first. A file that is there already is put aside in the same way, never overwritten: behind
-//! the torn end of a crash nothing could be read.
+//! Invariant: every file is a whole recording with a head, and ends with a tick unless the process died. The file being
+//! written has the given name; one that is full gets the time it was closed into its name, so that in the order of names the
+//! older ones come first. A file that is there already is renamed in the same way, never overwritten: behind the torn end
+//! of a crash nothing could be read.
 
-use super::writer::{RecordingFormat, WriteError, Writer};
-use super::{Compression, own::HEAD_LIMIT};
+use super::format::{Compression, RecordingFormat};
+use super::message::HEAD_LIMIT;
+use super::writer::{WriteError, Writer};
 use crate::model::{MS, Nanos, SECOND};
 use chrono::DateTime;
 use std::ffi::OsString;
@@ -18,12 +19,12 @@ use std::time::UNIX_EPOCH;
 /// What a crash may take at most.
 const LONGEST_RUN: Nanos = SECOND;
 
-/// How a recording is kept.
+/// How a live recording is written.
 #[derive(Clone, Debug)]
-pub struct Keeping {
+pub struct LiveRecordingOptions {
     /// JSON text about the recording as a whole.
     pub head: String,
-    /// Its bodies are brought to the disk by [`Keeper::sync`], and so its name has to be there as well.
+    /// Its exports are brought to the disk by [`LiveRecording::sync`], and so its name has to be there as well.
     pub is_synced: bool,
     /// A file of so many bytes is closed.
     pub most_bytes: Option<u64>,
@@ -31,28 +32,27 @@ pub struct Keeping {
     pub longest: Option<Nanos>,
 }
 
-/// See the file's head.
-pub struct Keeper {
+pub struct LiveRecording {
     path: PathBuf,
-    keeping: Keeping,
+    options: LiveRecordingOptions,
     /// `None` once the recording has ended.
-    writer: Option<Writer<Counted>>,
+    writer: Option<Writer<CountedFile>>,
     opened_at: Nanos,
-    /// The wall clock, as far as it was told.
+    /// The wall clock, as of the last call that gave it.
     now: Nanos,
-    /// The newest instant.
+    /// The newest receive time.
     last: Option<Nanos>,
-    /// Bodies in the open file.
-    bodies: u64,
+    /// Exports in the open file.
+    exports: u64,
 }
 
 /// A file, and how much was written to it.
-struct Counted {
+struct CountedFile {
     file: File,
     written: u64,
 }
 
-impl Write for Counted {
+impl Write for CountedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.file.write(bytes)?;
         self.written += n as u64;
@@ -64,42 +64,49 @@ impl Write for Counted {
     }
 }
 
-impl Keeper {
+impl LiveRecording {
     /// Begins a recording. `now` is the wall clock.
-    pub fn open(path: &Path, keeping: Keeping, now: Nanos) -> Result<Self, WriteError> {
-        if keeping.head.len() > HEAD_LIMIT {
-            return Err(WriteError::LongHead(keeping.head.len()));
+    pub fn open(path: &Path, options: LiveRecordingOptions, now: Nanos) -> Result<Self, WriteError> {
+        if options.head.len() > HEAD_LIMIT {
+            return Err(WriteError::LongHead(options.head.len()));
         }
         if let Ok(there) = fs::metadata(path)
             && there.is_file()
             && there.len() > 0
         {
             let written = there.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-            put_aside(path, written.map_or(now, |at| at.as_nanos() as Nanos))?;
+            rename_with_time(path, written.map_or(now, |at| at.as_nanos() as Nanos))?;
         }
-        let mut keeper =
-            Keeper { path: path.to_path_buf(), keeping, writer: None, opened_at: now, now, last: None, bodies: 0 };
-        keeper.begin()?;
-        Ok(keeper)
+        let mut recording = LiveRecording {
+            path: path.to_path_buf(),
+            options,
+            writer: None,
+            opened_at: now,
+            now,
+            last: None,
+            exports: 0,
+        };
+        recording.begin()?;
+        Ok(recording)
     }
 
-    /// Keeps a body, given as protobuf.
-    pub fn body(&mut self, at: Option<Nanos>, body: &[u8]) -> Result<(), WriteError> {
-        let full = |writer: &Writer<Counted>| {
-            self.keeping.most_bytes.is_some_and(|most| self.bodies > 0 && writer.get_ref().written >= most)
+    /// Appends a payload in protobuf.
+    pub fn append(&mut self, received_at: Option<Nanos>, payload: &[u8]) -> Result<(), WriteError> {
+        let full = |writer: &Writer<CountedFile>| {
+            self.options.most_bytes.is_some_and(|most| self.exports > 0 && writer.get_ref().written >= most)
         };
         if self.writer.as_ref().is_some_and(full) {
             self.rotate()?;
         }
         let Some(writer) = &mut self.writer else { return Err(ended()) };
-        writer.append(at, body)?;
-        self.bodies += 1;
-        self.last = at.or(self.last);
+        writer.append(received_at, payload)?;
+        self.exports += 1;
+        self.last = received_at.or(self.last);
         Ok(())
     }
 
-    /// Writes what is held back. What is given brings it to the disk, on whatever thread it is called; files that were closed
-    /// before are there already.
+    /// Writes what is held back and returns a function that brings it to the disk, on whatever thread it is called; files
+    /// that were closed before are there already.
     pub fn sync(&mut self) -> Result<impl FnOnce() -> io::Result<()> + Send + use<>, WriteError> {
         let Some(writer) = &mut self.writer else { return Err(ended()) };
         writer.flush()?;
@@ -112,11 +119,11 @@ impl Keeper {
         self.now = now;
         let Some(writer) = &mut self.writer else { return Err(ended()) };
         writer.flush()?;
-        let is_old = self.keeping.longest.is_some_and(|longest| now.saturating_sub(self.opened_at) >= longest);
-        if is_old && self.bodies > 0 { self.rotate() } else { Ok(()) }
+        let is_old = self.options.longest.is_some_and(|longest| now.saturating_sub(self.opened_at) >= longest);
+        if is_old && self.exports > 0 { self.rotate() } else { Ok(()) }
     }
 
-    /// Ends the recording: the last instant is kept as a tick, and everything is on the disk.
+    /// Ends the recording: its last time is written as a tick, and everything is on the disk.
     pub fn end(&mut self, at: Option<Nanos>) -> Result<(), WriteError> {
         let Some(mut writer) = self.writer.take() else { return Ok(()) };
         if let Some(at) = at {
@@ -129,7 +136,7 @@ impl Keeper {
     fn rotate(&mut self) -> Result<(), WriteError> {
         self.end(self.last)?;
         if self.is_regular() {
-            put_aside(&self.path, self.now)?;
+            rename_with_time(&self.path, self.now)?;
         }
         self.begin()
     }
@@ -141,17 +148,17 @@ impl Keeper {
 
     fn begin(&mut self) -> Result<(), WriteError> {
         let file = OpenOptions::new().create(true).truncate(true).write(true).open(&self.path)?;
-        let mut writer = Writer::new(Counted { file, written: 0 }, RecordingFormat::Own, Compression::Zstd)?;
+        let mut writer = Writer::new(CountedFile { file, written: 0 }, RecordingFormat::Own, Compression::Zstd)?;
         writer.set_longest_run(LONGEST_RUN);
-        writer.set_head(self.keeping.head.clone())?;
+        writer.set_head(self.options.head.clone())?;
         if let Some(last) = self.last {
-            // So that a body without an instant comes behind those of the file before, also when files are merged.
+            // So that an export without a receive time comes behind those of the file before, also when files are merged.
             writer.tick(last)?;
         }
-        if self.keeping.is_synced {
+        if self.options.is_synced {
             sync_folder(&self.path)?;
         }
-        (self.writer, self.opened_at, self.bodies) = (Some(writer), self.now, 0);
+        (self.writer, self.opened_at, self.exports) = (Some(writer), self.now, 0);
         Ok(())
     }
 }
@@ -160,9 +167,9 @@ fn ended() -> WriteError {
     WriteError::Io(io::Error::other("the recording has ended"))
 }
 
-/// Gives a file a name with an instant in it: `live.foreshock` becomes `live-2026-11-22T06-50-00.123Z.foreshock`. When that is
+/// Gives a file a name with a time in it: `live.foreshock` becomes `live-2026-11-22T06-50-00.123Z.foreshock`. When that is
 /// taken the next millisecond is, so that the order of names stays the order of time.
-fn put_aside(path: &Path, mut at: Nanos) -> io::Result<()> {
+fn rename_with_time(path: &Path, mut at: Nanos) -> io::Result<()> {
     loop {
         let time = DateTime::from_timestamp_nanos(at).format("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
         let mut name = path.file_stem().map_or_else(OsString::new, OsString::from);
