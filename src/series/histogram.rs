@@ -3,7 +3,7 @@
 //! A step is again a histogram: what was observed since the point before. Explicit and exponential buckets are two forms of
 //! one thing; exponential ones are brought to the smaller scale before they are compared or added.
 
-use super::number::{Judgement, Request};
+use super::number::{WindowRequest, WindowResult};
 use super::window::{Frame, INTERVAL_POINTS, points_until, sampling_interval};
 use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Temporality};
 use std::collections::{BTreeMap, VecDeque};
@@ -59,7 +59,7 @@ impl HistogramSeries {
     }
 
     /// What a request says at an instant.
-    pub fn judge(&self, at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+    pub fn judge(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
         let chain = HistogramChain::of_series(self, at);
         chain.judge(at, request, min_coverage)
     }
@@ -80,7 +80,7 @@ pub(super) struct HistogramLink {
     pub step: Option<HistogramStep>,
     pub min: Option<f64>,
     pub max: Option<f64>,
-    /// Members with different bounds at this time: nothing can be said while it is inside.
+    /// ResultSeries with different bounds at this time: nothing can be said while it is inside.
     pub torn: bool,
 }
 
@@ -111,12 +111,12 @@ impl HistogramChain {
         chain
     }
 
-    pub fn judge(&self, at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+    pub fn judge(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
         let n = self.links.len();
         let time = |i: usize| self.links[i].time;
         let interval = sampling_interval(n, time);
         let frame = super::window::frame(n, time, interval, self.next, at, request.length, min_coverage);
-        Judgement::of(&frame, || self.aggregate(&frame, request.aggregation))
+        WindowResult::of(&frame, || self.aggregate(&frame, request.aggregation))
     }
 
     fn aggregate(&self, frame: &Frame, aggregation: Aggregation) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use super::block::{Block, NumberKind};
 use super::histogram::{HistogramChain, HistogramLink, HistogramSeries};
-use super::number::{Judgement, Points, Request};
+use super::number::{Points, WindowRequest, WindowResult};
 use crate::model::Nanos;
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ pub(super) fn judge_numbers(
     members: &[(&Block, usize)],
     gauge: bool,
     at: Nanos,
-    request: &Request,
+    request: &WindowRequest,
     min_coverage: f64,
-) -> Judgement {
+) -> WindowResult {
     #[derive(Default)]
     struct Cell {
         values: Vec<f64>,
@@ -44,16 +44,16 @@ pub(super) fn judge_numbers(
     }
     let monotonic = has_steps && kinds.iter().all(|kind| kind.is_monotonic());
     let frame = merged.frame(at, request.length, min_coverage);
-    Judgement::of(&frame, || merged.aggregate(&frame, request, monotonic, false))
+    WindowResult::of(&frame, || merged.aggregate(&frame, request, monotonic, false))
 }
 
 /// Judges the histogram series `members` as one.
 pub(super) fn judge_histograms(
     members: &[&HistogramSeries],
     at: Nanos,
-    request: &Request,
+    request: &WindowRequest,
     min_coverage: f64,
-) -> Judgement {
+) -> WindowResult {
     let mut links: BTreeMap<Nanos, HistogramLink> = BTreeMap::new();
     let mut bounds: BTreeMap<Nanos, super::histogram::StepBuckets> = BTreeMap::new();
     let mut merged = HistogramChain::default();

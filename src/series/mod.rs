@@ -27,8 +27,8 @@ mod window;
 pub use block::NumberKind;
 pub use forget::{Horizon, Renumbered};
 pub use intern::MetricBytes;
-pub use number::{BlockFrames, Judgement, Outcome, Request};
-pub use program::{Answer, Answered, Members, Plan, PlannedRequest, answer};
+pub use number::{BlockFrames, WindowOutcome, WindowRequest, WindowResult};
+pub use program::{ResultSeries, RuleOutcome, RuleResult, SubscribedRequest, Subscription, emit_one};
 pub use renumbering::Renumbering;
 
 use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Temporality};
@@ -37,7 +37,7 @@ use foldhash::fast::RandomState;
 use histogram::{HistogramPoint, HistogramSeries};
 use intern::{Identities, Meaning, Vocabulary};
 use lane::Lanes;
-use number::{Group, GroupJudgement};
+use number::{Group, RuleWindow};
 use place::{Place, Series};
 use prefetch_index::prefetch_index;
 use program::program;
@@ -113,7 +113,7 @@ pub struct SeriesStore {
     by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
     blocks: Vec<Block>,
     histograms: Vec<HistogramSeries>,
-    plans: Vec<Plan>,
+    plans: Vec<Subscription>,
     programs: Vec<Vec<Group>>,
     program_of: HashMap<Vec<(u32, NumberKind)>, u32, RandomState>,
     lanes: Lanes,
@@ -359,7 +359,7 @@ impl SeriesStore {
     #[inline]
     fn found(&self, series: SeriesId) -> Found {
         if (series as usize) < self.series.len() {
-            Found::Known(series, self.plan_of(series))
+            Found::Known(series, self.subscription_of(series))
         } else {
             Found::Unreadable
         }
@@ -545,14 +545,14 @@ impl SeriesStore {
     }
 
     /// Adds a plan: the requests on a series.
-    pub fn add_plan(&mut self, plan: Plan) -> u32 {
+    pub fn add_subscription(&mut self, plan: Subscription) -> u32 {
         self.plans.push(plan);
         self.plans.len() as u32 - 1
     }
 
     /// A plan.
     #[inline]
-    pub fn plan(&self, plan: u32) -> &Plan {
+    pub fn subscription(&self, plan: u32) -> &Subscription {
         &self.plans[plan as usize]
     }
 
@@ -576,13 +576,13 @@ impl SeriesStore {
     /// Judges every stored series of a resource by its plan. `emit` gets the answers, several series at once where they have
     /// a window in common.
     #[inline]
-    pub fn judge_resource(
+    pub fn evaluate_resource(
         &mut self,
         resource: ResourceId,
         at: Nanos,
         min_coverage: f64,
         frames: &mut BlockFrames,
-        mut emit: impl FnMut(Answer<'_>),
+        mut emit: impl FnMut(RuleResult<'_>),
     ) {
         let Resource { block, is_scattered, .. } = self.resources[resource as usize];
         let others = if is_scattered { self.resources[resource as usize].rest.blocks.len() } else { 0 };
@@ -601,19 +601,24 @@ impl SeriesStore {
                 if group.plain && block.is_even() {
                     let (frame, judgement) = frames.judge_group(block, group, min_coverage);
                     let outcome = match judgement {
-                        GroupJudgement::Empty => Answered::Empty,
-                        GroupJudgement::WarmingUp => Answered::WarmingUp(group.columns.len()),
-                        GroupJudgement::Values(values) => {
-                            let series = Members::Columns(&*block, &group.columns);
-                            Answered::Values { values, series, points: frame.points() }
+                        RuleWindow::Empty => RuleOutcome::Empty,
+                        RuleWindow::WarmingUp => RuleOutcome::WarmingUp(group.columns.len()),
+                        RuleWindow::Values(values) => {
+                            let series = ResultSeries::Columns(&*block, &group.columns);
+                            RuleOutcome::Values { values, series, points: frame.points() }
                         }
                     };
-                    emit(Answer { rule: group.rule, outcome, covered: frame.covered, valid_until: frame.valid_until });
+                    emit(RuleResult {
+                        rule: group.rule,
+                        outcome,
+                        covered: frame.covered,
+                        valid_until: frame.valid_until,
+                    });
                     continue;
                 }
                 for &column in &group.columns {
                     let judgement = frames.judge(block, column as usize, &group.request, min_coverage);
-                    answer(group.rule, block.series(column as usize), judgement, &mut emit);
+                    emit_one(group.rule, block.series(column as usize), judgement, &mut emit);
                 }
             }
         }
@@ -624,13 +629,19 @@ impl SeriesStore {
             let series = &self.histograms[histogram as usize];
             for planned in &self.plans[series.plan as usize].requests {
                 let judgement = series.judge(at, &planned.request, min_coverage);
-                answer(planned.rule, series.series, judgement, &mut emit);
+                emit_one(planned.rule, series.series, judgement, &mut emit);
             }
         }
     }
 
     /// Judges several series of one metric as one.
-    pub fn judge_merged(&self, members: &[SeriesId], at: Nanos, request: &Request, min_coverage: f64) -> Judgement {
+    pub fn evaluate_merged(
+        &self,
+        members: &[SeriesId],
+        at: Nanos,
+        request: &WindowRequest,
+        min_coverage: f64,
+    ) -> WindowResult {
         let places = members.iter().map(|&m| self.series[m as usize].place());
         let mut numbers = Vec::new();
         let mut histograms = Vec::new();

@@ -52,7 +52,7 @@ impl SeriesStore {
     }
 
     /// The plan of a series.
-    pub fn plan_of(&self, series: SeriesId) -> u32 {
+    pub fn subscription_of(&self, series: SeriesId) -> u32 {
         match self.series[series as usize].place() {
             Place::Nowhere => UNSELECTED,
             Place::Watched { plan } => plan,

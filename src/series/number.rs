@@ -10,7 +10,7 @@ use crate::model::{Aggregation, Nanos, SECOND};
 
 /// What a rule wants to know of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Request {
+pub struct WindowRequest {
     /// How the points become one value.
     pub aggregation: Aggregation,
     /// Length of the window.
@@ -23,9 +23,9 @@ pub struct Request {
 
 /// What a window says of a series at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgement {
+pub struct WindowResult {
     /// The result.
-    pub outcome: Outcome,
+    pub outcome: WindowOutcome,
     /// How much of the window was covered.
     pub covered: Nanos,
     /// Until when (exclusive) it stays true, if no point arrives.
@@ -34,7 +34,7 @@ pub struct Judgement {
 
 /// The result of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
+pub enum WindowOutcome {
     /// No point inside.
     Empty,
     /// Points, but they cover too little.
@@ -50,21 +50,21 @@ pub enum Outcome {
     },
 }
 
-impl Judgement {
+impl WindowResult {
     /// Evaluates `value` when the frame is covered.
     #[inline]
     pub(super) fn of(frame: &Frame, value: impl FnOnce() -> Option<f64>) -> Self {
         let outcome = if frame.points() == 0 {
-            Outcome::Empty
+            WindowOutcome::Empty
         } else if !frame.judged {
-            Outcome::WarmingUp
+            WindowOutcome::WarmingUp
         } else {
             match value() {
-                Some(value) if value.is_finite() => Outcome::Value { value, points: frame.points() },
-                _ => Outcome::NoValue,
+                Some(value) if value.is_finite() => WindowOutcome::Value { value, points: frame.points() },
+                _ => WindowOutcome::NoValue,
             }
         };
-        Judgement { outcome, covered: frame.covered, valid_until: frame.valid_until }
+        WindowResult { outcome, covered: frame.covered, valid_until: frame.valid_until }
     }
 }
 
@@ -122,7 +122,7 @@ impl Points {
     }
 
     /// The aggregate over a frame of these points.
-    pub fn aggregate(&self, frame: &Frame, request: &Request, monotonic: bool, counter: bool) -> Option<f64> {
+    pub fn aggregate(&self, frame: &Frame, request: &WindowRequest, monotonic: bool, counter: bool) -> Option<f64> {
         let Frame { first, end, chain, .. } = *frame;
         let increase = || {
             if counter {
@@ -239,7 +239,7 @@ pub struct BlockFrames {
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub rule: u32,
-    pub request: Request,
+    pub request: WindowRequest,
     pub columns: Vec<u32>,
     /// The same, a bit for each.
     pub mask: Vec<u64>,
@@ -248,7 +248,7 @@ pub(super) struct Group {
 }
 
 /// What a window says of the columns of a group.
-pub(super) enum GroupJudgement<'a> {
+pub(super) enum RuleWindow<'a> {
     /// No point inside.
     Empty,
     /// Points, but they cover too little.
@@ -265,13 +265,13 @@ impl BlockFrames {
         block: &mut Block,
         group: &Group,
         min_coverage: f64,
-    ) -> (Frame, GroupJudgement<'_>) {
+    ) -> (Frame, RuleWindow<'_>) {
         let frame = self.frame(block, group.request.length, min_coverage);
         if frame.points() == 0 {
-            return (frame, GroupJudgement::Empty);
+            return (frame, RuleWindow::Empty);
         }
         if !frame.judged {
-            return (frame, GroupJudgement::WarmingUp);
+            return (frame, RuleWindow::WarmingUp);
         }
         let BlockFrames { values, results, sums, .. } = self;
         results.clear();
@@ -307,7 +307,7 @@ impl BlockFrames {
                 aggregate_values(values, aggregation).unwrap_or(f64::NAN)
             })),
         }
-        (frame, GroupJudgement::Values(results))
+        (frame, RuleWindow::Values(results))
     }
 
     /// Turns to a block and an instant.
@@ -336,7 +336,13 @@ impl BlockFrames {
 
     /// What a request says of a column.
     #[inline]
-    pub(super) fn judge(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
+    pub(super) fn judge(
+        &mut self,
+        block: &Block,
+        column: usize,
+        request: &WindowRequest,
+        min_coverage: f64,
+    ) -> WindowResult {
         if block.is_even() || block.is_dense(column) {
             let frame = self.frame(block, request.length, min_coverage);
             if let Some(judgement) = judge_dense(block, column, &frame, request, &mut self.values) {
@@ -347,12 +353,18 @@ impl BlockFrames {
     }
 
     #[inline(never)]
-    fn judge_gathered(&mut self, block: &Block, column: usize, request: &Request, min_coverage: f64) -> Judgement {
+    fn judge_gathered(
+        &mut self,
+        block: &Block,
+        column: usize,
+        request: &WindowRequest,
+        min_coverage: f64,
+    ) -> WindowResult {
         self.points.gather(block, column, self.at);
         let frame = self.points.frame(self.at, request.length, min_coverage);
         let kind = block.kind(column);
         let counter = kind == NumberKind::Counter;
-        Judgement::of(&frame, || self.points.aggregate(&frame, request, kind.is_monotonic(), counter))
+        WindowResult::of(&frame, || self.points.aggregate(&frame, request, kind.is_monotonic(), counter))
     }
 }
 
@@ -409,13 +421,13 @@ fn judge_dense(
     block: &Block,
     column: usize,
     frame: &Frame,
-    request: &Request,
+    request: &WindowRequest,
     values: &mut Vec<f64>,
-) -> Option<Judgement> {
+) -> Option<WindowResult> {
     let kind = block.kind(column);
     let Frame { first, end, chain, judged, .. } = *frame;
     if !judged {
-        return Some(Judgement::of(frame, || None));
+        return Some(WindowResult::of(frame, || None));
     }
     if matches!(request.aggregation, Aggregation::Rate | Aggregation::Delta) {
         if matches!(kind, NumberKind::Delta { .. }) {
@@ -427,7 +439,7 @@ fn judge_dense(
         } else {
             block.value(end - 1, column) - block.value(chain, column)
         };
-        return Some(Judgement::of(frame, || match request.aggregation {
+        return Some(WindowResult::of(frame, || match request.aggregation {
             Aggregation::Delta => Some(increase),
             _ => per_second(increase, block.time(end - 1) - block.time(chain)),
         }));
@@ -436,5 +448,5 @@ fn judge_dense(
         return None;
     }
     block.column_values(column, first, end, values);
-    Some(Judgement::of(frame, || aggregate_values(values, request.aggregation)))
+    Some(WindowResult::of(frame, || aggregate_values(values, request.aggregation)))
 }

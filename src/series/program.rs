@@ -5,19 +5,19 @@
 
 use super::SeriesId;
 use super::block::{Block, NumberKind};
-use super::number::{Group, Judgement, Outcome, Request};
+use super::number::{Group, WindowOutcome, WindowRequest, WindowResult};
 use crate::model::{Aggregation, Nanos};
 
 /// The requests on a series, by rule.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan {
+pub struct Subscription {
     /// The requests.
-    pub requests: Vec<PlannedRequest>,
+    pub requests: Vec<SubscribedRequest>,
     /// Whether the engine looks at every point itself, so that none goes the short way past it.
     pub watched: bool,
 }
 
-impl Plan {
+impl Subscription {
     /// Its longest window.
     #[inline]
     pub fn longest(&self) -> Nanos {
@@ -26,10 +26,10 @@ impl Plan {
 }
 
 /// The requests of a block's columns, each with its plan and kind, by rule.
-pub(super) fn program(plans: &[Plan], columns: &[(u32, NumberKind)]) -> Vec<Group> {
+pub(super) fn program(plans: &[Subscription], columns: &[(u32, NumberKind)]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (column, &(plan, kind)) in columns.iter().enumerate() {
-        for &PlannedRequest { rule, request } in &plans[plan as usize].requests {
+        for &SubscribedRequest { rule, request } in &plans[plan as usize].requests {
             let place = groups.iter().position(|group| group.rule >= rule).unwrap_or(groups.len());
             if groups.get(place).is_none_or(|group| group.rule != rule) {
                 groups.insert(
@@ -54,11 +54,11 @@ pub(super) fn program(plans: &[Plan], columns: &[(u32, NumberKind)]) -> Vec<Grou
 
 /// What a rule gets to know of one or several series.
 #[derive(Debug)]
-pub struct Answer<'a> {
+pub struct RuleResult<'a> {
     /// Number of the rule among all rules.
     pub rule: u32,
     /// The result.
-    pub outcome: Answered<'a>,
+    pub outcome: RuleOutcome<'a>,
     /// How much of the window was covered.
     pub covered: Nanos,
     /// Until when (exclusive) it stays true, if no point arrives.
@@ -67,7 +67,7 @@ pub struct Answer<'a> {
 
 /// The result for one or several series with a window in common.
 #[derive(Debug)]
-pub enum Answered<'a> {
+pub enum RuleOutcome<'a> {
     /// No point inside.
     Empty,
     /// So many series have points that cover too little.
@@ -77,7 +77,7 @@ pub enum Answered<'a> {
         /// Per series the aggregate; not finite where it has no value.
         values: &'a [f64],
         /// The series.
-        series: Members<'a>,
+        series: ResultSeries<'a>,
         /// Points inside the window.
         points: usize,
     },
@@ -85,44 +85,46 @@ pub enum Answered<'a> {
 
 /// The series of an answer, by their place in it.
 #[derive(Debug)]
-#[expect(private_interfaces, reason = "only ever used for its series")]
-pub enum Members<'a> {
+#[expect(private_interfaces, reason = "only ever asked for its series")]
+pub enum ResultSeries<'a> {
     /// One series.
     One(SeriesId),
     /// Columns of a block.
     Columns(&'a Block, &'a [u32]),
 }
 
-impl Members<'_> {
+impl ResultSeries<'_> {
     /// The series at a place.
     #[inline]
     pub fn get(&self, place: usize) -> SeriesId {
         match self {
-            Members::One(series) => *series,
-            Members::Columns(block, columns) => block.series(columns[place] as usize),
+            ResultSeries::One(series) => *series,
+            ResultSeries::Columns(block, columns) => block.series(columns[place] as usize),
         }
     }
 }
 
 /// Hands on what a window says of one series, in the form of answers on several.
-pub fn answer(rule: u32, series: SeriesId, judgement: Judgement, emit: &mut impl FnMut(Answer<'_>)) {
-    let Judgement { outcome, covered, valid_until } = judgement;
-    let mut hand_on = |outcome| emit(Answer { rule, outcome, covered, valid_until });
+pub fn emit_one(rule: u32, series: SeriesId, judgement: WindowResult, emit: &mut impl FnMut(RuleResult<'_>)) {
+    let WindowResult { outcome, covered, valid_until } = judgement;
+    let mut hand_on = |outcome| emit(RuleResult { rule, outcome, covered, valid_until });
     match outcome {
-        Outcome::Empty => hand_on(Answered::Empty),
-        Outcome::WarmingUp => hand_on(Answered::WarmingUp(1)),
-        Outcome::NoValue => hand_on(Answered::Values { values: &[f64::NAN], series: Members::One(series), points: 0 }),
-        Outcome::Value { value, points } => {
-            hand_on(Answered::Values { values: &[value], series: Members::One(series), points });
+        WindowOutcome::Empty => hand_on(RuleOutcome::Empty),
+        WindowOutcome::WarmingUp => hand_on(RuleOutcome::WarmingUp(1)),
+        WindowOutcome::NoValue => {
+            hand_on(RuleOutcome::Values { values: &[f64::NAN], series: ResultSeries::One(series), points: 0 })
+        }
+        WindowOutcome::Value { value, points } => {
+            hand_on(RuleOutcome::Values { values: &[value], series: ResultSeries::One(series), points });
         }
     }
 }
 
 /// A request with the rule it is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PlannedRequest {
+pub struct SubscribedRequest {
     /// Number of the rule among all rules.
     pub rule: u32,
     /// What to compute.
-    pub request: Request,
+    pub request: WindowRequest,
 }

@@ -26,7 +26,7 @@ impl SeriesStore {
 
     fn is_watched(&self, series: SeriesId) -> bool {
         let known = (series as usize) < self.series.len();
-        known && self.plan_of(series) != UNSELECTED && self.plans[self.plan_of(series) as usize].watched
+        known && self.subscription_of(series) != UNSELECTED && self.plans[self.subscription_of(series) as usize].watched
     }
 
     /// The points at which the engine looks itself, of a report that was taken whole: their places in it, with their series.

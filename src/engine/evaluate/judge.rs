@@ -17,7 +17,7 @@ use crate::engine::report::{
 };
 use crate::engine::{Engine, SeriesMode};
 use crate::model::{Attributes, MS, Nanos};
-use crate::series::{Answer, Answered, BlockFrames, SeriesId, answer};
+use crate::series::{BlockFrames, RuleOutcome, RuleResult, SeriesId, emit_one};
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
@@ -318,15 +318,15 @@ impl Engine {
         if options.series == SeriesMode::Merge {
             for group in &of.rest().groups {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
-                let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
-                answer(group.rule, group.members[0], judgement, &mut |said| {
+                let judgement = store.evaluate_merged(&group.members, at, request, options.min_coverage);
+                emit_one(group.rule, group.members[0], judgement, &mut |said| {
                     valid_until = valid_until.min(said.valid_until);
                     note(answers, selection, &said);
                 });
             }
         } else {
             for resource in of.resources() {
-                store.judge_resource(resource, at, options.min_coverage, frames, |said| {
+                store.evaluate_resource(resource, at, options.min_coverage, frames, |said| {
                     valid_until = valid_until.min(said.valid_until);
                     note(answers, selection, &said);
                 });
@@ -543,9 +543,9 @@ impl Engine {
         let Engine { selection, store, intake, judge, options, .. } = self;
         let of = &intake.entities[entity];
         let mut found: Vec<(u32, SeriesId, bool, f64, usize)> = Vec::new();
-        let mut add = |merged: bool, said: Answer<'_>| {
+        let mut add = |merged: bool, said: RuleResult<'_>| {
             let What::Threshold { condition, .. } = &selection.rules[said.rule as usize].what else { return };
-            let Answered::Values { values, series, points } = said.outcome else { return };
+            let RuleOutcome::Values { values, series, points } = said.outcome else { return };
             if selection.rules_of[d].contains(&(said.rule as usize)) {
                 let violating = values.iter().enumerate().filter(|(_, v)| v.is_finite() && condition.holds(**v));
                 found.extend(violating.map(|(i, &value)| (said.rule, series.get(i), merged, value, points)));
@@ -554,12 +554,12 @@ impl Engine {
         if options.series == SeriesMode::Merge {
             for group in of.rest().groups.iter().filter(|g| selection.rules_of[d].contains(&(g.rule as usize))) {
                 let What::Threshold { request, .. } = &selection.rules[group.rule as usize].what else { continue };
-                let judgement = store.judge_merged(&group.members, at, request, options.min_coverage);
-                answer(group.rule, group.members[0], judgement, &mut |said| add(group.members.len() > 1, said));
+                let judgement = store.evaluate_merged(&group.members, at, request, options.min_coverage);
+                emit_one(group.rule, group.members[0], judgement, &mut |said| add(group.members.len() > 1, said));
             }
         } else {
             for resource in of.resources() {
-                store.judge_resource(resource, at, options.min_coverage, &mut judge.frames, |said| add(false, said));
+                store.evaluate_resource(resource, at, options.min_coverage, &mut judge.frames, |said| add(false, said));
             }
         }
         let none = &judge.attributes_of_none;
@@ -630,14 +630,14 @@ fn nearest(seen: &NearestSeen, rule: usize, series: Option<SeriesLabel>) -> Near
 
 /// Adds what a window says of series to the answer of a rule.
 #[inline]
-fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &Answer<'_>) {
+fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &RuleResult<'_>) {
     let answer = &mut answers[said.rule as usize];
     let covered = u32::try_from(said.covered / MS).unwrap_or(u32::MAX);
     answer.best_covered = answer.best_covered.max(covered);
     match &said.outcome {
-        Answered::Empty => {}
-        Answered::WarmingUp(series) => answer.warming_up += *series as u32,
-        Answered::Values { values, series, points } => {
+        RuleOutcome::Empty => {}
+        RuleOutcome::WarmingUp(series) => answer.warming_up += *series as u32,
+        RuleOutcome::Values { values, series, points } => {
             let (nearest, finite) = selection.conditions[said.rule as usize].nearest(values);
             answer.evaluations += finite as u32;
             answer.no_value |= finite < values.len();

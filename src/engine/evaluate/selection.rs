@@ -10,7 +10,7 @@ use crate::engine::evaluate::trend::ring::BUCKET;
 use crate::engine::evaluate::trend::{Watcher, watchers};
 use crate::engine::{Counters, Options};
 use crate::model::{Attributes, MS, Nanos, SECOND};
-use crate::series::{Plan, PlannedRequest, Renumbering, Request, SeriesStore};
+use crate::series::{Renumbering, SeriesStore, SubscribedRequest, Subscription, WindowRequest};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,7 +28,7 @@ pub(in crate::engine) struct JudgedRule {
 #[derive(Clone, Debug)]
 pub(in crate::engine) enum What {
     Threshold {
-        request: Request,
+        request: WindowRequest,
         condition: Condition,
     },
     Presence {
@@ -77,7 +77,7 @@ impl Selection {
                 for (index, rule) in definition.rules.iter().enumerate() {
                     let what = match &rule.kind {
                         RuleKind::Threshold(threshold) => What::Threshold {
-                            request: Request {
+                            request: WindowRequest {
                                 aggregation: threshold.aggregation,
                                 length: threshold.window_ms.saturating_mul(MS).min(LONGEST_WINDOW),
                                 rollup: threshold.rollup_ms.saturating_mul(MS),
@@ -136,7 +136,7 @@ impl Selection {
             return (plan != NO_PLAN).then_some(plan);
         }
         let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
-        let mut plan = Plan::default();
+        let mut plan = Subscription::default();
         for &d in &self.classes[class as usize].definitions {
             for number in self.rules_of[d].clone() {
                 let rule = &self.rules[number];
@@ -147,7 +147,7 @@ impl Selection {
                     Selector::Pattern(pattern) => pattern.selects(metric, attributes),
                 };
                 if selected {
-                    plan.requests.push(PlannedRequest { rule: number as u32, request });
+                    plan.requests.push(SubscribedRequest { rule: number as u32, request });
                 }
             }
         }
@@ -168,14 +168,14 @@ impl Selection {
     }
 
     /// The number of a plan with these watchers: series of which the same is asked share it.
-    fn number_of(&mut self, store: &mut SeriesStore, plan: Plan, watchers: Vec<Watcher>) -> u32 {
+    fn number_of(&mut self, store: &mut SeriesStore, plan: Subscription, watchers: Vec<Watcher>) -> u32 {
         let plans = self.watchers.iter().zip(0..);
         let same = plans.filter(|(of, _)| **of == watchers).map(|(_, number)| number);
-        if let Some(number) = same.into_iter().find(|&number| *store.plan(number) == plan) {
+        if let Some(number) = same.into_iter().find(|&number| *store.subscription(number) == plan) {
             return number;
         }
         self.watchers.push(watchers);
-        store.add_plan(plan)
+        store.add_subscription(plan)
     }
 
     /// Who watches the points of a series with this plan.

@@ -13,7 +13,7 @@ use crate::model::{
     Buckets, Export, Histogram, Kind, MINUTE, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Span,
 };
 use crate::otlp;
-use crate::series::{Found, MetricBytes, NotKept, Plan, Report, ResourceId, SeriesId, UNSELECTED};
+use crate::series::{Found, MetricBytes, NotKept, Report, ResourceId, SeriesId, Subscription, UNSELECTED};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 
@@ -108,11 +108,11 @@ impl Engine {
     fn watch_report(&mut self, resource: ResourceId, points: &[PointSpan], time: Nanos) {
         for i in 0..self.store.watched_points(resource).len() {
             let (place, series) = self.store.watched_points(resource)[i];
-            let (point, plan) = (&points[place as usize], self.store.plan_of(series));
+            let (point, plan) = (&points[place as usize], self.store.subscription_of(series));
             let PointValue::Number(value) = point.value else { continue };
             let taken = self.watch_point(series, plan, (time, point.start, value));
             if let Err(reason) = taken
-                && self.store.plan(plan).requests.is_empty()
+                && self.store.subscription(plan).requests.is_empty()
             {
                 self.drop_point(reason);
             }
@@ -253,7 +253,7 @@ impl Engine {
         if plan == UNSELECTED {
             return Ok(());
         }
-        let Plan { requests, watched } = self.store.plan(plan);
+        let Subscription { requests, watched } = self.store.subscription(plan);
         let (watched, judged) = (*watched, !requests.is_empty());
         let mut taken = Ok(());
         if watched && let PointValue::Number(value) = p.value {
@@ -262,7 +262,7 @@ impl Engine {
         if !judged {
             return taken;
         }
-        if time <= at - self.store.plan(plan).longest() {
+        if time <= at - self.store.subscription(plan).longest() {
             return Err(DropReason::TooLate);
         }
         let kept = match p.value {
@@ -306,7 +306,7 @@ impl Engine {
         self.intake.matched_series.resize(self.definitions.len(), 0);
         self.intake.matched_by_rule.resize(self.selection.rules.len(), 0);
         let mut of_last = usize::MAX;
-        let judged = self.store.plan(plan).requests.iter().map(|planned| planned.rule);
+        let judged = self.store.subscription(plan).requests.iter().map(|planned| planned.rule);
         let watched = self.selection.watchers_of(plan).iter().filter_map(Watcher::rule);
         for rule in judged.chain(watched) {
             self.intake.matched_by_rule[rule as usize] += 1;
@@ -332,7 +332,7 @@ impl Engine {
             (&m.scope, &m.name, m.kind, m.monotonic)
         };
         let groups = &mut self.intake.entities[entity as usize].rest_mut().groups;
-        for planned in &store.plan(plan).requests {
+        for planned in &store.subscription(plan).requests {
             match groups.iter_mut().find(|g| g.rule == planned.rule && key(g.members[0]) == key(series)) {
                 Some(group) => {
                     group.members.push(series);
