@@ -18,10 +18,11 @@ pub use alert::life::{Life, State, combine};
 pub use drive::{Inputs, drive};
 pub use evaluate::trace::{Observations, ObservedEntity, Said, Watching};
 pub use evaluate::trend;
-pub use ingest::admission::refused;
+pub use ingest::classify::{Received, classify, count_dropped};
+pub use ingest::drop_reason::DropReason;
 pub use report::{
-    CloseReason, Counts, Coverage, DefinitionReport, DropReason, EntityLabel, Event, EventState, InconclusiveReason,
-    Nearest, Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,
+    CloseReason, Counts, Coverage, DefinitionReport, EntityLabel, Event, EventState, InconclusiveReason, Nearest,
+    Observation, Peak, Report, RuleReport, SeriesLabel, Transition, Verdict, ViolatedRule, ViolatingSeries,
 };
 
 use crate::definition::EventDefinition;
@@ -30,8 +31,9 @@ use crate::series::SeriesStore;
 use evaluate::judge::Judge;
 use evaluate::selection::Selection;
 use evaluate::trend::Trends;
-use ingest::forget::Rounds;
-use ingest::intake::Intake;
+use ingest::evict::{EvictionSchedule, evict};
+use ingest::export::ingest;
+use ingest::resources::IngestState;
 
 /// Choices the semantics leave open; the default of each is documented in `docs/semantics.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,10 +142,10 @@ pub struct Engine {
     options: Options,
     selection: Selection,
     store: SeriesStore,
-    intake: Intake,
+    intake: IngestState,
     judge: Judge,
     trends: Trends,
-    rounds: Option<Rounds>,
+    rounds: Option<EvictionSchedule>,
     /// The engine's time: the latest `at` so far.
     at: Option<Nanos>,
 }
@@ -154,8 +156,8 @@ impl Engine {
         let selection = Selection::new(&definitions, &options);
         let judge = Judge::new(&definitions, &selection, options.retention.closed_events);
         let store = SeriesStore::new(options.max_points_per_series);
-        let (intake, trends) = (Intake::default(), Trends::default());
-        let rounds = Rounds::new(&definitions, &options);
+        let (intake, trends) = (IngestState::default(), Trends::default());
+        let rounds = EvictionSchedule::new(&definitions, &options);
         Engine { definitions, options, selection, store, intake, judge, trends, rounds, at: None }
     }
 
@@ -181,10 +183,10 @@ impl Engine {
             let at = self.at.map_or(given, |previous| previous.max(given));
             self.judge_until(at, emit);
             self.at = Some(at);
-            self.forget(at);
+            evict(self, at);
         }
         if let Some(export) = input.export {
-            self.take_in(export);
+            ingest(self, export);
         }
     }
 

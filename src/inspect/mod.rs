@@ -12,15 +12,12 @@ mod service;
 pub use client::{Client, Clients};
 pub use findings::{Findings, Gap, Instance, Metric, Service};
 
-use crate::engine::DropReason;
-use crate::model::{Attributes, Export, Kind, MINUTE, MetricIdentity, MetricSpan, Nanos, PointSpan, PointValue};
+use crate::engine::{DropReason, Received, Timestamps, classify};
+use crate::model::{Attributes, Export, MetricIdentity, MetricSpan, Nanos, PointSpan};
 use crate::otlp;
-use series::{SeriesFacts, Value};
+use series::SeriesFacts;
 use service::ResourceFacts;
 use std::collections::{BTreeSet, HashMap};
-
-/// Points later than this after their arrival are dropped as `future`.
-const FUTURE: Nanos = 5 * MINUTE;
 
 /// Collects facts from exports.
 #[derive(Debug, Default)]
@@ -33,7 +30,7 @@ pub struct Inspection {
     by_metric: HashMap<MetricIdentity, usize>,
     by_raw_metric: HashMap<Vec<u8>, usize>,
     series: Vec<SeriesFacts>,
-    by_raw_series: HashMap<SeriesKey, HashMap<Vec<u8>, Option<usize>>>,
+    by_raw_series: HashMap<SeriesKey, HashMap<Vec<u8>, Result<usize, DropReason>>>,
     by_series: HashMap<(SeriesKey, Attributes), usize>,
     totals: Totals,
 }
@@ -140,28 +137,21 @@ impl Inspection {
         at: Option<Nanos>,
     ) -> Option<Nanos> {
         self.totals.points += 1;
-        let value = match value(export, metric, point) {
-            Ok(value) => value,
+        // Without a receive time no point is in the future.
+        let received = Received { at: at.or(Some(Nanos::MAX)), timestamps: Timestamps::Event };
+        let sample = match classify(export, metric.kind, point, received) {
+            Ok(sample) => sample,
             Err(reason) => return self.drop(reason),
         };
-        if point.time == 0 {
-            return self.drop(DropReason::NoTime);
-        }
-        if at.is_some_and(|at| point.time > at.saturating_add(FUTURE)) {
-            return self.drop(DropReason::Future);
-        }
-        let Some(series) = self.series(key, export.bytes(point.attributes)) else {
-            return self.drop(DropReason::Malformed);
+        let series = match self.series(key, export.bytes(point.attributes)) {
+            Ok(series) => series,
+            Err(reason) => return self.drop(reason),
         };
-        let facts = self.series.get_mut(series)?;
-        match facts.add(metric, point.time, point.start, value) {
-            series::Added::Duplicate => self.drop(DropReason::Duplicate),
-            series::Added::OutOfOrder => {
-                self.totals.out_of_order += 1;
-                Some(point.time)
-            }
-            series::Added::InOrder => Some(point.time),
+        match self.series.get_mut(series)?.add(metric, sample) {
+            Ok(is_in_order) => self.totals.out_of_order += u64::from(!is_in_order),
+            Err(not_kept) => return self.drop(not_kept.into()),
         }
+        Some(point.time)
     }
 
     fn drop(&mut self, reason: DropReason) -> Option<Nanos> {
@@ -171,13 +161,13 @@ impl Inspection {
         None
     }
 
-    /// The series of these raw attributes; `None` when they cannot be read.
-    fn series(&mut self, key: SeriesKey, raw: &[u8]) -> Option<usize> {
+    /// The series of these raw attributes, or why its points are dropped.
+    fn series(&mut self, key: SeriesKey, raw: &[u8]) -> Result<usize, DropReason> {
         let known = self.by_raw_series.entry(key).or_default();
         if let Some(index) = known.get(raw) {
             return *index;
         }
-        let index = otlp::attributes(raw).ok().map(|attributes| {
+        let index = otlp::attributes(raw).map_err(DropReason::from).map(|attributes| {
             let next = self.series.len();
             *self.by_series.entry((key, attributes)).or_insert_with_key(|(_, attributes)| {
                 self.series.push(SeriesFacts::new(key, attributes.clone()));
@@ -186,30 +176,5 @@ impl Inspection {
         });
         known.insert(raw.to_vec(), index);
         index
-    }
-}
-
-/// What the point says, or why it would be dropped; the checks in the order the engine makes them.
-fn value(export: &Export, metric: &MetricSpan, point: &PointSpan) -> Result<Value, DropReason> {
-    match point.value {
-        PointValue::None => Err(DropReason::NoRecordedValue),
-        PointValue::Number(value) if value.is_finite() => Ok(Value::Number(value)),
-        PointValue::Number(_) => Err(DropReason::NotFinite),
-        PointValue::Summary => Err(DropReason::Summary),
-        PointValue::Histogram(span) => {
-            let exponential = metric.kind == Kind::ExponentialHistogram;
-            let histogram = otlp::histogram(export.bytes(span), exponential).map_err(|_| DropReason::Malformed)?;
-            let parts = [histogram.sum, histogram.min, histogram.max];
-            if parts.iter().flatten().any(|part| !part.is_finite()) {
-                return Err(DropReason::NotFinite);
-            }
-            if let crate::model::Buckets::Explicit { bounds, counts } = &histogram.buckets
-                && !counts.is_empty()
-                && counts.len() != bounds.len() + 1
-            {
-                return Err(DropReason::Malformed);
-            }
-            Ok(Value::Histogram(histogram.count))
-        }
     }
 }

@@ -1,27 +1,12 @@
 //! What the points of one series give away: how many, between which values, resets, changes of the start time.
 
-use crate::model::{Attributes, MetricSpan, Nanos, Temporality};
+use crate::model::{Attributes, MetricSpan, Nanos, Sample, SampleValue, Temporality};
+use crate::series::NotKept;
 
 /// A repeated time is looked for among this many of the newest points; a retry comes sooner.
 const RECENT: usize = 64;
 /// Start times remembered, to recognise one that comes back.
 const STARTS: usize = 16;
-
-/// The value of a point, as far as it is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Value {
-    Number(f64),
-    /// Number of observations.
-    Histogram(u64),
-}
-
-/// What became of a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Added {
-    InOrder,
-    OutOfOrder,
-    Duplicate,
-}
 
 #[derive(Debug)]
 pub(super) struct SeriesFacts {
@@ -62,31 +47,34 @@ impl SeriesFacts {
         }
     }
 
-    pub(super) fn add(&mut self, metric: &MetricSpan, time: Nanos, start: Nanos, value: Value) -> Added {
+    /// Adds a sample; tells whether it came in the order of time.
+    pub(super) fn add(&mut self, metric: &MetricSpan, sample: Sample<SampleValue>) -> Result<bool, NotKept> {
+        let Sample { time, start, value } = sample;
         if self.recent.contains(&time) {
-            return Added::Duplicate;
+            return Err(NotKept::Duplicate);
         }
         self.remember(time);
         self.points += 1;
+        let is_histogram = matches!(value, SampleValue::Histogram(_));
         let number = match value {
-            Value::Number(number) => {
+            SampleValue::Number(number) => {
                 let (low, high) = self.range.unwrap_or((number, number));
                 self.range = Some((low.min(number), high.max(number)));
                 number
             }
-            Value::Histogram(count) => count as f64,
+            SampleValue::Histogram(histogram) => histogram.count as f64,
         };
-        let counts_up = metric.monotonic || matches!(value, Value::Histogram(_));
+        let counts_up = metric.monotonic || is_histogram;
         if metric.temporality == Temporality::Delta && metric.monotonic && number < 0.0 {
             self.negative_deltas += 1;
         }
         let Some((newest, last_start, last)) = self.newest else {
             self.newest = Some((time, start, number));
             self.starts.push(start);
-            return Added::InOrder;
+            return Ok(true);
         };
         if time < newest {
-            return Added::OutOfOrder;
+            return Ok(false);
         }
         if metric.temporality == Temporality::Cumulative {
             if counts_up && number < last {
@@ -97,7 +85,7 @@ impl SeriesFacts {
             }
         }
         self.newest = Some((time, start, number));
-        Added::InOrder
+        Ok(true)
     }
 
     fn changed_start(&mut self, start: Nanos) {

@@ -6,17 +6,17 @@
 mod aggregation;
 mod attributes;
 mod export;
-mod histogram;
 mod metric;
 mod moment;
 mod sketch;
+mod sample;
 mod time;
 
 pub use aggregation::Aggregation;
 pub use attributes::{Attributes, Value};
 pub use export::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
-pub use histogram::{Buckets, ExponentialBuckets, Histogram};
 pub use metric::{Kind, MetricIdentity, Temporality};
 pub use moment::Moment;
 pub use sketch::Sketch;
+pub use sample::{Buckets, ExponentialBuckets, Histogram, Sample, SampleValue};
 pub use time::{MINUTE, MS, Nanos, SECOND, clamp_time, to_ms};

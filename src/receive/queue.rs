@@ -9,7 +9,7 @@
 use super::limits::MemoryPermit;
 use super::rejection::{Rejection, RejectionReason};
 use crate::clock::{Clock, now};
-use crate::engine::{DropReason, Input, Inputs, Timestamps, refused};
+use crate::engine::{DropReason, Input, Inputs, Received, Timestamps, count_dropped};
 use crate::model::{Export, MetricSpan, Nanos, PointSpan, ResourceSpan};
 use bytes::Bytes;
 use std::cell::Cell;
@@ -151,7 +151,8 @@ impl ExportQueue {
         state.recorded += 1;
         state.last = received_at.or(state.last);
         let none = [0; DropReason::ALL.len()];
-        let dropped = self.timestamps.map_or(none, |timestamps| refused(&export, state.last, timestamps));
+        let dropped =
+            self.timestamps.map_or(none, |timestamps| count_dropped(&export, Received { at: state.last, timestamps }));
         let export = (!payload.is_empty()).then_some(export);
         let before = state.queued_bytes;
         state.queued_bytes += bytes;

@@ -2,7 +2,7 @@
 
 use crate::otlp_messages::message;
 use bytes::Bytes;
-use foreshock::engine::{DropReason, Engine, Input, Options, Timestamps, refused};
+use foreshock::engine::{DropReason, Engine, Input, Options, Received, Timestamps, count_dropped};
 use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Decoder, Encoding};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ proptest! {
         let mut said = [0; DropReason::ALL.len()];
         for _ in 0..=usize::from(twice) {
             decoder.decode(Encoding::Protobuf, body.clone(), &mut export).expect("a body");
-            let counts = refused(&export, at, timestamps);
+            let counts = count_dropped(&export, Received { at, timestamps });
             said.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
             engine.step(Input { at, export: Some(&export) }, &mut |_| {});
         }

@@ -233,6 +233,40 @@ fn nothing_below_the_waterline_touches_the_world() {
     );
 }
 
+/// Nobody but `classify` and `admit` decides that a sample is dropped. Elsewhere a reason may only be matched on: the name of a
+/// variant is followed by `=>` or `|`, which no expression that makes one is.
+#[test]
+fn a_drop_reason_is_made_in_two_files() {
+    const MAKERS: &[&str] = &["classify.rs", "admit.rs", "drop_reason.rs"];
+    let mut offences = Vec::new();
+    for source in sources("src") {
+        let path = relative(&source.path);
+        if MAKERS.iter().any(|maker| path == format!("src/engine/ingest/{maker}")) {
+            continue;
+        }
+        let code = before_tests(&source.code);
+        for (at, name) in code.match_indices("DropReason") {
+            let rest = &code[at + name.len()..];
+            let Some(variant) = rest.strip_prefix("::") else {
+                // Another name for the type, or for its variants, would hide them from this test.
+                if rest.trim_start().starts_with("as ") {
+                    offences.push(format!("{path}: DropReason as ..."));
+                }
+                continue;
+            };
+            let variant_name = variant.split(|c| !is_word(c)).next().unwrap_or("");
+            let follows = variant[variant_name.len()..].trim_start();
+            let is_pattern = follows.starts_with("=>") || (follows.starts_with('|') && !follows.starts_with("||"));
+            let is_fixed = variant_name == "ALL" && !follows.starts_with('[');
+            let is_word_of_it = ["as_str", "from"].contains(&variant_name);
+            if !(is_pattern || is_fixed || is_word_of_it) {
+                offences.push(format!("{path}: DropReason::{variant_name}"));
+            }
+        }
+    }
+    assert_none(offences, "Let `classify` or `admit` decide; where a reason is shown, match on it.");
+}
+
 #[test]
 fn nothing_is_unsafe_unfinished_or_switched_off() {
     let mut offences = Vec::new();

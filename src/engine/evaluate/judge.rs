@@ -17,7 +17,7 @@ use crate::engine::report::{
 };
 use crate::engine::{Engine, SeriesMode};
 use crate::model::{Attributes, MS, Nanos};
-use crate::series::{BlockFrames, RuleOutcome, RuleResult, SeriesId, emit_one};
+use crate::series::{BlockWindows, RuleOutcome, RuleResult, SeriesId, emit_one};
 use std::sync::Arc;
 
 /// The state of the grid, of every entity, and of every event.
@@ -52,7 +52,7 @@ pub(in crate::engine) struct Judge {
     pub(in crate::engine) global: Vec<presence::GlobalState>,
     /// Keeps what decides instead of opening events, when somebody asked for that.
     pub(in crate::engine) watch: Option<Box<Watch>>,
-    frames: BlockFrames,
+    frames: BlockWindows,
     attributes_of_none: Arc<Attributes>,
 }
 

@@ -154,8 +154,8 @@ impl Selection {
         let selected = self.classes[class as usize].definitions.iter().filter(|&&d| self.is_trend[d]);
         let rules = selected.flat_map(|&d| self.rules_of[d].clone());
         let watchers = watchers(definitions, self, rules, (metric, attributes));
-        plan.watched = !watchers.is_empty();
-        let is_wanted = plan.watched || !plan.requests.is_empty();
+        plan.forwards = !watchers.is_empty();
+        let is_wanted = plan.forwards || !plan.requests.is_empty();
         let number = if is_wanted { self.number_of(store, plan, watchers) } else { NO_PLAN };
         self.by_key.insert((class, key), number);
         (number != NO_PLAN).then_some(number)

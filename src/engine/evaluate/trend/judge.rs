@@ -9,17 +9,15 @@ use super::ladder::Workbench;
 use super::life::{Life, Said};
 use super::ring::BUCKET;
 use super::verdict::{Evidence, LifeReport, TrendVerdict};
-use super::watch::{Sample, Watch};
+use super::watch::Watch;
 use crate::definition::{EventDefinition, LogicalOperator, MemoryLimit, MetricId, RuleKind, Trend};
 use crate::engine::Engine;
 use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
 use crate::engine::evaluate::judge::multiple_from;
 use crate::engine::evaluate::selection::{Selection, What};
-use crate::engine::report::{
-    DropReason, Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries,
-};
-use crate::model::{Attributes, Kind, MetricIdentity, Nanos, Temporality};
-use crate::series::{ResourceId, SeriesId};
+use crate::engine::report::{Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
+use crate::model::{Attributes, Kind, MetricIdentity, Nanos, Sample, Temporality};
+use crate::series::{NotKept, ResourceId, SeriesId};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 
@@ -183,8 +181,8 @@ impl Engine {
         &mut self,
         series: SeriesId,
         plan: u32,
-        (time, start, value): (Nanos, Nanos, f64),
-    ) -> Result<(), DropReason> {
+        sample: Sample,
+    ) -> Result<(), NotKept> {
         if self.options.scaled_windows {
             return Ok(());
         }
@@ -196,18 +194,17 @@ impl Engine {
                 Watcher::Trend { rule, .. } => {
                     let Some(&watch) = trends.by_series.get(&(series, rule)) else { continue };
                     let watch = &mut trends.watches[watch as usize];
-                    let sample = Sample { time, start, value };
                     let kept = watch.add(sample, next - BUCKET, self.options.max_points_per_series);
-                    taken = taken.and(kept.map_err(DropReason::from));
+                    taken = taken.and(kept);
                 }
                 Watcher::Limit { rule } => {
                     let entity = self.intake.resources[self.store.resource_of(series) as usize].entity;
-                    trends.limits.entry((rule, entity)).or_default().add(series, value);
+                    trends.limits.entry((rule, entity)).or_default().add(series, sample.value);
                 }
                 Watcher::Collections => {
                     let temporality = self.store.metric_of(series).temporality;
                     let resource = self.store.resource_of(series);
-                    trends.collections.entry(resource).or_default().add(temporality, (time, start, value));
+                    trends.collections.entry(resource).or_default().add(temporality, sample);
                 }
             }
         }

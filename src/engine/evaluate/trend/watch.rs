@@ -8,7 +8,7 @@ use super::detector::Evaluation;
 use super::ladder::Workbench;
 use super::life::Life;
 use crate::definition::TrendParameters;
-use crate::model::Nanos;
+use crate::model::{Nanos, Sample};
 use crate::series::{NotKept, SeriesId};
 
 /// Lives kept of a series; the one that was silent the longest gives way.
@@ -30,14 +30,6 @@ pub(super) struct Watch {
     pub ignored: u64,
     /// Times of the points in open buckets, in order.
     times: Vec<Nanos>,
-}
-
-/// The part of a point a watch looks at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
-    pub time: Nanos,
-    pub start: Nanos,
-    pub value: f64,
 }
 
 impl Watch {

@@ -1,6 +1,6 @@
-//! New numbers for what stays, in the old order.
+//! New numbers for what stays after an eviction, in the old order.
 
-/// See the file's head.
+/// The new number of each thing, or that it is gone.
 #[derive(Debug)]
 pub struct Renumbering {
     new: Vec<u32>,

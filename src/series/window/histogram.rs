@@ -1,73 +1,19 @@
-//! Histogram series: their points, the steps between them, and aggregates over a window.
+//! Histogram series: the steps between their points, and aggregates over a window.
 //!
 //! A step is again a histogram: what was observed since the point before. Explicit and exponential buckets are two forms of
 //! one thing; exponential ones are brought to the smaller scale before they are compared or added.
 
-use super::number::{WindowRequest, WindowResult};
-use super::window::{Frame, INTERVAL_POINTS, points_until, sampling_interval};
-use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Temporality};
-use std::collections::{BTreeMap, VecDeque};
-
-/// One kept point.
-#[derive(Clone, Debug)]
-pub(super) struct HistogramPoint {
-    pub time: Nanos,
-    pub start: Nanos,
-    pub histogram: Histogram,
-}
-
-/// The kept points of one histogram series, in the order of time.
-#[derive(Clone, Debug)]
-pub(super) struct HistogramSeries {
-    pub series: u32,
-    pub plan: u32,
-    pub temporality: Temporality,
-    pub longest: Nanos,
-    pub several_writers: bool,
-    pub points: VecDeque<HistogramPoint>,
-}
-
-impl HistogramSeries {
-    pub fn new(series: u32, plan: u32, temporality: Temporality, longest: Nanos) -> Self {
-        HistogramSeries { series, plan, temporality, longest, several_writers: false, points: VecDeque::new() }
-    }
-
-    /// Whether there is a point of that time.
-    pub fn has(&self, time: Nanos) -> bool {
-        let until = points_until(self.points.len(), time, |i| self.points[i].time);
-        until > 0 && self.points[until - 1].time == time
-    }
-
-    /// Puts a point of a time that has none, and forgets what nobody needs at `at`.
-    pub fn put(&mut self, point: HistogramPoint, at: Nanos) {
-        let place = points_until(self.points.len(), point.time, |i| self.points[i].time);
-        if place == self.points.len() {
-            if let Some(newest) = self.points.back() {
-                self.several_writers |=
-                    point.start != 0 && point.start < newest.start && self.temporality == Temporality::Cumulative;
-            }
-            while self.points.len() > INTERVAL_POINTS
-                && self.points[1].time <= at - self.longest
-                && self.points[INTERVAL_POINTS].time <= at
-            {
-                self.points.pop_front();
-            }
-            self.points.push_back(point);
-        } else {
-            self.points.insert(place, point);
-        }
-    }
-
-    /// What a request says at an instant.
-    pub fn judge(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
-        let chain = HistogramChain::of_series(self, at);
-        chain.judge(at, request, min_coverage)
-    }
-}
+use super::aggregate::{WindowRequest, WindowResult};
+use super::frame::{WindowFrame, frame};
+use super::sum::sum as sum_of;
+use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Sample, Temporality};
+use crate::series::store::histograms::HistogramSeries;
+use crate::series::store::times::sampling_interval;
+use std::collections::BTreeMap;
 
 /// What was observed between a point and the one before it.
 #[derive(Clone, Debug)]
-pub(super) struct HistogramStep {
+pub struct HistogramStep {
     pub count: u64,
     pub sum: Option<f64>,
     pub buckets: StepBuckets,
@@ -75,18 +21,18 @@ pub(super) struct HistogramStep {
 
 /// A point of a chain: its step (none for the first point of a series), and the extremes it reports.
 #[derive(Clone, Debug)]
-pub(super) struct HistogramLink {
+pub struct HistogramLink {
     pub time: Nanos,
     pub step: Option<HistogramStep>,
     pub min: Option<f64>,
     pub max: Option<f64>,
     /// ResultSeries with different bounds at this time: nothing can be said while it is inside.
-    pub torn: bool,
+    pub mixed: bool,
 }
 
 /// The points of a histogram series (or of several merged ones) up to an instant.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HistogramChain {
+pub struct HistogramChain {
     pub links: Vec<HistogramLink>,
     pub next: Option<Nanos>,
 }
@@ -94,34 +40,34 @@ pub(super) struct HistogramChain {
 impl HistogramChain {
     pub fn of_series(series: &HistogramSeries, at: Nanos) -> Self {
         let mut chain = HistogramChain::default();
-        let mut before: Option<&HistogramPoint> = None;
+        let mut before: Option<&Sample<Histogram>> = None;
         for point in &series.points {
             if point.time > at {
                 chain.next = Some(point.time);
                 break;
             }
             let step = before.map(|before| match series.temporality {
-                Temporality::Delta => whole(&point.histogram),
+                Temporality::Delta => whole(&point.value),
                 Temporality::Cumulative => difference(before, point),
             });
-            let Histogram { min, max, .. } = point.histogram;
-            chain.links.push(HistogramLink { time: point.time, step, min, max, torn: false });
+            let Histogram { min, max, .. } = point.value;
+            chain.links.push(HistogramLink { time: point.time, step, min, max, mixed: false });
             before = Some(point);
         }
         chain
     }
 
-    pub fn judge(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
+    pub fn evaluate(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
         let n = self.links.len();
         let time = |i: usize| self.links[i].time;
         let interval = sampling_interval(n, time);
-        let frame = super::window::frame(n, time, interval, self.next, at, request.length, min_coverage);
+        let frame = frame(n, time, interval, self.next, at, request.length, min_coverage);
         WindowResult::of(&frame, || self.aggregate(&frame, request.aggregation))
     }
 
-    fn aggregate(&self, frame: &Frame, aggregation: Aggregation) -> Option<f64> {
+    fn aggregate(&self, frame: &WindowFrame, aggregation: Aggregation) -> Option<f64> {
         let inside = &self.links[frame.first..frame.end];
-        if inside.iter().any(|link| link.torn) {
+        if inside.iter().any(|link| link.mixed) {
             return None;
         }
         let extreme = |value: fn(&HistogramLink) -> Option<f64>, worse: fn(f64, f64) -> f64| {
@@ -141,7 +87,7 @@ impl HistogramChain {
         let count = steps.iter().map(|step| step.count as f64).sum::<f64>();
         let sum = || {
             let sums: Option<Vec<f64>> = steps.iter().map(|step| step.sum).collect();
-            sums.map(|sums| super::sum::sum(&sums))
+            sums.map(|sums| sum_of(&sums))
         };
         match aggregation {
             Aggregation::Count | Aggregation::Delta => Some(count),
@@ -159,13 +105,13 @@ impl HistogramChain {
 
 /// The buckets of a step. Exponential ones are sparse, so that far apart indices cost nothing.
 #[derive(Clone, Debug)]
-pub(super) enum StepBuckets {
+pub enum StepBuckets {
     Explicit { bounds: Vec<f64>, counts: Vec<u64> },
-    Exponential { scale: i32, zero_count: u64, positive: Side, negative: Side },
+    Exponential { scale: i32, zero_count: u64, positive: BucketCounts, negative: BucketCounts },
 }
 
 /// The non-empty buckets of one side, by index.
-pub(super) type Side = BTreeMap<i64, u64>;
+pub type BucketCounts = BTreeMap<i64, u64>;
 
 impl StepBuckets {
     pub fn of(buckets: &Buckets) -> Self {
@@ -217,7 +163,7 @@ impl StepBuckets {
                 StepBuckets::Exponential { scale: other_scale, zero_count: zeros, positive: above, negative: below },
             ) => {
                 let common = *scale.min(other_scale);
-                let side = |own: &Side, other: &Side| {
+                let side = |own: &BucketCounts, other: &BucketCounts| {
                     let mut result = rescaled(own, *scale, common);
                     for (index, count) in rescaled(other, *other_scale, common) {
                         let bucket = result.entry(index).or_insert(0);
@@ -237,15 +183,15 @@ impl StepBuckets {
     }
 }
 
-fn sparse(side: &ExponentialBuckets) -> Side {
+fn sparse(side: &ExponentialBuckets) -> BucketCounts {
     let counts = side.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
     counts.map(|(k, &count)| (i64::from(side.offset) + k as i64, count)).collect()
 }
 
 /// One side at a smaller scale.
-fn rescaled(side: &Side, from: i32, to: i32) -> Side {
+fn rescaled(side: &BucketCounts, from: i32, to: i32) -> BucketCounts {
     let shift = (i64::from(from) - i64::from(to)).clamp(0, 63);
-    let mut result = Side::new();
+    let mut result = BucketCounts::new();
     for (&index, &count) in side {
         let bucket = result.entry(index >> shift).or_insert(0u64);
         *bucket = bucket.saturating_add(count);
@@ -258,8 +204,8 @@ fn whole(histogram: &Histogram) -> HistogramStep {
 }
 
 /// What was observed between two points of a cumulative series: the difference, or the whole new histogram after a restart.
-fn difference(before: &HistogramPoint, point: &HistogramPoint) -> HistogramStep {
-    let (old, new) = (&before.histogram, &point.histogram);
+fn difference(before: &Sample<Histogram>, point: &Sample<Histogram>) -> HistogramStep {
+    let (old, new) = (&before.value, &point.value);
     let restarted = point.start != before.start && point.start > before.time;
     if restarted || new.count < old.count {
         return whole(new);

@@ -1,4 +1,26 @@
-//! One histogram point, explicit or exponential, apart from the series it belongs to.
+//! One sample of a series: a time, a start time and a value, which is a number or a histogram.
+
+use super::Nanos;
+
+/// A data point apart from the series it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample<V = f64> {
+    /// Its time.
+    pub time: Nanos,
+    /// When the observation began; 0 when the client sent none.
+    pub start: Nanos,
+    /// The value.
+    pub value: V,
+}
+
+/// A value as it is received.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SampleValue {
+    /// Of a gauge or sum.
+    Number(f64),
+    /// Of a histogram, explicit or exponential.
+    Histogram(Box<Histogram>),
+}
 
 /// What one histogram point says.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,13 +1,15 @@
 //! Several series of one metric read as one: the members' values and steps added up at the times they have.
 
-use super::block::{Block, NumberKind};
-use super::histogram::{HistogramChain, HistogramLink, HistogramSeries};
-use super::number::{Points, WindowRequest, WindowResult};
+use super::aggregate::{SeriesPoints, WindowRequest, WindowResult};
+use super::histogram::{HistogramChain, HistogramLink, StepBuckets};
+use super::sum::sum as sum_of;
 use crate::model::Nanos;
+use crate::series::store::block::{Block, NumberKind};
+use crate::series::store::histograms::HistogramSeries;
 use std::collections::BTreeMap;
 
-/// Judges the number series `members` (block and column each) as one.
-pub(super) fn judge_numbers(
+/// Evaluates the number series `members` (block and column each) as one.
+pub fn evaluate_numbers(
     members: &[(&Block, usize)],
     gauge: bool,
     at: Nanos,
@@ -22,8 +24,8 @@ pub(super) fn judge_numbers(
     let kinds: Vec<NumberKind> = members.iter().map(|(block, column)| block.kind(*column)).collect();
     let has_steps = kinds.iter().all(|kind| *kind != NumberKind::Level);
     let mut cells: BTreeMap<Nanos, Cell> = BTreeMap::new();
-    let mut merged = Points::default();
-    let mut points = Points::default();
+    let mut merged = SeriesPoints::default();
+    let mut points = SeriesPoints::default();
     for &(block, column) in members {
         points.gather(block, column, at);
         merged.next = merged.next.into_iter().chain(points.next).min();
@@ -35,36 +37,40 @@ pub(super) fn judge_numbers(
         }
     }
     for (time, Cell { values, steps }) in cells {
-        let total = super::sum::sum(&values);
+        let total = sum_of(&values);
         merged.times.push(time);
         merged.values.push(if gauge { total / values.len() as f64 } else { total });
         if has_steps {
-            merged.steps.push(super::sum::sum(&steps));
+            merged.steps.push(sum_of(&steps));
         }
     }
-    let monotonic = has_steps && kinds.iter().all(|kind| kind.is_monotonic());
+    // Steps have been added up; where there are none, the values have.
+    let kind = match has_steps {
+        true => NumberKind::Delta { monotonic: kinds.iter().all(|kind| kind.is_monotonic()) },
+        false => NumberKind::Level,
+    };
     let frame = merged.frame(at, request.length, min_coverage);
-    WindowResult::of(&frame, || merged.aggregate(&frame, request, monotonic, false))
+    WindowResult::of(&frame, || merged.aggregate(&frame, request, kind))
 }
 
-/// Judges the histogram series `members` as one.
-pub(super) fn judge_histograms(
+/// Evaluates the histogram series `members` as one.
+pub fn evaluate_histograms(
     members: &[&HistogramSeries],
     at: Nanos,
     request: &WindowRequest,
     min_coverage: f64,
 ) -> WindowResult {
     let mut links: BTreeMap<Nanos, HistogramLink> = BTreeMap::new();
-    let mut bounds: BTreeMap<Nanos, super::histogram::StepBuckets> = BTreeMap::new();
+    let mut bounds: BTreeMap<Nanos, StepBuckets> = BTreeMap::new();
     let mut merged = HistogramChain::default();
     for series in members {
         let chain = HistogramChain::of_series(series, at);
         merged.next = merged.next.into_iter().chain(chain.next).min();
         for (link, point) in chain.links.into_iter().zip(&series.points) {
-            let own = super::histogram::StepBuckets::of(&point.histogram.buckets);
-            let torn = bounds.get(&link.time).is_some_and(|other| !other.fits(&own));
+            let own = StepBuckets::of(&point.value.buckets);
+            let mixed = bounds.get(&link.time).is_some_and(|other| !other.fits(&own));
             bounds.entry(link.time).or_insert(own);
-            let link = HistogramLink { torn, ..link };
+            let link = HistogramLink { mixed, ..link };
             match links.remove(&link.time) {
                 None => links.insert(link.time, link),
                 Some(other) => links.insert(link.time, add(other, link)),
@@ -72,7 +78,7 @@ pub(super) fn judge_histograms(
         }
     }
     merged.links = links.into_values().collect();
-    merged.judge(at, request, min_coverage)
+    merged.evaluate(at, request, min_coverage)
 }
 
 fn add(a: HistogramLink, b: HistogramLink) -> HistogramLink {
@@ -87,5 +93,5 @@ fn add(a: HistogramLink, b: HistogramLink) -> HistogramLink {
         }
         (a, b) => a.or(b),
     };
-    HistogramLink { time: a.time, step, min, max, torn: a.torn || b.torn }
+    HistogramLink { time: a.time, step, min, max, mixed: a.mixed || b.mixed }
 }

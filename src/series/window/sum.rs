@@ -12,7 +12,7 @@ const MOST_TERMS: usize = 1 << 15;
 
 /// An exact sum in fixed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fixed(pub i128);
+pub struct Fixed(pub i128);
 
 impl Fixed {
     /// The nearest number.
@@ -25,7 +25,7 @@ impl Fixed {
 
 /// A term in fixed point; `None` when it does not fit exactly.
 #[inline]
-pub(super) fn fixed(term: f64) -> Option<i128> {
+pub fn fixed(term: f64) -> Option<i128> {
     let bits = term.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i32;
     if exponent == 0 {

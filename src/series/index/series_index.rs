@@ -1,0 +1,252 @@
+//! The index of resources and series: from the bytes of an export to the series of its points.
+//!
+//! Recognising a point costs one comparison of bytes with the resource's last export; only bytes that differ are looked up,
+//! and only bytes never seen are parsed. When there is no room for another series, known ones are found and nothing new is
+//! remembered.
+
+use super::identity::SeriesKeys;
+use super::last_export::{ExportCursor, LastExport, UNREADABLE};
+use super::location::{KeyId, Location, ResourceId, SeriesId, StoredSeries};
+use super::names::{MetricBytes, NamedThing, Names};
+use super::renumbering::Renumbering;
+use crate::model::{Attributes, MetricIdentity};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// A resource with more series than this has them in a hash map.
+const LARGE: usize = 64;
+
+/// What is known of a resource: its last export, and where its series are.
+#[derive(Debug, Default)]
+pub struct StoredResource {
+    pub last: LastExport,
+    /// The eviction period of its newest export.
+    pub exported_in: u32,
+    pub series: Vec<SeriesId>,
+    /// The block of its number series, and those of sparse ones.
+    pub block: Option<u32>,
+    pub sparse_blocks: Vec<u32>,
+    pub histograms: Vec<u32>,
+}
+
+/// What a data point's bytes say about its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A known series.
+    Known(SeriesId),
+    /// A series seen for the first time.
+    New(KeyId),
+    /// Attributes that cannot be read.
+    Unreadable,
+    /// A series seen for the first time, and there is no room for it.
+    NoRoom,
+}
+
+/// All names, resources and series.
+#[derive(Debug, Default)]
+pub struct SeriesIndex {
+    pub keys: SeriesKeys,
+    pub resources: Vec<StoredResource>,
+    pub series: Vec<StoredSeries>,
+    names: Names,
+    /// The series of large resources; those of the others are searched one by one.
+    by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
+    /// The current eviction period.
+    period: u32,
+}
+
+impl SeriesIndex {
+    /// Notes that a resource sends an export.
+    #[inline]
+    pub fn note_export(&mut self, resource: ResourceId) {
+        self.resources[resource as usize].exported_in = self.period;
+    }
+
+    /// Starts to read an export of a resource.
+    #[inline]
+    pub fn begin(&mut self, resource: ResourceId) -> ExportCursor {
+        self.note_export(resource);
+        let last = std::mem::take(&mut self.resources[resource as usize].last);
+        ExportCursor { resource, last, position: 0, metric: None, row: None }
+    }
+
+    /// Turns to the next metric of an export. `identity` is called only for bytes never seen.
+    #[inline]
+    pub fn metric(
+        &mut self,
+        cursor: &mut ExportCursor,
+        bytes: &MetricBytes<'_>,
+        has_room: bool,
+        identity: impl FnOnce() -> MetricIdentity,
+    ) {
+        let as_before = cursor.last.points.get(cursor.position).map(|point| point.metric);
+        cursor.metric = match as_before.filter(|&name| self.names.is_metric(name, bytes)) {
+            Some(name) => Some(name),
+            None => match self.names.find_metric(bytes) {
+                None if has_room => {
+                    let metric = self.keys.metrics.number(identity());
+                    Some(self.names.add_metric(bytes, metric))
+                }
+                found => found,
+            },
+        };
+    }
+
+    /// Finds the series of the next data point. `parse` is called only for bytes never seen.
+    #[inline]
+    pub fn find(
+        &mut self,
+        cursor: &mut ExportCursor,
+        bytes: &[u8],
+        has_room: bool,
+        parse: impl FnOnce() -> Option<Attributes>,
+    ) -> Lookup {
+        match cursor.next_as_before(&self.names, bytes) {
+            Some(UNREADABLE) => Lookup::Unreadable,
+            Some(series) => Lookup::Known(series),
+            None => self.look_up(cursor, bytes, has_room, parse),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(
+        &mut self,
+        cursor: &mut ExportCursor,
+        bytes: &[u8],
+        has_room: bool,
+        parse: impl FnOnce() -> Option<Attributes>,
+    ) -> Lookup {
+        let (name, set) = match self.names.find_attributes(bytes) {
+            Some(name) => (Some(name), self.names.meaning(name).number()),
+            None => match parse() {
+                attributes if has_room => {
+                    let set = attributes.map(|attributes| self.keys.attributes.number(attributes));
+                    (Some(self.names.add_attributes(bytes, set)), set)
+                }
+                Some(attributes) => match self.keys.attributes.find(&attributes) {
+                    Some(set) => (None, Some(set)),
+                    None => return Lookup::NoRoom,
+                },
+                None => (None, None),
+            },
+        };
+        let Some(set) = set else {
+            if let (Some(metric), Some(name)) = (cursor.metric, name) {
+                cursor.learn(metric, name, UNREADABLE);
+            }
+            return Lookup::Unreadable;
+        };
+        let Some((metric, number)) = cursor.metric.and_then(|m| Some((m, self.names.meaning(m).number()?))) else {
+            return Lookup::NoRoom;
+        };
+        let key = if has_room { Some(self.keys.key(number, set)) } else { self.keys.find_key(number, set) };
+        match key.map(|key| (key, self.find_series(cursor.resource, key))) {
+            Some((_, Some(series))) => {
+                self.series[series as usize].was_seen_in(self.period);
+                if let Some(name) = name {
+                    cursor.learn(metric, name, series);
+                }
+                Lookup::Known(series)
+            }
+            Some((key, None)) if has_room => {
+                // The caller adds the series next; its number is known.
+                if let Some(name) = name {
+                    cursor.learn(metric, name, self.series.len() as u32);
+                }
+                Lookup::New(key)
+            }
+            _ => Lookup::NoRoom,
+        }
+    }
+
+    fn find_series(&self, resource: ResourceId, key: KeyId) -> Option<SeriesId> {
+        let own = &self.resources[resource as usize].series;
+        if own.len() > LARGE {
+            return self.by_key.get(&(resource, key)).copied();
+        }
+        own.iter().copied().find(|&series| self.series[series as usize].key == key)
+    }
+
+    /// Adds the series that [`SeriesIndex::find`] has just called new.
+    pub fn add_series(&mut self, resource: ResourceId, key: KeyId, location: Location) -> SeriesId {
+        let id = self.series.len() as u32;
+        let mut series = StoredSeries::new(key, resource, location);
+        series.was_seen_in(self.period);
+        self.series.push(series);
+        let own = &mut self.resources[resource as usize].series;
+        own.push(id);
+        if own.len() == LARGE + 1 {
+            self.by_key.extend(own.iter().map(|&series| ((resource, self.series[series as usize].key), series)));
+        } else if own.len() > LARGE {
+            self.by_key.insert((resource, key), id);
+        }
+        id
+    }
+
+    /// A new eviction period begins: the series of the exports of the last one were seen in it.
+    pub fn begin_period(&mut self, period: u32) {
+        let last = std::mem::replace(&mut self.period, period);
+        for resource in self.resources.iter().filter(|resource| resource.exported_in >= last) {
+            for point in &resource.last.points {
+                if let Some(series) = self.series.get_mut(point.series as usize) {
+                    series.was_seen_in(last);
+                }
+            }
+        }
+    }
+
+    /// Takes out series, and resources and names that only they had. Gives the new numbers of pairs.
+    pub fn evict(&mut self, gone: &[bool], series: &Renumbering, resources: &Renumbering) -> Renumbering {
+        self.resources = resources.keep(std::mem::take(&mut self.resources));
+        let keys = self.evict_names(gone);
+        self.series = series.keep(std::mem::take(&mut self.series));
+        for of in &mut self.series {
+            // What a series has stays with it.
+            of.resource = resources.get(of.resource).unwrap_or(of.resource);
+            of.key = keys.get(of.key).unwrap_or(of.key);
+        }
+        self.by_key.clear();
+        for (resource, number) in self.resources.iter_mut().zip(0..) {
+            resource.series = resource.series.iter().filter_map(|&id| series.get(id)).collect();
+            if resource.series.len() > LARGE {
+                let own = resource.series.iter();
+                self.by_key.extend(own.map(|&id| ((number, self.series[id as usize].key), id)));
+            }
+        }
+        self.by_key.shrink_to_fit();
+        keys
+    }
+
+    fn evict_names(&mut self, gone: &[bool]) -> Renumbering {
+        let mut names = vec![false; self.names.len()];
+        for point in self.resources.iter().flat_map(|resource| &resource.last.points) {
+            (names[point.metric as usize], names[point.attributes as usize]) = (true, true);
+        }
+        let mut keys = vec![false; self.keys.len()];
+        for (series, _) in self.series.iter().zip(gone).filter(|(_, gone)| !**gone) {
+            keys[series.key as usize] = true;
+        }
+        let mut metrics = vec![false; self.keys.metrics.len()];
+        let mut attributes = vec![false; self.keys.attributes.len()];
+        for (number, _) in names.iter().enumerate().filter(|(_, used)| **used) {
+            match self.names.meaning(number as u32) {
+                NamedThing::Metric { metric, .. } => metrics[metric as usize] = true,
+                NamedThing::Attributes(Some(set)) => attributes[set as usize] = true,
+                NamedThing::Attributes(None) => {}
+            }
+        }
+        for (number, _) in keys.iter().enumerate().filter(|(_, used)| **used) {
+            let (metric, set) = self.keys.pair(number as u32);
+            (metrics[metric as usize], attributes[set as usize]) = (true, true);
+        }
+        let metrics = self.keys.metrics.keep(&metrics);
+        let attributes = self.keys.attributes.keep(&attributes);
+        let names = self.names.keep(&names, &metrics, &attributes);
+        for point in self.resources.iter_mut().flat_map(|resource| &mut resource.last.points) {
+            // A name that an export has is used.
+            point.metric = names.get(point.metric).unwrap_or(point.metric);
+            point.attributes = names.get(point.attributes).unwrap_or(point.attributes);
+        }
+        self.keys.keep(&keys, &metrics, &attributes)
+    }
+}
