@@ -1,4 +1,4 @@
-//! Attribute values and sets, with the types that arrived.
+//! Attribute values and sets, with the types that were received.
 //!
 //! A set is sorted by key and holds each key once (of a repeated key the last one), so equal sets compare equal
 //! whatever their order on the wire.
@@ -63,7 +63,7 @@ impl Hash for Value {
 }
 
 impl Value {
-    /// The value as JSON, with the type that arrived; bytes as base64 text, non-finite doubles as text.
+    /// The value as JSON, with the type that was received; bytes as base64 text, non-finite doubles as text.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self {

@@ -3,7 +3,7 @@
 /// The data kind of a metric, as OTLP names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// A value sampled at an instant.
+    /// A value sampled at one time.
     Gauge,
     /// A sum, cumulative or delta, monotonic or not.
     Sum,
@@ -11,7 +11,7 @@ pub enum Kind {
     Histogram,
     /// A histogram with exponential buckets.
     ExponentialHistogram,
-    /// Quantiles computed by the client; counted, never judged.
+    /// Quantiles computed by the client; counted, never evaluated.
     Summary,
 }
 

@@ -1,4 +1,4 @@
-//! The nouns every room speaks: instants, attributes, metric kinds, histograms, and the [`Export`] of one export.
+//! The nouns every room speaks: timestamps, attributes, metric kinds, histograms, and the [`Export`] of one export.
 //!
 //! Owns the data types and nothing else: no parsing, no arithmetic over windows, no rules. A type lands here when two
 //! rooms that may not see each other have to pass it on.

@@ -1,8 +1,8 @@
-//! Instants and spans of time, as whole nanoseconds since the Unix epoch.
+//! Timestamps and spans of time, in whole nanoseconds; timestamps count from the Unix epoch.
 //!
-//! Nothing here reads a clock: an instant is always handed in.
+//! Nothing here reads a clock: a timestamp is always handed in.
 
-/// An instant or a span, in nanoseconds. Instants lie in `0..=MAX_TIME`, so that adding a window never overflows.
+/// A timestamp or a span, in nanoseconds. Timestamps lie in `0..=MAX_TIME`, so that adding a window never overflows.
 pub type Nanos = i64;
 
 /// One millisecond.
@@ -12,10 +12,10 @@ pub const SECOND: Nanos = 1_000 * MS;
 /// One minute.
 pub const MINUTE: Nanos = 60 * SECOND;
 
-/// The latest instant that is kept apart (in the year 2116); everything later is read as this one.
+/// The latest timestamp (in the year 2116); everything later is read as this one.
 const MAX_TIME: u64 = 1 << 62;
 
-/// An instant from the wire, which is unsigned there.
+/// A timestamp from the wire, which is unsigned there.
 #[inline]
 pub fn clamp_time(unix_nano: u64) -> Nanos {
     unix_nano.min(MAX_TIME) as Nanos

@@ -70,14 +70,14 @@ impl Names {
             && kind == bytes.kind
             && temporality == bytes.temporality
             && monotonic == bytes.monotonic
-            && same(&own[scope_len as usize..], bytes.name)
-            && same(&own[..scope_len as usize], bytes.scope)
+            && own[scope_len as usize..] == *bytes.name
+            && own[..scope_len as usize] == *bytes.scope
     }
 
     #[inline]
     pub fn is_attributes(&self, number: u32, bytes: &[u8]) -> bool {
         let entry = &self.entries[number as usize];
-        matches!(entry.meaning, NamedThing::Attributes(_)) && same(&self.arena[entry.start..entry.end], bytes)
+        matches!(entry.meaning, NamedThing::Attributes(_)) && self.arena[entry.start..entry.end] == *bytes
     }
 
     pub fn meaning(&self, number: u32) -> NamedThing {
@@ -146,15 +146,4 @@ impl Names {
         self.by_hash.entry(hash).or_default().push(number);
         number
     }
-}
-
-/// Equality of short byte strings: eight bytes at a time, the last eight overlapping.
-#[inline(always)]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let (Some(end), Some(other)) = (a.last_chunk(), b.last_chunk()) else { return a == b };
-    let differs = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) != u64::from_ne_bytes(*b);
-    !differs((end, other)) && !a.as_chunks().0.iter().zip(b.as_chunks().0).any(differs)
 }

@@ -8,26 +8,23 @@ use crate::model::Nanos;
 pub const INTERVAL_POINTS: usize = 16;
 
 /// The lower median of the gaps between the newest 16 of the first `n` points; `None` when there are fewer than two.
+#[inline]
 pub fn sampling_interval(n: usize, time: impl Fn(usize) -> Nanos) -> Option<Nanos> {
-    let points = n.min(INTERVAL_POINTS);
-    if points < 2 {
-        return None;
-    }
+    let count = n.min(INTERVAL_POINTS).checked_sub(1).filter(|&count| count > 0)?;
     let mut gaps = [0; INTERVAL_POINTS - 1];
-    let gaps = &mut gaps[..points - 1];
     let mut newer = time(n - 1);
-    for (k, gap) in gaps.iter_mut().enumerate() {
+    let (newest, mut equal) = (newer - time(n - 2), 0);
+    for (k, gap) in gaps[..count].iter_mut().enumerate() {
         let older = time(n - 2 - k);
         *gap = newer - older;
         newer = older;
+        // Most series have a steady interval: when most gaps are equal, nothing needs to be sorted.
+        equal += usize::from(*gap == newest);
+        if equal * 2 > count {
+            return Some(newest);
+        }
     }
-    // Most series have a steady interval: then nothing needs to be sorted.
-    let newest = gaps[0];
-    if gaps.iter().filter(|&&gap| gap == newest).count() * 2 > gaps.len() {
-        return Some(newest);
-    }
-    let middle = (gaps.len() - 1) / 2;
-    Some(*gaps.select_nth_unstable(middle).1)
+    Some(*gaps[..count].select_nth_unstable((count - 1) / 2).1)
 }
 
 /// Number of points at or before `at`.

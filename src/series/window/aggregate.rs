@@ -37,7 +37,7 @@ pub struct WindowResult {
 pub enum WindowOutcome {
     /// No point inside.
     Empty,
-    /// SeriesPoints, but they cover too little.
+    /// Points, but they cover too little.
     WarmingUp,
     /// Covered, but the aggregate has no value.
     NoValue,
@@ -45,7 +45,7 @@ pub enum WindowOutcome {
     Value {
         /// The aggregate.
         value: f64,
-        /// SeriesPoints inside the window.
+        /// Points inside the window.
         points: usize,
     },
 }

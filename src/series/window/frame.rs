@@ -31,33 +31,6 @@ impl WindowFrame {
     }
 }
 
-/// Number of points at or before the edge of a window, of which there are `end`. With a steady
-/// sampling interval the place is computed, otherwise it is searched.
-#[inline]
-fn points_before_window(end: usize, edge: Nanos, interval: Option<Nanos>, time: impl Fn(usize) -> Nanos) -> usize {
-    if let Some(interval) = interval
-        && end > 0
-        && interval > 0
-    {
-        let inside = (time(end - 1) - edge).saturating_add(interval - 1) / interval;
-        if let Ok(inside) = usize::try_from(inside)
-            && inside < end
-        {
-            // Clocks jitter: it may be a neighbour of the expected point.
-            let first = (end - inside).saturating_sub(1);
-            for first in first..(first + 3).min(end) {
-                if time(first) > edge {
-                    if first == 0 || time(first - 1) <= edge {
-                        return first;
-                    }
-                    break;
-                }
-            }
-        }
-    }
-    points_until(end, edge, time)
-}
-
 /// Lays a window of `length` that ends at `at` over the first `end` of the points; those are the ones with a time up to
 /// `at`. `next` is the time of the point after them, if there is one.
 pub fn frame(
@@ -70,7 +43,7 @@ pub fn frame(
     min_coverage: f64,
 ) -> WindowFrame {
     let edge = at - length;
-    let first = points_before_window(end, edge, interval, &time);
+    let first = points_until(end, edge, &time);
     let next = next.unwrap_or(Nanos::MAX);
     if first == end {
         return WindowFrame { first, end, chain: first, covered: 0, is_covered: false, valid_until: next };

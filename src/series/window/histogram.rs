@@ -26,11 +26,11 @@ pub struct HistogramLink {
     pub step: Option<HistogramStep>,
     pub min: Option<f64>,
     pub max: Option<f64>,
-    /// ResultSeries with different bounds at this time: nothing can be said while it is inside.
+    /// Merged series with different bounds at this time: a window with it has no value.
     pub mixed: bool,
 }
 
-/// The points of a histogram series (or of several merged ones) up to an instant.
+/// The points of a histogram series (or of several merged ones) up to a time.
 #[derive(Clone, Debug, Default)]
 pub struct HistogramChain {
     pub links: Vec<HistogramLink>,

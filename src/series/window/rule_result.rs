@@ -57,8 +57,8 @@ impl ResultSeries<'_> {
 }
 
 /// Emits the result of one series.
-pub fn emit_one(rule: u32, series: SeriesId, judgement: WindowResult, emit: &mut impl FnMut(RuleResult<'_>)) {
-    let WindowResult { outcome, covered, valid_until } = judgement;
+pub fn emit_one(rule: u32, series: SeriesId, result: WindowResult, emit: &mut impl FnMut(RuleResult<'_>)) {
+    let WindowResult { outcome, covered, valid_until } = result;
     let mut emit_outcome = |outcome| emit(RuleResult { rule, outcome, covered, valid_until });
     match outcome {
         WindowOutcome::Empty => emit_outcome(RuleOutcome::Empty),
