@@ -11,8 +11,8 @@ mod scenarios;
 
 use super::baseline::{self, BaselineArgs, percent};
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::judging::JudgingArgs;
 use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal, formats, keep_apart};
 use super::reports::{ReportArgs, from_root, job_summary};
@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[command(flatten)]
     baseline: BaselineArgs,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     /// Show which definitions ever fired, and which metrics no rule uses
     #[arg(long, help_heading = "Coverage")]
     coverage: bool,

@@ -1,10 +1,10 @@
 //! `foreshock diff`: two sets of rules on the same recordings, and what differs.
 
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
 use super::gate::Data;
 use super::head;
-use super::judging::JudgingArgs;
 use super::output::Terminal;
 use super::page::PageArgs;
 use super::recordings::{Recordings, RecordingsArgs};
@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::rules::param, help_heading = "Rules")]
     param: Vec<(String, String)>,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     #[command(flatten)]
     retention: RetentionArgs,
     #[command(flatten)]

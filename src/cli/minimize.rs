@@ -3,8 +3,8 @@
 //! The recording is read twice: once for the event, once for the points that may have to do with it.
 
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::judging::JudgingArgs;
 use super::output::{Output, Terminal, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
@@ -39,7 +39,7 @@ pub(super) struct MinimizeArgs {
 pub(super) fn run(
     recording: &Path,
     args: &MinimizeArgs,
-    (rules, judging): (&RulesArgs, &JudgingArgs),
+    (rules, judging): (&RulesArgs, &EvaluationArgs),
     output: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<ExitStatus, CliError> {

@@ -2,10 +2,10 @@
 
 use super::baseline::{self, BaselineArgs};
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
 use super::gate::{FailOn, GateArgs};
 use super::head;
-use super::judging::JudgingArgs;
 use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::results::{Evaluated, ResultArgs, WithClients};
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     #[command(flatten)]
     scale: ScaleArgs,
     #[command(flatten)]

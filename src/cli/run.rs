@@ -3,10 +3,10 @@
 use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
 use super::gate::{FailOn, Gate, GateArgs};
 use super::head;
-use super::judging::JudgingArgs;
 use super::memory::{self, KeptInputs, Memory};
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
@@ -65,7 +65,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     #[command(flatten)]
     scale: ScaleArgs,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 //! A recording of such a run notes the fraction and the export interval, so that a replay with the fraction gives the same
 //! result.
 
-use super::judging;
+use super::evaluation;
 use crate::definition::EventDefinition;
 use crate::engine::Options;
 use crate::gate;
@@ -40,7 +40,7 @@ impl ScaleArgs {
     /// Options as they are typed, with the fraction.
     pub(super) fn typed(&self, options: &Options) -> BTreeMap<String, String> {
         let fraction = self.is_less().then(|| (OPTION.to_string(), self.window_scale.to_string()));
-        judging::typed(options).into_iter().chain(fraction).collect()
+        evaluation::typed(options).into_iter().chain(fraction).collect()
     }
 
     /// The definitions as they are evaluated.

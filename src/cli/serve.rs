@@ -1,9 +1,9 @@
 //! `foreshock serve`: receives metrics, evaluates them as they come, and prints events as they open and close.
 
 use super::error::CliError;
+use super::evaluation::{self, EvaluationArgs};
 use super::exit::ExitStatus;
 use super::head;
-use super::judging::{self, JudgingArgs};
 use super::output::{Terminal, formats};
 use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
 use super::retention::RetentionArgs;
@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     #[command(flatten)]
     retention: RetentionArgs,
     /// What the receive time is taken from
@@ -67,7 +67,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     }
     let rules = args.rules.load(terminal)?;
     let options = Options { retention: args.retention.of_service(), ..args.judging.resolve() };
-    let head = head::write(Some((&rules.digest, judging::typed(&options))), None);
+    let head = head::write(Some((&rules.digest, evaluation::typed(&options))), None);
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
     let when_full = match args.clock {
         ClockArg::Wall => WhenFull::Drop,

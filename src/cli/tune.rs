@@ -1,9 +1,9 @@
 //! `foreshock tune`: recordings in, what every threshold would have done out, and which values to take.
 
 use super::error::CliError;
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
 use super::gate::Data;
-use super::judging::JudgingArgs;
 use super::labels::{LabelArgs, Labels};
 use super::output::Terminal;
 use super::package::{WriteArgs, Written};
@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: JudgingArgs,
+    judging: EvaluationArgs,
     #[command(flatten)]
     page: PageArgs,
 }

@@ -62,3 +62,4 @@ mod trend_engine;
 mod trend_recordings;
 mod tune_cli;
 mod tune_sweep;
+mod words;

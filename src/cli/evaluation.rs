@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// Options of every command that evaluates.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Evaluation")]
-pub(super) struct JudgingArgs {
+pub(super) struct EvaluationArgs {
     /// Evaluate at this interval instead of the definitions' own (`10s`, `1m`)
     #[arg(long, value_name = "DURATION", value_parser = step)]
     step: Option<Nanos>,
@@ -54,7 +54,7 @@ enum CountersArg {
     Increase,
 }
 
-impl JudgingArgs {
+impl EvaluationArgs {
     /// The engine's options.
     pub(super) fn resolve(&self) -> Options {
         Options {
