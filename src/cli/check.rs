@@ -121,11 +121,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     };
     write(&outcome, &args, terminal)?;
     reports.write(&report::Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
-    let (status, why) = status(&suites);
-    if status != ExitStatus::Passed {
-        terminal.note(&format!("exit code {}: {why}", status.code()));
-    }
-    Ok(status)
+    Ok(terminal.ended(status(&suites)))
 }
 
 impl Args {

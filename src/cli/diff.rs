@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::gate::Data;
+use super::gate::DataSeen;
 use super::head;
 use super::output::Terminal;
 use super::page::PageArgs;
@@ -84,16 +84,13 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         coverage: (new.report.coverage.from, new.report.coverage.to),
     };
     args.page.write(&Outcome::Diff(&diff), &new.damage, terminal)?;
-    let data = Data {
+    let data = DataSeen {
         is_damaged: new.is_damaged,
         has_points: new.report.counts.points > 0,
         is_evaluated: old.is_evaluated() || new.is_evaluated(),
     };
-    let (status, why) = args.page.status(data, "no definition could be evaluated (--allow-no-data makes this a pass)");
-    if status != ExitStatus::Passed {
-        terminal.note(&format!("exit code {}: {why}", status.code()));
-    }
-    Ok(status)
+    let not_evaluated = "no definition could be evaluated (--allow-no-data makes this a pass)";
+    Ok(terminal.ended(args.page.status(data, not_evaluated)))
 }
 
 fn evaluate(definitions: Vec<EventDefinition>, args: &Args, terminal: &Terminal) -> Result<EvaluatedRules, CliError> {

@@ -3,7 +3,7 @@
 use super::retention;
 use crate::engine::{Counters, Options, Retention, SeriesMode, Timestamps};
 use crate::model::Nanos;
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::collections::BTreeMap;
 
 /// Options of every command that evaluates.
@@ -14,14 +14,14 @@ pub(super) struct EvaluationArgs {
     #[arg(long, value_name = "DURATION", value_parser = step)]
     step: Option<Nanos>,
     /// Which time a data point has
-    #[arg(long, value_name = "WHICH", default_value = "event")]
-    timestamps: TimestampsArg,
+    #[arg(long, value_name = "WHICH", default_value = "event", value_parser = words(&TIMESTAMPS))]
+    timestamps: Timestamps,
     /// Whether a metric id without attributes means each series, or their merge per entity
-    #[arg(long, value_name = "HOW", default_value = "each")]
-    series: SeriesArg,
+    #[arg(long, value_name = "HOW", default_value = "each", value_parser = words(&SERIES))]
+    series: SeriesMode,
     /// Whether cumulative counters are evaluated as sent, or by their increase
-    #[arg(long, value_name = "HOW", default_value = "raw")]
-    counters: CountersArg,
+    #[arg(long, value_name = "HOW", default_value = "raw", value_parser = words(&COUNTERS))]
+    counters: Counters,
     /// How much of a window must have data, as a fraction
     #[arg(long, value_name = "FRACTION", default_value_t = 0.9, value_parser = fraction)]
     min_coverage: f64,
@@ -30,28 +30,31 @@ pub(super) struct EvaluationArgs {
     max_points_per_series: usize,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum TimestampsArg {
-    /// Its timestamp
-    Event,
-    /// The receive time, as in Instana
-    Arrival,
+/// The values of an option: what is typed, what it means, and the sentence of `--help`.
+type Words<T> = [(&'static str, T, &'static str); 2];
+
+const TIMESTAMPS: Words<Timestamps> = [
+    ("event", Timestamps::Event, "Its timestamp"),
+    ("arrival", Timestamps::Arrival, "The receive time, as in Instana"),
+];
+const SERIES: Words<SeriesMode> = [
+    ("each", SeriesMode::Each, "Each series on its own"),
+    ("merge", SeriesMode::Merge, "One merged series per entity"),
+];
+const COUNTERS: Words<Counters> =
+    [("raw", Counters::Raw, "As sent"), ("increase", Counters::Increase, "The increase since the previous data point")];
+
+/// Reads one of these words.
+fn words<T: Copy + Send + Sync>(words: &'static Words<T>) -> impl TypedValueParser<Value = T> {
+    let names = words.iter().map(|(name, _, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(names).try_map(|typed| {
+        words.iter().find(|(name, ..)| *name == typed).map(|(_, value, _)| *value).ok_or("no such value")
+    })
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SeriesArg {
-    /// Each series on its own
-    Each,
-    /// One merged series per entity
-    Merge,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CountersArg {
-    /// As sent
-    Raw,
-    /// The increase since the previous data point
-    Increase,
+/// The word for a value.
+fn word<T: PartialEq>(words: &Words<T>, value: &T) -> String {
+    words.iter().find(|(_, other, _)| other == value).map_or_else(String::new, |(name, ..)| name.to_string())
 }
 
 impl EvaluationArgs {
@@ -59,18 +62,9 @@ impl EvaluationArgs {
     pub(super) fn resolve(&self) -> Options {
         Options {
             step: self.step,
-            timestamps: match self.timestamps {
-                TimestampsArg::Event => Timestamps::Event,
-                TimestampsArg::Arrival => Timestamps::Arrival,
-            },
-            series: match self.series {
-                SeriesArg::Each => SeriesMode::Each,
-                SeriesArg::Merge => SeriesMode::Merge,
-            },
-            counters: match self.counters {
-                CountersArg::Raw => Counters::Raw,
-                CountersArg::Increase => Counters::Increase,
-            },
+            timestamps: self.timestamps,
+            series: self.series,
+            counters: self.counters,
             min_coverage: self.min_coverage,
             max_points_per_series: self.max_points_per_series,
             scaled_windows: false,
@@ -79,7 +73,7 @@ impl EvaluationArgs {
     }
 }
 
-/// Options as they are typed, for whoever compares them later.
+/// Options as they are typed, to be compared later.
 pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
     // Windows are scaled by an option of `run` alone, which says so itself.
     let Options {
@@ -95,23 +89,11 @@ pub(super) fn typed(options: &Options) -> BTreeMap<String, String> {
     let step = step.map_or("by definition".to_string(), |step| {
         humantime::format_duration(std::time::Duration::from_nanos(step.unsigned_abs())).to_string()
     });
-    let timestamps = match timestamps {
-        Timestamps::Event => "event",
-        Timestamps::Arrival => "arrival",
-    };
-    let series = match series {
-        SeriesMode::Each => "each",
-        SeriesMode::Merge => "merge",
-    };
-    let counters = match counters {
-        Counters::Raw => "raw",
-        Counters::Increase => "increase",
-    };
     let pairs = [
         ("--step", step),
-        ("--timestamps", timestamps.to_string()),
-        ("--series", series.to_string()),
-        ("--counters", counters.to_string()),
+        ("--timestamps", word(&TIMESTAMPS, timestamps)),
+        ("--series", word(&SERIES, series)),
+        ("--counters", word(&COUNTERS, counters)),
         ("--min-coverage", min_coverage.to_string()),
         ("--max-points-per-series", max_points_per_series.to_string()),
     ];

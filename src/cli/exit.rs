@@ -9,10 +9,10 @@ pub enum ExitStatus {
     Passed,
     /// The gate failed: there were events at or above `--fail-on`.
     Failed,
-    /// Nothing was judged, because the command could not run: wrong usage, wrong rules, an unreadable file. Or what came
-    /// out did not get to where it should go: a full disk, a receiver that is not there.
+    /// Nothing was evaluated, because the command could not run: wrong usage, wrong rules, an unreadable file. Or results
+    /// were not delivered: a full disk, a receiver that is not there.
     CouldNotRun,
-    /// What was judged proves nothing: no point arrived, no definition could be judged, or the input was damaged.
+    /// The results show nothing: no metrics received, no definition could be evaluated, or the input was damaged.
     Inconclusive,
     /// The command that `run` ran failed, with this exit code, or 128 and the number of the signal that ended it.
     Command(u8),

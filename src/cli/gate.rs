@@ -84,7 +84,7 @@ impl Gate {
         if self.strict && !damaged && has(|verdict| matches!(verdict, Verdict::Inconclusive(_))) {
             return (ExitStatus::Inconclusive, "a definition is inconclusive, and --strict was given");
         }
-        let data = Data {
+        let data = DataSeen {
             is_damaged: damaged,
             has_points: report.counts.points > 0,
             is_evaluated: has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)),
@@ -95,13 +95,13 @@ impl Gate {
 
 /// What decides whether results show anything.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Data {
+pub(super) struct DataSeen {
     pub(super) is_damaged: bool,
     pub(super) has_points: bool,
     pub(super) is_evaluated: bool,
 }
 
-impl Data {
+impl DataSeen {
     /// The status it deserves, and why when it is no pass; `not_evaluated` is the reason when nothing could be evaluated.
     pub(super) fn status(self, not_evaluated: &'static str, allow_no_data: bool) -> (ExitStatus, &'static str) {
         let why = if self.is_damaged {

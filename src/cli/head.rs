@@ -1,4 +1,4 @@
-//! The head of a recording that was made live: what it was judged with, so that a replay with something else is not taken for
+//! The head of a recording that was made live: what it was evaluated with, so that a replay with something else is not taken for
 //! the same.
 
 use super::output::Terminal;
@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 struct Head {
     /// The version that made it.
     foreshock: String,
-    /// The digest of the rules; absent when nothing was judged.
+    /// The digest of the rules; absent when nothing was evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<String>,
-    /// The options that say how to judge, as they are typed.
+    /// The options of the evaluation, as they are typed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     options: BTreeMap<String, String>,
     /// In nanoseconds the export interval that no window was shorter than three of, where windows were scaled.
@@ -22,16 +22,16 @@ struct Head {
     interval: Option<Nanos>,
 }
 
-/// The head of a recording; `judged` is the digest of the rules and the options as they are typed.
-pub(super) fn write(judged: Option<(&str, BTreeMap<String, String>)>, interval: Option<Nanos>) -> String {
-    let (rules, options) = judged.map(|(digest, options)| (digest.to_string(), options)).unzip();
+/// The head of a recording; `evaluated_with` is the digest of the rules and the options as they are typed.
+pub(super) fn write(evaluated_with: Option<(&str, BTreeMap<String, String>)>, interval: Option<Nanos>) -> String {
+    let (rules, options) = evaluated_with.map(|(digest, options)| (digest.to_string(), options)).unzip();
     let foreshock = env!("CARGO_PKG_VERSION").to_string();
     let head = Head { foreshock, rules, options: options.unwrap_or_default(), interval };
     // A few texts: nothing in them can fail to be JSON.
     serde_json::to_string(&head).unwrap_or_default()
 }
 
-/// The options that the first of these recordings that was judged live was judged with.
+/// The options that the first of these recordings that was evaluated live was evaluated with.
 pub(super) fn options<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -> Option<BTreeMap<String, String>> {
     heads.find_map(|(_, head)| {
         let head = serde_json::from_str::<Head>(head).ok()?;
@@ -39,12 +39,12 @@ pub(super) fn options<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -
     })
 }
 
-/// The export interval that the first of these recordings with scaled windows was judged with.
+/// The export interval that the first of these recordings with scaled windows was evaluated with.
 pub(super) fn interval<'a>(mut heads: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Nanos> {
     heads.find_map(|(_, head)| serde_json::from_str::<Head>(head).ok()?.interval)
 }
 
-/// Warns when recordings were judged with something else than they are judged with now; of several with the same difference
+/// Warns when recordings were evaluated with something else than now; of several with the same difference
 /// the first is named.
 pub(super) fn compare<'a>(
     heads: impl Iterator<Item = (&'a str, &'a str)>,
@@ -52,11 +52,13 @@ pub(super) fn compare<'a>(
     options: &BTreeMap<String, String>,
     terminal: &Terminal,
 ) {
-    let mut said: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     for (name, head) in heads {
-        let Some(others) = difference(head, digest, options).filter(|others| !said.contains(others)) else { continue };
+        let Some(others) = difference(head, digest, options).filter(|others| !reported.contains(others)) else {
+            continue;
+        };
         terminal.warn(&format!("{name} was recorded while it was evaluated with {others}: the events may differ"));
-        said.push(others);
+        reported.push(others);
     }
 }
 

@@ -1,13 +1,15 @@
-//! Where answers and messages go: standard output or a file through one buffer, messages to standard error.
+//! Where results and messages go: standard output or a file through one buffer, messages to standard error.
 //!
 //! A pipe whose reader left is an error here like any other; `CliError::status` makes it a success. Messages that cannot be
 //! written to standard error are lost on purpose: there is no better place to say so.
 
 use super::error::CliError;
+use super::exit::ExitStatus;
 use crate::report::{Detail, Format, OutcomeKind, Style};
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{self, Path};
@@ -74,14 +76,22 @@ impl Terminal {
         let _ = writeln!(io::stderr(), "{} {error}", self.message_style().error_word());
     }
 
-    /// Prints something worth knowing that is no part of the answer.
+    /// Prints a warning, which is no part of the results.
     pub(super) fn warn(self, text: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr(), "{} {text}", self.message_style().warning_word());
         }
     }
 
-    /// Prints a line about the run, for whoever looks.
+    /// Prints why a command does not pass, and gives its status back.
+    pub(super) fn ended(self, (status, why): (ExitStatus, impl Display)) -> ExitStatus {
+        if status != ExitStatus::Passed {
+            self.note(&format!("exit code {}: {why}", status.code()));
+        }
+        status
+    }
+
+    /// Prints a line about the run.
     pub(super) fn note(self, text: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr(), "{text}");
@@ -115,10 +125,10 @@ pub(super) fn differ<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<
     }
 }
 
-/// What an answer goes through.
+/// What results are written through.
 pub(super) type Buffer = BufWriter<Box<dyn Write>>;
 
-/// Where an answer is written.
+/// Where results are written.
 pub(super) struct Output {
     to: String,
     inner: Buffer,

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::exit::ExitStatus;
-use super::gate::Data;
+use super::gate::DataSeen;
 use super::output::{Output, Terminal, formats};
 use super::recordings::RecordingsArgs;
 use crate::report::{self, Format, Outcome, OutcomeKind};
@@ -39,7 +39,7 @@ impl PageArgs {
     }
 
     /// The status of results, and why when it is no pass; `not_evaluated` is the reason when nothing could be evaluated.
-    pub(super) fn status(&self, data: Data, not_evaluated: &'static str) -> (ExitStatus, &'static str) {
+    pub(super) fn status(&self, data: DataSeen, not_evaluated: &'static str) -> (ExitStatus, &'static str) {
         data.status(not_evaluated, self.allow_no_data)
     }
 }

@@ -8,7 +8,7 @@ use super::gate::{FailOn, GateArgs};
 use super::head;
 use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
-use super::results::{Evaluated, ResultArgs, WithClients};
+use super::results::{EvaluationResults, ResultArgs, WithClients};
 use super::retention::RetentionArgs;
 use super::rules::{Rules, RulesArgs};
 use super::scale::ScaleArgs;
@@ -88,7 +88,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     });
     let WithClients { inputs: observed, clients } = inputs;
     let (recordings, aggregates) = observed.finish();
-    // The sinks come first: who reads the answer may leave before its end.
+    // The sinks come first: the reader of the results may close the pipe before their end.
     let all_sent = sinks::close(sinks, None, terminal);
     driven?;
     let report = engine.report();
@@ -103,7 +103,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         args.baseline.compare(&before, &now, terminal)
     });
-    let evaluated = Evaluated {
+    let evaluated = EvaluationResults {
         engine: &engine,
         report: &report,
         clients: clients.finish(),
@@ -117,14 +117,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     };
     args.results.write(&mut output, &evaluated, terminal)?;
     let status = gate.status(&report, recordings.is_damaged());
-    let (status, why) = match baseline::status(suite.as_ref(), status) {
+    Ok(terminal.ended(match baseline::status(suite.as_ref(), status) {
         (status, _) if status != ExitStatus::Failed && !all_sent => {
             (ExitStatus::CouldNotRun, "a sink did not get every event")
         }
         status => status,
-    };
-    if status != ExitStatus::Passed {
-        terminal.note(&format!("exit code {}: {why}", status.code()));
-    }
-    Ok(status)
+    }))
 }

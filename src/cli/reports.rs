@@ -2,7 +2,7 @@
 //!
 //! Files in reports are named from the root of the project, which is the folder above that holds `.git`, because that is how
 //! the programs that read them know files; without such a folder it is the current one. The files are made before anything is
-//! judged, so that one that cannot be written is said at once.
+//! evaluated, so that one that cannot be written is reported at once.
 
 use super::error::CliError;
 use super::output::{self, Output, Terminal};
@@ -41,9 +41,9 @@ impl ReportArgs {
         self.junit.iter().chain(&self.sarif).map(PathBuf::as_path)
     }
 
-    /// Makes the files. None may be where the answer goes, or another report.
-    pub(super) fn open(&self, answer: Option<&Path>) -> Result<Reports, CliError> {
-        output::differ([answer.unwrap_or(Path::new("-"))].into_iter().chain(self.files()))?;
+    /// Makes the files. None may be where the results go, or another report.
+    pub(super) fn open(&self, results: Option<&Path>) -> Result<Reports, CliError> {
+        output::differ([results.unwrap_or(Path::new("-"))].into_iter().chain(self.files()))?;
         let open = |file: &Option<PathBuf>| file.as_deref().map(|file| Output::open(Some(file))).transpose();
         Ok(Reports { junit: open(&self.junit)?, sarif: open(&self.sarif)? })
     }

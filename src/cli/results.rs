@@ -8,7 +8,7 @@ use crate::engine::{Engine, Event, Input, Inputs, Report, Transition};
 use crate::gate::{FileLocation, Finding, Suite};
 use crate::inspect::{Client, Clients};
 use crate::report::{
-    self, CheckOutcome, Detail, Format, Outcome, OutcomeKind, Replay, ReplayOutcome, Run, Style, Verdicts,
+    self, CheckOutcome, CommandRun, Detail, Format, Outcome, OutcomeKind, Replay, ReplayOutcome, Style, Verdicts,
 };
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) struct ResultArgs {
 }
 
 /// What came out of an evaluation.
-pub(super) struct Evaluated<'a> {
+pub(super) struct EvaluationResults<'a> {
     pub(super) engine: &'a Engine,
     pub(super) report: &'a Report,
     pub(super) clients: Vec<Client>,
@@ -36,7 +36,7 @@ pub(super) struct Evaluated<'a> {
     /// What could not be read of it, one sentence each.
     pub(super) damage: &'a [String],
     /// The command that was run meanwhile.
-    pub(super) run: Option<Run<'a>>,
+    pub(super) run: Option<CommandRun<'a>>,
     /// Whether an event fails the gate.
     pub(super) fails: &'a dyn Fn(&Event) -> bool,
     /// Where a definition, or a value in it, is fixed.
@@ -87,11 +87,11 @@ impl ResultArgs {
     pub(super) fn write(
         &self,
         files: &mut ResultFiles,
-        evaluated: &Evaluated<'_>,
+        evaluated: &EvaluationResults<'_>,
         terminal: &Terminal,
     ) -> Result<(), CliError> {
-        let Evaluated { engine, report, clients, sources, damage, run, .. } = evaluated;
-        let &Evaluated { fails, place, input_findings, regressions, .. } = evaluated;
+        let EvaluationResults { engine, report, clients, sources, damage, run, .. } = evaluated;
+        let &EvaluationResults { fails, place, input_findings, regressions, .. } = evaluated;
         let what = if run.is_some() { "run" } else { "recording" };
         let (definitions, detail) = (engine.definitions(), terminal.detail);
         let replay = Replay { definitions, report, what, sources, damage, clients, detail };

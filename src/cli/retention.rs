@@ -71,7 +71,7 @@ impl RetentionArgs {
     }
 }
 
-/// Retention as it is typed, for whoever compares it later. Closed events are not part of it: they are reported when they close.
+/// Retention as it is typed, to be compared later. Closed events are not part of it: they are reported when they close.
 pub(super) fn typed(retention: &Retention) -> [(&'static str, String); 4] {
     let Retention { forget_after, series, series_of_entity, entities, closed_events: _ } = retention;
     let silence = forget_after.map_or("never".to_string(), |silence| {

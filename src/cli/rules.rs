@@ -1,6 +1,6 @@
 //! Which rules are meant: paths and built-in packages, read into definitions, with every mistake shown.
 //!
-//! A folder is read recursively in the order of its names; of a folder with an `events` folder only that. Nothing is judged
+//! A folder is read recursively in the order of its names; of a folder with an `events` folder only that. Nothing is evaluated
 //! when a rule has an error.
 
 use super::error::CliError;
@@ -35,7 +35,7 @@ pub(super) struct RulesArgs {
     set: Vec<String>,
 }
 
-/// Rules to judge with.
+/// Rules to evaluate.
 pub(super) struct Rules {
     pub(super) definitions: Vec<EventDefinition>,
     /// Differs when names, texts, parameters or changes do.
@@ -50,7 +50,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// The place of a definition, or of the value at a path in it, for whoever fixes it; `None` for the built-in rules.
+    /// The place of a definition, or of the value at a path in it, to be fixed there; `None` for the built-in rules.
     pub(super) fn of(&self, definition: &EventDefinition, path: &str) -> Option<FileLocation> {
         if definition.file.starts_with("builtin:") {
             return None;
@@ -136,8 +136,8 @@ impl RulesArgs {
         !self.set.is_empty()
     }
 
-    /// Prints the problems. What the published format says of the built-in rules nobody can change here, so their warnings
-    /// are only printed when everything is asked for, and that our own are not of the format at all is said nowhere.
+    /// Prints the problems. The built-in rules cannot be changed here, so their warnings are printed with -v only, and the
+    /// warning that our own are not of the published format never.
     fn report(&self, loaded: &Loaded, sources: &[Source], terminal: &Terminal) {
         let is_shown = |problem: &Problem| match problem.severity {
             Severity::Error => true,

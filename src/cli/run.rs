@@ -10,7 +10,7 @@ use super::head;
 use super::memory::{self, KeptInputs, Memory};
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
-use super::results::{Evaluated, ResultArgs, ResultFiles, WithClients};
+use super::results::{EvaluationResults, ResultArgs, ResultFiles, WithClients};
 use super::rules::{Places, RulesArgs};
 use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
@@ -21,7 +21,7 @@ use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedI
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
 use crate::receive::{IngestService, InputStream, ShutdownTrigger};
-use crate::report::{Preview, Run};
+use crate::report::{CommandRun, Preview};
 use crate::sink::{Sinks, WhenFull};
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -141,7 +141,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
     }
     let definitions = scale.definitions(&rules.definitions, interval);
     let before = baseline.evaluate(&definitions, &options)?;
-    let watched = Watching { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
+    let traced = TraceWanted { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
     let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
     let mut engine = Engine::new(definitions, options.clone());
 
@@ -156,7 +156,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
             |_| (),
             |ingest, inputs| {
                 let to = (&answer, &mut output, &mut sinks);
-                (clients, aggregates) = judge(&mut engine, inputs, ingest, &watched, to, &mut broken);
+                (clients, aggregates) = judge(&mut engine, inputs, ingest, &traced, to, &mut broken);
                 Ok(())
             },
         );
@@ -170,7 +170,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
         baseline.compare(&before, &now, terminal)
     });
-    let told = Told {
+    let results = RunResults {
         command: &command,
         typed,
         ran,
@@ -184,7 +184,7 @@ pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result
         worse: suite.as_ref(),
     };
     let answered = match (received, broken) {
-        (Ok(()), None) => tell(told, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
+        (Ok(()), None) => tell(results, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
         (Err(error), _) | (Ok(()), Some(error)) => Err(error),
     };
     let judged = match baseline::status(suite.as_ref(), gate.status(&report, false)) {
@@ -201,11 +201,11 @@ fn judge(
     engine: &mut Engine,
     received: InputStream,
     ingest: &IngestService,
-    watched: &Watching<'_>,
+    traced: &TraceWanted<'_>,
     (answer, output, sinks): (&ResultArgs, &mut ResultFiles, &mut Sinks),
     broken: &mut Option<CliError>,
 ) -> (Vec<Client>, Aggregates) {
-    let observed = TracedInputs::new(received, watched.is_wanted, &watched.definitions, watched.options);
+    let observed = TracedInputs::new(received, traced.is_wanted, &traced.definitions, traced.options);
     let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
     let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
@@ -219,15 +219,15 @@ fn judge(
     (inputs.clients.finish(), inputs.inputs.finish().1)
 }
 
-/// What the values are watched with that a baseline is compared by.
-struct Watching<'a> {
+/// What the values are traced with that a baseline is compared by.
+struct TraceWanted<'a> {
     definitions: Vec<EventDefinition>,
     options: &'a Options,
     is_wanted: bool,
 }
 
 /// What there is to tell.
-struct Told<'a> {
+struct RunResults<'a> {
     command: &'a [OsString],
     typed: &'a [OsString],
     ran: ExitStatus,
@@ -242,44 +242,44 @@ struct Told<'a> {
 
 /// Writes the answer, with what shorter windows would have said.
 fn tell(
-    told: Told<'_>,
+    results: RunResults<'_>,
     (definitions, options): (&[EventDefinition], &Options),
     memory: &Memory,
     (answer, output): (&ResultArgs, &mut ResultFiles),
     terminal: &Terminal,
 ) -> Result<(), CliError> {
-    let (engine, report, clients) = told.judged;
+    let (engine, report, clients) = results.judged;
     let kept = memory.take();
     let mut too_short = gate::too_short(engine.definitions(), report, options);
     let sent_every = match &kept {
-        Some(kept) => memory::longest_interval(kept)?.unwrap_or(told.interval),
-        None => told.interval,
+        Some(kept) => memory::longest_interval(kept)?.unwrap_or(results.interval),
+        None => results.interval,
     };
     // The command may set an interval of its own.
-    let has_its_own = sent_every > told.interval + told.interval / 2;
-    let interval = if has_its_own { sent_every } else { told.interval };
+    let has_its_own = sent_every > results.interval + results.interval / 2;
+    let interval = if has_its_own { sent_every } else { results.interval };
     let mut shrunk = None;
     if let Some(kept) = &kept {
         let open = || KeptInputs::open(kept);
-        let run = ShortRun { written: definitions, scale: told.scale.fraction(), options, open: &open };
+        let run = ShortRun { written: definitions, scale: results.scale.fraction(), options, open: &open };
         run.refine(engine.definitions(), &mut too_short)?;
         shrunk = run.shrink(&too_short, interval)?;
     }
     if kept.is_none() && !too_short.is_empty() {
         terminal.warn("more was received than is kept in memory, so shorter windows were not tried");
     }
-    if told.scale.is_less() && has_its_own {
-        let (given, found) = (told.interval / MS, sent_every / MS);
+    if results.scale.is_less() && has_its_own {
+        let (given, found) = (results.interval / MS, sent_every / MS);
         terminal
             .warn(&format!("the command exports every {found} ms, not every {given} ms: windows may hold few points"));
     }
-    let again = shrunk.as_ref().map(|shrunk| typed_again(told.typed, shrunk.scale));
-    let command: Vec<String> = told.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let run = Run {
+    let again = shrunk.as_ref().map(|shrunk| typed_again(results.typed, shrunk.scale));
+    let command: Vec<String> = results.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let run = CommandRun {
         command: &command,
-        exit_code: told.ran.code(),
+        exit_code: results.ran.code(),
         interval,
-        window_scale: told.scale.fraction(),
+        window_scale: results.scale.fraction(),
         too_short: &too_short,
         preview: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| Preview {
             window_scale: shrunk.scale,
@@ -288,23 +288,23 @@ fn tell(
             command: again,
         }),
         depend_on_interval: &depend_on_interval(engine.definitions(), report),
-        silence: told.silence.as_deref(),
+        silence: results.silence.as_deref(),
     };
-    if let (Some(silence), false) = (&told.silence, answer.is_text()) {
+    if let (Some(silence), false) = (&results.silence, answer.is_text()) {
         terminal.warn(silence);
     }
-    let sources = [child::shown(told.command)];
-    let judged = Evaluated {
+    let sources = [child::shown(results.command)];
+    let judged = EvaluationResults {
         engine,
         report,
         clients,
         sources: &sources,
         damage: &[],
         run: Some(run),
-        fails: &|event| told.gate.fail_on.fails(event),
-        place: &|definition, path| told.places.of(definition, path),
-        input_findings: &told.gate.input_findings(report, &[], false),
-        regressions: told.worse,
+        fails: &|event| results.gate.fail_on.fails(event),
+        place: &|definition, path| results.places.of(definition, path),
+        input_findings: &results.gate.input_findings(report, &[], false),
+        regressions: results.worse,
     };
     answer.write(output, &judged, terminal)
 }

@@ -1,4 +1,4 @@
-//! `--sink`: where transitions go besides the answer, for every command that judges.
+//! `--sink`: where transitions go besides the output, for every command that evaluates.
 //!
 //! The environment is read here, and only the variables that a sink names. A text that cannot be read is never repeated
 //! as a whole, because it may hold what others must not see; so it is parsed here and not by the parser of arguments.
@@ -35,7 +35,7 @@ impl SinkArgs {
         self.sinks.iter().map(|text| Ok(text.parse()?)).collect()
     }
 
-    /// Refuses a sink that leads to where the answer goes.
+    /// Refuses a sink that leads to where the output goes.
     pub(super) fn keep_apart(&self, specs: &[SinkSpec], output: Option<&Path>) -> Result<(), CliError> {
         let output = output.filter(|path| path.as_os_str() != "-");
         let mixes = specs.iter().find(|spec| match spec {
@@ -49,7 +49,7 @@ impl SinkArgs {
         }
     }
 
-    /// Opens the sinks, before anything is judged. `definitions` are the engine's.
+    /// Opens the sinks, before anything is evaluated. `definitions` are the engine's.
     pub(super) fn open(
         &self,
         specs: &[SinkSpec],

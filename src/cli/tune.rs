@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::gate::Data;
+use super::gate::DataSeen;
 use super::labels::{LabelArgs, Labels};
 use super::output::Terminal;
 use super::package::{WriteArgs, Written};
@@ -96,10 +96,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
         (status, why) = (ExitStatus::Inconclusive, "every proposed value has low confidence, and was not written");
     }
-    if status != ExitStatus::Passed {
-        terminal.note(&format!("exit code {}: {why}", status.code()));
-    }
-    Ok(status)
+    Ok(terminal.ended((status, why)))
 }
 
 /// What a first pass over a source gives besides the traces.
@@ -216,9 +213,9 @@ fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Res
     args.page.write(&Outcome::Tune(&tune), &damage, terminal)
 }
 
-fn data(all: &[Swept]) -> Data {
+fn data(all: &[Swept]) -> DataSeen {
     let is_damaged = |swept: &Swept| swept.baseline.is_damaged || swept.bad.iter().any(|of| of.is_damaged);
-    Data {
+    DataSeen {
         is_damaged: all.iter().any(is_damaged),
         has_points: all.iter().any(|swept| swept.baseline.report.counts.points > 0),
         is_evaluated: all.iter().any(|swept| swept.tuned.results.iter().any(|answer| answer.basis.judged > 0)),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// How many cases came to which end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct CaseTally {
     /// As expected.
     pub passed: u64,
     /// Not as expected.
@@ -22,10 +22,10 @@ pub(super) struct Tally {
     pub inconclusive: u64,
 }
 
-impl Tally {
+impl CaseTally {
     /// Counts cases.
     pub fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Self {
-        let mut tally = Tally::default();
+        let mut tally = CaseTally::default();
         for case in cases {
             match case.result {
                 CaseResult::Passed => tally.passed += 1,

@@ -31,7 +31,7 @@ pub enum Format {
 }
 
 /// What stands in the table of a format.
-struct Entry {
+struct FormatEntry {
     /// What is typed.
     name: &'static str,
     /// The sentence of `--help`.
@@ -55,11 +55,11 @@ impl Format {
         Format::Sarif,
     ];
 
-    fn entry(self) -> Entry {
+    fn entry(self) -> FormatEntry {
         use OutcomeKind::{Check, Diff, Inspection, Replay, Transition, Tune};
         const CASES: &[OutcomeKind] = &[Replay, Check];
-        let listed = |name, help, holds| Entry { name, help, holds, is_listed: true };
-        let with_option = |name, help, holds| Entry { name, help, holds, is_listed: false };
+        let listed = |name, help, holds| FormatEntry { name, help, holds, is_listed: true };
+        let with_option = |name, help, holds| FormatEntry { name, help, holds, is_listed: false };
         match self {
             Format::Text => listed("text", "Text for people", &OutcomeKind::ALL),
             Format::Json => listed("json", "One JSON document", &[Replay, Check, Tune, Diff, Inspection]),

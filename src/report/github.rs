@@ -3,7 +3,7 @@
 //! A step shows ten annotations of a level and passes over the rest, so that the tenth says how many more there are. What
 //! stands in a command is escaped, or a sender of metrics could give commands of their own to the runner.
 
-use super::cases::{Level, Listed, Tally, cases, findings, visible, visible_line};
+use super::cases::{CaseTally, Level, Listed, cases, findings, visible, visible_line};
 use super::quantity::counted;
 use crate::gate::Suite;
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
             writeln!(out, "::{word} title=foreshock::and {more}; the job summary and the reports list all")?;
         }
     }
-    writeln!(out, "{}", Tally::of(cases(suites)).sentence())
+    writeln!(out, "{}", CaseTally::of(cases(suites)).sentence())
 }
 
 fn annotation(word: &str, listed: &Listed<'_>) -> String {

@@ -5,7 +5,7 @@
 //! the one at hand writes an attribute that the schema does not know, and drops characters. What is inconclusive is
 //! `skipped`, since it is neither passed nor failed; the exit code says that it is no pass.
 
-use super::cases::{Tally, cases, place_text, visible, visible_line};
+use super::cases::{CaseTally, cases, place_text, visible, visible_line};
 use super::quantity::counted;
 use crate::gate::{Case, CaseResult, Finding, Suite};
 use quick_xml::Writer;
@@ -18,7 +18,7 @@ pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let mut root = BytesStart::new("testsuites");
     root.push_attribute(("name", "foreshock"));
-    let all = Tally::of(cases(suites));
+    let all = CaseTally::of(cases(suites));
     counts(&mut root, all);
     time(&mut root, cases(suites));
     writer.write_event(Event::Start(root))?;
@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     writer.get_mut().write_all(b"\n")
 }
 
-fn counts(element: &mut BytesStart<'_>, tally: Tally) {
+fn counts(element: &mut BytesStart<'_>, tally: CaseTally) {
     let tests = tally.passed + tally.failed + tally.inconclusive;
     element.push_attribute(("tests", tests.to_string().as_str()));
     element.push_attribute(("failures", tally.failed.to_string().as_str()));
@@ -47,7 +47,7 @@ fn time<'a>(element: &mut BytesStart<'_>, cases: impl Iterator<Item = &'a Case>)
 fn write_suite(writer: &mut Writer<impl Write>, suite: &Suite) -> io::Result<()> {
     let mut element = BytesStart::new("testsuite");
     element.push_attribute(("name", visible_line(&suite.name).as_ref()));
-    let tally = Tally::of(&suite.cases);
+    let tally = CaseTally::of(&suite.cases);
     counts(&mut element, tally);
     element.push_attribute(("skipped", tally.inconclusive.to_string().as_str()));
     time(&mut element, suite.cases.iter());

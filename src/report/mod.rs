@@ -27,7 +27,7 @@ pub use format::{Format, write};
 pub use json::event as event_json;
 pub use markdown::suites as markdown_of_suites;
 pub use outcome::{
-    CheckOutcome, Detail, Diff, Inspected, Outcome, OutcomeKind, Pass, Preview, Replay, ReplayOutcome, Run, Tune,
+    CheckOutcome, CommandRun, Detail, Diff, Inspected, Outcome, OutcomeKind, Pass, Preview, Replay, ReplayOutcome, Tune,
 };
 pub use phrase::definition::summary;
 pub use replay_cases::{Verdicts, suite};

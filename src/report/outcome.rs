@@ -136,7 +136,7 @@ pub struct ReplayOutcome<'a> {
     /// The evaluation.
     pub replay: Replay<'a>,
     /// The command that was run meanwhile.
-    pub run: Option<&'a Run<'a>>,
+    pub run: Option<&'a CommandRun<'a>>,
     /// The gate's cases, the comparison with a baseline among them.
     pub suites: &'a [Suite],
     /// The comparison with a baseline, for formats that do not write the other cases.
@@ -152,7 +152,7 @@ impl<'a> ReplayOutcome<'a> {
 
 /// What there is to say of a command that was run while its metrics were evaluated.
 #[derive(Clone, Debug)]
-pub struct Run<'a> {
+pub struct CommandRun<'a> {
     /// What was run.
     pub command: &'a [String],
     /// How it ended: its exit code, or 128 and the number of the signal.

@@ -13,20 +13,7 @@ const LIST: &str = include_str!("words.txt");
 const VALUES: &[&str] = &["nothing-judged", "not-judged", "not_judged"];
 
 /// Where types and modules are still to be renamed. What is done is taken out of the list, and nothing is added.
-const UNRENAMED: &[&str] = &[
-    "cli/baseline",
-    "cli/diff",
-    "cli/mod",
-    "cli/observing",
-    "cli/run",
-    "cli/watching",
-    "definition/",
-    "engine/",
-    "recording/",
-    "series/",
-    "sink/",
-    "tune/",
-];
+const UNRENAMED: &[&str] = &["definition/", "engine/", "recording/", "series/", "sink/"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

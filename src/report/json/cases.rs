@@ -1,7 +1,7 @@
 //! The document of `check`: every suite, every case, every finding, nothing left out.
 
 use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
-use crate::report::cases::{Tally, cases};
+use crate::report::cases::{CaseTally, cases};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct PlaceJson<'a> {
 
 impl<'a> CheckDocument<'a> {
     pub fn new(suites: &'a [Suite]) -> Self {
-        let tally = Tally::of(cases(suites));
+        let tally = CaseTally::of(cases(suites));
         CheckDocument {
             schema_version: 1,
             passed: tally.passed,

@@ -6,7 +6,7 @@ use crate::engine::{
     CloseReason, EntityLabel, Event, EventState, Observation, Report, SeriesLabel, Verdict, ViolatedRule,
 };
 use crate::model::{Attributes, MetricIdentity, to_ms};
-use crate::report::outcome::{Replay, Run};
+use crate::report::outcome::{CommandRun, Replay};
 use crate::report::phrase::event::identifying_first;
 use crate::report::phrase::losses::dropped;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub(super) struct RunDocument<'a> {
 }
 
 impl<'a> RunDocument<'a> {
-    pub fn new(replay: &Replay<'a>, run: &Run<'a>) -> Self {
+    pub fn new(replay: &Replay<'a>, run: &CommandRun<'a>) -> Self {
         RunDocument { replay: ReplayDocument::new(replay), run: RunJson::new(run) }
     }
 }
@@ -70,7 +70,7 @@ struct PreviewJson<'a> {
 }
 
 impl<'a> RunJson<'a> {
-    fn new(run: &Run<'a>) -> Self {
+    fn new(run: &CommandRun<'a>) -> Self {
         let too_short = run.too_short.iter().map(|short| TooShortJson {
             definition: &short.definition,
             rule: short.rule,

@@ -52,7 +52,7 @@ struct ThresholdJson<'a> {
     depends_on_interval: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<FleetJson>,
-    instances: Vec<InstanceJson<'a>>,
+    instances: Vec<TuneInstanceJson<'a>>,
     incidents: Vec<LevelJson<'a>>,
     values: Vec<ValueJson>,
 }
@@ -88,7 +88,7 @@ struct FleetJson {
 }
 
 #[derive(Serialize)]
-struct InstanceJson<'a> {
+struct TuneInstanceJson<'a> {
     entity: &'a str,
     judged: i64,
     mean: f64,
@@ -209,8 +209,8 @@ fn threshold<'a>(tune: &Tune<'_>, proposal: &Proposal<'a>) -> ThresholdJson<'a> 
     }
 }
 
-fn instance(of: &EntityFigures) -> InstanceJson<'_> {
-    InstanceJson {
+fn instance(of: &EntityFigures) -> TuneInstanceJson<'_> {
+    TuneInstanceJson {
         entity: &of.label.label,
         judged: to_ms(of.judged),
         mean: of.mean,

@@ -7,7 +7,7 @@
 
 use super::escape::escape;
 use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
-use crate::report::cases::{Tally, cases, place_text, visible};
+use crate::report::cases::{CaseTally, cases, place_text, visible};
 use crate::report::quantity::counted;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ const RESERVE: usize = 1024;
 
 /// Writes at most `limit` bytes (but the first lines always).
 pub fn write(out: &mut dyn Write, suites: &[Suite], limit: usize) -> io::Result<()> {
-    let tally = Tally::of(cases(suites));
+    let tally = CaseTally::of(cases(suites));
     let mut page = Page { text: head(suites, tally), limit: limit.saturating_sub(RESERVE), left_out: 0 };
     let name = |suite: &Suite, case: &Case| {
         // Nothing between signs of emphasis would be a line across the page.
@@ -50,13 +50,13 @@ pub fn write(out: &mut dyn Write, suites: &[Suite], limit: usize) -> io::Result<
     out.write_all(page.text.as_bytes())
 }
 
-fn head(suites: &[Suite], tally: Tally) -> String {
+fn head(suites: &[Suite], tally: CaseTally) -> String {
     let verdict = match tally {
-        Tally { failed: 1.., .. } => "failed",
-        Tally { inconclusive: 1.., passed: 0, .. } => "inconclusive",
-        Tally { passed: 0, .. } => "no cases",
-        Tally { inconclusive: 1.., .. } => "passed, with inconclusive cases",
-        Tally { .. } => "passed",
+        CaseTally { failed: 1.., .. } => "failed",
+        CaseTally { inconclusive: 1.., passed: 0, .. } => "inconclusive",
+        CaseTally { passed: 0, .. } => "no cases",
+        CaseTally { inconclusive: 1.., .. } => "passed, with inconclusive cases",
+        CaseTally { .. } => "passed",
     };
     let of = match suites {
         [suite] => format!("{}: ", escape(&suite.name)),

@@ -161,7 +161,9 @@ impl<'a> DefinitionResult<'a> {
             | InconclusiveReason::Gap
             | InconclusiveReason::SeveralWriters
             | InconclusiveReason::Scaled => self.warming_up(),
-            InconclusiveReason::NoValue => self.no_value(),
+            InconclusiveReason::NoValue => {
+                "windows had data, but no value (nothing new to aggregate, or a change relative to 0)".to_string()
+            }
         }
     }
 
@@ -201,23 +203,6 @@ impl<'a> DefinitionResult<'a> {
             }
             None => "no window had enough data".to_string(),
         }
-    }
-
-    fn no_value(&self) -> String {
-        let what: BTreeSet<String> = self
-            .definition
-            .rules
-            .iter()
-            .filter_map(|rule| match &rule.kind {
-                RuleKind::Threshold(threshold) => Some(threshold.aggregation.name()),
-                RuleKind::Presence(_) | RuleKind::Trend(_) => None,
-            })
-            .collect();
-        let what: Vec<String> = what.into_iter().collect();
-        format!(
-            "windows had data, but {} had no value (nothing new to aggregate, or a change relative to 0)",
-            what.join(", ")
-        )
     }
 }
 

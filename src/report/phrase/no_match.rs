@@ -177,7 +177,7 @@ fn similar<'a>(path: &str, metrics: &'a [(Arc<MetricIdentity>, usize)]) -> Optio
     (shared(best) >= 500).then_some(best)
 }
 
-/// The release of the client that sends a scope's metrics; `None` when several or none of a known form arrived.
+/// The release of the client that sends a scope's metrics; `None` when there are several, or none of a known form.
 fn release(clients: &[Client], scope: &str) -> Option<Release> {
     let mut releases = clients.iter().filter(|client| client.scope == scope).map(|client| client.release());
     let first = releases.next()??;

@@ -1,4 +1,4 @@
-//! Trends in words: what a window shows, what it could have shown, and why it cannot tell.
+//! Trends in words: what a window shows, what it could have shown, and why it is inconclusive.
 //!
 //! The wording is "potential leak": resident memory alone cannot tell a leak from a cache without a bound. Limits of a slope
 //! are called nominal, because they assume what memory does not do.

@@ -2,7 +2,7 @@
 //! which changes of the rules none of them notices.
 
 use crate::gate::{CaseResult, FileLocation, Finding, Reached, RuleCoverage, Suite, Tested, score};
-use crate::report::cases::{Tally, cases};
+use crate::report::cases::{CaseTally, cases};
 use crate::report::layout::clean;
 use crate::report::outcome::{CheckOutcome, Detail};
 use crate::report::quantity::counted;
@@ -50,7 +50,7 @@ pub(super) fn suites(out: &mut dyn Write, suites: &[Suite], detail: Detail, styl
             writeln!(out)?;
         }
     }
-    writeln!(out, "{}.", Tally::of(cases(suites)).sentence())
+    writeln!(out, "{}.", CaseTally::of(cases(suites)).sentence())
 }
 
 /// `line 12: the sentence`, and the details below it.

@@ -1,6 +1,6 @@
 //! One line per definition: fired, quiet or inconclusive, why, and how near it came; in full also the counts of each rule.
 
-use super::notes::{self, Note};
+use super::notes::{self, MetricNote};
 use crate::definition::{RuleKind, Selector, Threshold, Trend};
 use crate::engine::{RuleReport, Verdict};
 use crate::report::layout::{clean, paragraph};
@@ -31,7 +31,7 @@ pub(super) fn table(
     replay: &Replay<'_>,
     is_wanted: impl Fn(&str) -> bool,
     style: Style,
-) -> io::Result<Vec<Note>> {
+) -> io::Result<Vec<MetricNote>> {
     let longest = replay.definitions.iter().map(|definition| definition.name.chars().count()).max().unwrap_or(0);
     let name_width = longest.min(LONGEST_NAME);
     let indent = VERDICT + name_width + 2;

@@ -10,7 +10,7 @@ use crate::report::style::Style;
 use std::io::{self, Write};
 
 /// Something about a metric that the reader of a verdict should know.
-pub(super) struct Note {
+pub(super) struct MetricNote {
     /// What fired comes first, then what is inconclusive.
     rank: u8,
     about: String,
@@ -18,7 +18,7 @@ pub(super) struct Note {
 }
 
 /// Adds the notes on the metrics of a definition.
-pub(super) fn collect(result: &DefinitionResult<'_>, notes: &mut Vec<Note>) {
+pub(super) fn collect(result: &DefinitionResult<'_>, notes: &mut Vec<MetricNote>) {
     for rule in &result.definition.rules {
         let RuleKind::Threshold(threshold) = &rule.kind else { continue };
         let Selector::Id(id) = &threshold.selector else { continue };
@@ -28,7 +28,7 @@ pub(super) fn collect(result: &DefinitionResult<'_>, notes: &mut Vec<Note>) {
             let is_of_aggregation = trap.aggregation.as_deref().is_none_or(|wanted| wanted == aggregation);
             if is_of_aggregation && applies(trap, result) && notes.iter().all(|note| note.text != trap.text) {
                 let about = format!("{} ({})", result.definition.name, metric.name);
-                notes.push(Note { rank: rank(result.report.verdict), about, text: trap.text.clone() });
+                notes.push(MetricNote { rank: rank(result.report.verdict), about, text: trap.text.clone() });
             }
         }
     }
@@ -65,7 +65,7 @@ fn rank(verdict: Verdict) -> u8 {
 }
 
 /// Writes the notes.
-pub(super) fn write(out: &mut dyn Write, mut notes: Vec<Note>, style: Style) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, mut notes: Vec<MetricNote>, style: Style) -> io::Result<()> {
     if notes.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use super::{definitions, events};
 use crate::model::{MINUTE, Nanos, to_ms};
 use crate::report::layout::{clean, paragraph};
-use crate::report::outcome::{Preview, Replay, Run};
+use crate::report::outcome::{CommandRun, Preview, Replay};
 use crate::report::style::Style;
 use crate::report::time::{duration, span_ms};
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 const DEFAULT_INTERVAL: Nanos = MINUTE;
 
 /// Writes the sections.
-pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &Run<'_>, style: Style) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &CommandRun<'_>, style: Style) -> io::Result<()> {
     if let Some(silence) = run.silence {
         writeln!(out)?;
         writeln!(out, "{}", style.strong("NO METRICS RECEIVED"))?;
@@ -40,7 +40,7 @@ pub(super) fn write(out: &mut dyn Write, replay: &Replay<'_>, run: &Run<'_>, sty
     }
 }
 
-fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()> {
+fn too_short(out: &mut dyn Write, run: &CommandRun<'_>, style: Style) -> io::Result<()> {
     if run.too_short.is_empty() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ fn too_short(out: &mut dyn Write, run: &Run<'_>, style: Style) -> io::Result<()>
 fn preview(
     out: &mut dyn Write,
     replay: &Replay<'_>,
-    run: &Run<'_>,
+    run: &CommandRun<'_>,
     shorter: &Preview<'_>,
     style: Style,
 ) -> io::Result<()> {
