@@ -8,8 +8,8 @@ mod attributes;
 mod export;
 mod metric;
 mod moment;
-mod sketch;
 mod sample;
+mod sketch;
 mod time;
 
 pub use aggregation::Aggregation;
@@ -17,6 +17,6 @@ pub use attributes::{Attributes, Value};
 pub use export::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span};
 pub use metric::{Kind, MetricIdentity, Temporality};
 pub use moment::Moment;
-pub use sketch::Sketch;
 pub use sample::{Buckets, ExponentialBuckets, Histogram, Sample, SampleValue};
+pub use sketch::Sketch;
 pub use time::{MINUTE, MS, Nanos, SECOND, clamp_time, to_ms};
