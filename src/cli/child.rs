@@ -6,6 +6,7 @@
 use super::error::CliError;
 use super::exit::ExitStatus;
 use clap::ValueEnum;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -133,11 +134,8 @@ pub(super) fn shown(command: &[OsString]) -> String {
 
 /// A word as a shell reads it back.
 pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    // No word of a command has a NUL character.
+    shlex::try_quote(word).map_or_else(|_| word.to_string(), Cow::into_owned)
 }
 
 #[cfg(unix)]

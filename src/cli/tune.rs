@@ -218,7 +218,7 @@ fn data(all: &[Swept]) -> DataSeen {
     DataSeen {
         is_damaged: all.iter().any(is_damaged),
         has_points: all.iter().any(|swept| swept.baseline.report.counts.points > 0),
-        is_evaluated: all.iter().any(|swept| swept.tuned.results.iter().any(|answer| answer.basis.judged > 0)),
+        is_evaluated: all.iter().any(|swept| swept.tuned.results.iter().any(|answer| answer.basis.evaluated > 0)),
     }
 }
 

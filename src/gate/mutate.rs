@@ -92,10 +92,9 @@ impl Made<'_> {
     }
 
     fn rule(&mut self, index: usize, rule: &Rule) {
-        let path = |field: &str| format!("rules[{index}].{field}");
         let severity = if rule.severity == 10 { 5 } else { 10 };
         let change = format!("{} to {severity}", rule.severity);
-        self.add(&path("severity"), change, |mutant| mutant.rules[index].severity = severity);
+        self.add(&format!("rules[{index}].severity"), change, |mutant| mutant.rules[index].severity = severity);
         match &rule.kind {
             RuleKind::Threshold(threshold) => self.threshold(index, threshold),
             RuleKind::Trend(trend) => self.trend(index, trend),
@@ -104,134 +103,114 @@ impl Made<'_> {
     }
 
     fn condition(&mut self, index: usize, condition: Condition) {
-        let path = |field: &str| format!("rules[{index}].{field}");
-        let operator = path("conditionOperator");
         for other in other_operators(condition.operator) {
             let change = format!("{} to {}", condition.operator.as_str(), other.as_str());
-            self.add(&operator, change, |mutant| {
-                with_condition(mutant, index, |condition| condition.operator = *other)
+            self.add(&format!("rules[{index}].conditionOperator"), change, |mutant| {
+                edit_condition(mutant, index, |condition| condition.operator = *other);
             });
         }
-        self.number(&path("conditionValue"), condition.value, |mutant, value| {
-            with_condition(mutant, index, |condition| condition.value = value);
+        self.number(&format!("rules[{index}].conditionValue"), condition.value, |mutant, value| {
+            edit_condition(mutant, index, |condition| condition.value = value);
         });
     }
 
     fn threshold(&mut self, index: usize, threshold: &Threshold) {
         let path = |field: &str| format!("rules[{index}].{field}");
+        let edit = |mutant: &mut EventDefinition, change: &dyn Fn(&mut Threshold)| {
+            if let RuleKind::Threshold(threshold) = &mut mutant.rules[index].kind {
+                change(threshold);
+            }
+        };
         self.condition(index, threshold.condition);
-        self.span(&path("window"), threshold.window_ms, |mutant, ms| {
-            with_threshold(mutant, index, |threshold| threshold.window_ms = ms);
-        });
+        self.span(&path("window"), threshold.window_ms, |mutant, ms| edit(mutant, &|to| to.window_ms = ms));
         if threshold.rollup_ms > 0 && threshold.rollup_ms != threshold.window_ms {
-            self.add(&path("rollup"), format!("{} to 0", threshold.rollup_ms), |mutant| {
-                with_threshold(mutant, index, |threshold| threshold.rollup_ms = 0);
-            });
+            let change = format!("{} to 0", threshold.rollup_ms);
+            self.add(&path("rollup"), change, |mutant| edit(mutant, &|to| to.rollup_ms = 0));
         }
         for other in other_aggregations(threshold.aggregation) {
             let change = format!("{} to {}", threshold.aggregation.name(), other.name());
-            self.add(&path("aggregation"), change, |mutant| {
-                with_threshold(mutant, index, |threshold| threshold.aggregation = *other);
-            });
+            self.add(&path("aggregation"), change, |mutant| edit(mutant, &|to| to.aggregation = *other));
         }
         if let Selector::Id(id) = &threshold.selector
             && let Some(wider) = without_attributes(id)
         {
             let change = format!("{} to {}", id.text, wider.text);
             self.add(&path("metricName"), change, |mutant| {
-                with_threshold(mutant, index, |threshold| threshold.selector = Selector::Id(wider));
+                edit(mutant, &|to| to.selector = Selector::Id(wider.clone()));
             });
         }
     }
 
     fn presence(&mut self, index: usize, presence: &Presence) {
-        match presence {
-            Presence::Count { condition } => self.condition(index, *condition),
-            Presence::CountVerification { condition, offline_ms, .. } => {
-                self.condition(index, *condition);
-                self.offline(index, *offline_ms);
-            }
-            Presence::Verification { offline_ms, .. } | Presence::Availability { offline_ms, .. } => {
-                self.offline(index, *offline_ms);
-            }
-            Presence::Offline => {}
+        if let Presence::Count { condition } | Presence::CountVerification { condition, .. } = presence {
+            self.condition(index, *condition);
+        }
+        if let Some(ms) = offline_ms(&mut presence.clone()) {
+            self.span(&format!("rules[{index}].offlineDuration"), *ms, |mutant, ms| {
+                if let RuleKind::Presence(presence) = &mut mutant.rules[index].kind
+                    && let Some(offline_ms) = offline_ms(presence)
+                {
+                    *offline_ms = ms;
+                }
+            });
         }
     }
 
-    fn offline(&mut self, index: usize, ms: i64) {
-        self.span(&format!("rules[{index}].offlineDuration"), ms, |mutant, ms| {
-            let Some(RuleKind::Presence(presence)) = mutant.rules.get_mut(index).map(|rule| &mut rule.kind) else {
-                return;
-            };
-            match presence {
-                Presence::CountVerification { offline_ms, .. }
-                | Presence::Verification { offline_ms, .. }
-                | Presence::Availability { offline_ms, .. } => *offline_ms = ms,
-                Presence::Count { .. } | Presence::Offline => {}
-            }
-        });
-    }
-
-    /// Of a trend the growth is its threshold, and the times it takes are its window.
+    /// The growth of a trend is its threshold, and its spans of time are its window.
     fn trend(&mut self, index: usize, trend: &Trend) {
         let path = |field: &str| format!("rules[{index}].{field}");
-        let with = |mutant: &mut EventDefinition, change: &dyn Fn(&mut TrendParameters)| {
-            if let Some(RuleKind::Trend(trend)) = mutant.rules.get_mut(index).map(|rule| &mut rule.kind) {
-                change(&mut trend.parameters);
+        let edit = |mutant: &mut EventDefinition, change: &dyn Fn(&mut Trend)| {
+            if let RuleKind::Trend(trend) = &mut mutant.rules[index].kind {
+                change(trend);
             }
         };
         for (word, factor) in [("higher", 1.0 + FAR), ("lower", 1.0 - FAR)] {
             self.add(&path("ladder"), format!("growth {}% {word}", FAR * 100.0), |mutant| {
-                with(mutant, &|to| to.ladder.iter_mut().for_each(|rung| rung.growth *= factor));
+                edit(mutant, &|to| to.parameters.ladder.iter_mut().for_each(|rung| rung.growth *= factor));
             });
         }
-        for rung in 0..trend.parameters.ladder.len() {
-            let window = trend.parameters.ladder[rung].window_ms;
+        for rung in &trend.parameters.ladder {
+            let window = rung.window_ms;
             self.add(&path("ladder"), format!("window of {window} removed"), |mutant| {
-                with(mutant, &|to| to.ladder.retain(|one| one.window_ms != window));
+                edit(mutant, &|to| to.parameters.ladder.retain(|one| one.window_ms != window));
             });
         }
-        let parameters = &trend.parameters;
-        self.number(&path("smin"), parameters.smin, |mutant, value| with(mutant, &|to| to.smin = value));
-        self.span(&path("skip"), parameters.skip_ms, |mutant, ms| with(mutant, &|to| to.skip_ms = ms));
-        self.span(&path("hold"), parameters.hold_ms, |mutant, ms| with(mutant, &|to| to.hold_ms = ms));
-        self.span(&path("clear"), parameters.clear_ms, |mutant, ms| with(mutant, &|to| to.clear_ms = ms));
-        self.metrics(index, trend);
-    }
-
-    fn metrics(&mut self, index: usize, trend: &Trend) {
-        let path = format!("rules[{index}].metricName");
-        let with = |mutant: &mut EventDefinition, change: &dyn Fn(&mut Vec<MetricId>)| {
-            if let Some(RuleKind::Trend(trend)) = mutant.rules.get_mut(index).map(|rule| &mut rule.kind) {
-                change(&mut trend.metrics);
-            }
-        };
+        let TrendParameters { smin, skip_ms, hold_ms, clear_ms, .. } = trend.parameters;
+        self.number(&path("smin"), smin, |mutant, value| edit(mutant, &|to| to.parameters.smin = value));
+        self.span(&path("skip"), skip_ms, |mutant, ms| edit(mutant, &|to| to.parameters.skip_ms = ms));
+        self.span(&path("hold"), hold_ms, |mutant, ms| edit(mutant, &|to| to.parameters.hold_ms = ms));
+        self.span(&path("clear"), clear_ms, |mutant, ms| edit(mutant, &|to| to.parameters.clear_ms = ms));
         for (place, id) in trend.metrics.iter().enumerate() {
             if trend.metrics.len() > 1 {
-                let change = format!("{} removed", id.text);
-                self.add(&path, change, |mutant| with(mutant, &|metrics| drop(metrics.remove(place))));
+                self.add(&path("metricName"), format!("{} removed", id.text), |mutant| {
+                    edit(mutant, &|to| drop(to.metrics.remove(place)));
+                });
             }
             if let Some(wider) = without_attributes(id) {
-                let change = format!("{} to {}", id.text, wider.text);
-                self.add(&path, change, |mutant| with(mutant, &|metrics| metrics[place] = wider.clone()));
+                self.add(&path("metricName"), format!("{} to {}", id.text, wider.text), |mutant| {
+                    edit(mutant, &|to| to.metrics[place] = wider.clone());
+                });
             }
         }
     }
 }
 
-fn with_threshold(mutant: &mut EventDefinition, index: usize, change: impl FnOnce(&mut Threshold)) {
-    if let Some(RuleKind::Threshold(threshold)) = mutant.rules.get_mut(index).map(|rule| &mut rule.kind) {
-        change(threshold);
+fn edit_condition(mutant: &mut EventDefinition, index: usize, change: impl FnOnce(&mut Condition)) {
+    match &mut mutant.rules[index].kind {
+        RuleKind::Threshold(threshold) => change(&mut threshold.condition),
+        RuleKind::Presence(Presence::Count { condition } | Presence::CountVerification { condition, .. }) => {
+            change(condition);
+        }
+        RuleKind::Presence(_) | RuleKind::Trend(_) => {}
     }
 }
 
-fn with_condition(mutant: &mut EventDefinition, index: usize, change: impl FnOnce(&mut Condition)) {
-    match mutant.rules.get_mut(index).map(|rule| &mut rule.kind) {
-        Some(RuleKind::Threshold(threshold)) => change(&mut threshold.condition),
-        Some(RuleKind::Presence(Presence::Count { condition } | Presence::CountVerification { condition, .. })) => {
-            change(condition);
-        }
-        Some(RuleKind::Presence(_) | RuleKind::Trend(_)) | None => {}
+fn offline_ms(presence: &mut Presence) -> Option<&mut i64> {
+    match presence {
+        Presence::CountVerification { offline_ms, .. }
+        | Presence::Verification { offline_ms, .. }
+        | Presence::Availability { offline_ms, .. } => Some(offline_ms),
+        Presence::Count { .. } | Presence::Offline => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A point in time as people type it: absolute, or relative to a recording.
 
 use super::time::{MINUTE, Nanos};
-use std::time::{Duration, UNIX_EPOCH};
+use chrono::NaiveDateTime;
 
 const DAY: Nanos = 24 * 60 * MINUTE;
 
@@ -19,15 +19,14 @@ pub enum Moment {
 impl Moment {
     /// Reads `2026-11-22T06:50:00Z`, `06:50:00` or `+5m`.
     pub fn parse(text: &str) -> Result<Moment, String> {
-        let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).map_err(|_| "too far away".to_string());
         if let Some(span) = text.strip_prefix('+') {
             let span = humantime::parse_duration(span).map_err(|error| format!("{error}; write +5m or +90s"))?;
-            return Ok(Moment::After(nanos(span)?));
+            let nanos = Nanos::try_from(span.as_nanos()).map_err(|_| "too far away".to_string())?;
+            return Ok(Moment::After(nanos));
         }
-        let since_epoch = |text: &str| humantime::parse_rfc3339_weak(text).ok()?.duration_since(UNIX_EPOCH).ok();
-        match (since_epoch(text), since_epoch(&format!("1970-01-01 {text}"))) {
-            (Some(at), _) => Ok(Moment::At(nanos(at)?)),
-            (None, Some(time)) => Ok(Moment::Today(nanos(time)?)),
+        match (timestamp(text), timestamp(&format!("1970-01-01T{text}"))) {
+            (Some(at), _) => Ok(Moment::At(at)),
+            (None, Some(time)) => Ok(Moment::Today(time)),
             (None, None) => Err("write 2026-11-22T06:50:00Z, 06:50:00 or +5m".into()),
         }
     }
@@ -40,4 +39,11 @@ impl Moment {
             Moment::Today(time) => start - start.rem_euclid(DAY) + time,
         }
     }
+}
+
+/// A timestamp since 1970; the zone is always UTC, and may be left out.
+fn timestamp(text: &str) -> Option<Nanos> {
+    let text = text.strip_suffix('Z').unwrap_or(text).replacen(' ', "T", 1);
+    let time = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    time.and_utc().timestamp_nanos_opt().filter(|at| *at >= 0)
 }

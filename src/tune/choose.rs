@@ -150,8 +150,8 @@ pub(super) fn choose_all(
         incident.definitions.contains(&definitions[study.target.definition].name)
     };
     let sees = |study: &RuleStudy, threshold: f64, incident: usize| {
-        let outcome = study.candidates.iter().find(|outcome| outcome.threshold == threshold);
-        outcome.is_some_and(|outcome| outcome.seen[incident].is_some())
+        let candidate = study.candidates.iter().find(|candidate| candidate.threshold == threshold);
+        candidate.is_some_and(|candidate| candidate.seen[incident].is_some())
     };
     // A rule that fires all the time detects nothing.
     let stands_out = |study: &RuleStudy, incident: usize| {
@@ -192,20 +192,20 @@ fn allowed(study: &RuleStudy, budget: f64) -> f64 {
 fn choose(study: &RuleStudy, needed: &[usize], budget: f64) -> Choice {
     let current = study.condition.value;
     let stays = |reason| Choice { value: Some(current), reason };
-    if study.judged == 0 {
+    if study.evaluated == 0 {
         return Choice { value: None, reason: Reason::NoValue };
     }
     let allowed = allowed(study, budget);
-    let fits = |outcome: &&Candidate| outcome.false_events as f64 <= allowed;
-    let seen = |outcome: &Candidate| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
+    let fits = |candidate: &&Candidate| candidate.false_events as f64 <= allowed;
+    let seen = |candidate: &Candidate| needed.iter().filter(|&&i| candidate.seen[i].is_some()).count();
     let Some(most) = study.candidates.iter().filter(fits).map(seen).max() else {
         let reason = if bound(study).is_none() { Reason::OtherRules } else { Reason::NoneFits };
         return Choice { value: None, reason };
     };
-    let Some(now) = study.candidates.iter().find(|outcome| outcome.threshold == current) else {
+    let Some(now) = study.candidates.iter().find(|candidate| candidate.threshold == current) else {
         return stays(Reason::Fits);
     };
-    let room = |outcome: &Candidate| headroom(study, outcome.threshold).unwrap_or(f64::INFINITY);
+    let room = |candidate: &Candidate| headroom(study, candidate.threshold).unwrap_or(f64::INFINITY);
     let reason = if !fits(&now) {
         Reason::Fires
     } else if seen(now) < most {
@@ -215,16 +215,17 @@ fn choose(study: &RuleStudy, needed: &[usize], budget: f64) -> Choice {
     } else {
         return stays(Reason::Fits);
     };
-    let good: Vec<&Candidate> = study.candidates.iter().filter(fits).filter(|outcome| seen(outcome) == most).collect();
+    let good: Vec<&Candidate> =
+        study.candidates.iter().filter(fits).filter(|candidate| seen(candidate) == most).collect();
     let chosen = if budget > 0.0 {
         // The most sensitive one from which on every less sensitive one fits as well.
-        let last_bad = study.candidates.iter().rposition(|outcome| !fits(&outcome));
+        let last_bad = study.candidates.iter().rposition(|candidate| !fits(&candidate));
         let from = last_bad.map_or(0, |bad| bad + 1);
-        study.candidates[from..].iter().find(|outcome| seen(outcome) == most).or(good.last().copied())
+        study.candidates[from..].iter().find(|candidate| seen(candidate) == most).or(good.last().copied())
     } else {
-        good.iter().copied().find(|outcome| room(outcome) >= HEADROOM - ROUNDING).or(good.last().copied())
+        good.iter().copied().find(|candidate| room(candidate) >= HEADROOM - ROUNDING).or(good.last().copied())
     };
-    match chosen.map(|outcome| outcome.threshold) {
+    match chosen.map(|candidate| candidate.threshold) {
         Some(value) if value == current => stays(Reason::Fits),
         // Where everything was 0 there is no scale for a headroom.
         Some(_) if bound(study) == Some(0.0) && reason != Reason::Misses => {

@@ -97,7 +97,8 @@ impl Package {
         }
         let loaded = load(&self.sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
         let rules = |definitions: &[EventDefinition]| -> Vec<(String, String)> {
-            definitions.iter().map(|of| (of.name.clone(), format!("{:?}", of.rules))).collect()
+            let kinds = |of: &EventDefinition| of.rules.iter().map(|rule| format!("{:?};", rule.kind)).collect();
+            definitions.iter().map(|of| (of.name.clone(), kinds(of))).collect()
         };
         if rules(&loaded.definitions) != rules(&wanted) {
             return Err(PackageError::DoesNotReadBack);

@@ -72,7 +72,7 @@ pub struct Basis {
     /// How long the baseline was evaluated, on any entity.
     pub covered: Nanos,
     /// How long, all entities together.
-    pub judged: Nanos,
+    pub evaluated: Nanos,
     /// Entities that were evaluated.
     pub instances: usize,
     /// Their export interval: that of most of them.
@@ -101,13 +101,13 @@ impl Basis {
 
 impl ThresholdResult {
     /// What a threshold would have done, if it was swept.
-    pub fn outcome(&self, threshold: f64) -> Option<&Candidate> {
-        self.candidates.iter().find(|outcome| outcome.threshold == threshold)
+    pub fn candidate(&self, threshold: f64) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.threshold == threshold)
     }
 
     /// What the current value did.
-    pub fn today(&self) -> Option<&Candidate> {
-        self.outcome(self.condition.value)
+    pub fn current(&self) -> Option<&Candidate> {
+        self.candidate(self.condition.value)
     }
 
     /// The value to write, when it differs from the current one.
@@ -123,8 +123,8 @@ impl ThresholdResult {
     }
 
     /// How many of the incidents that concern it a threshold detects, and how many there are.
-    pub fn seen(&self, outcome: &Candidate) -> (usize, usize) {
-        (self.concerned.iter().filter(|&&i| outcome.seen[i].is_some()).count(), self.concerned.len())
+    pub fn seen(&self, candidate: &Candidate) -> (usize, usize) {
+        (self.concerned.iter().filter(|&&i| candidate.seen[i].is_some()).count(), self.concerned.len())
     }
 }
 
@@ -173,7 +173,7 @@ fn basis(study: &RuleStudy, entities: &[EntityFigures]) -> Basis {
     let others = entities.iter().filter_map(|of| Some((of.label.label.clone(), of.interval?)));
     Basis {
         covered: choose::covered(study),
-        judged: study.judged,
+        evaluated: study.evaluated,
         instances: entities.len(),
         interval,
         other_intervals: others.filter(|(_, own)| interval.is_some_and(|interval| !near(*own, interval))).collect(),

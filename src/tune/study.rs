@@ -21,7 +21,7 @@ pub(super) struct RuleStudy {
     /// Values that could have decided, on the baseline.
     pub sketch: Sketch<8>,
     /// Baseline time with a value, all entities together.
-    pub judged: Nanos,
+    pub evaluated: Nanos,
     pub entities: Vec<EntityFigures>,
     /// When the baseline had a value, on any entity.
     pub spans: Vec<(Nanos, Nanos)>,
@@ -38,7 +38,7 @@ pub struct EntityFigures {
     /// How often it reports.
     pub interval: Option<Nanos>,
     /// How long it had a value.
-    pub judged: Nanos,
+    pub evaluated: Nanos,
     /// Its most violating value.
     pub peak: Option<PeakFigures>,
     /// Its mean over time.
@@ -96,7 +96,7 @@ impl RuleStudy {
             window: window_ms.saturating_mul(MS),
             step: 1,
             sketch: Sketch::default(),
-            judged: 0,
+            evaluated: 0,
             entities: Vec::new(),
             spans: Vec::new(),
             levels: vec![None; incidents],
@@ -118,7 +118,7 @@ impl RuleStudy {
         let StudiedEntity { observed, definition, entity, ref incidents, is_baseline } = *of;
         let (step, window, sign) = (self.step, self.window, self.key(1.0));
         let unhealthy: Vec<(Nanos, Nanos)> = incidents.iter().map(|(_, incident)| incident.span(window)).collect();
-        let (mut judged, mut sum, mut best) = (0, 0.0, f64::NEG_INFINITY);
+        let (mut evaluated, mut sum, mut best) = (0, 0.0, f64::NEG_INFINITY);
         let mut peak: Option<(f64, Nanos, u32)> = None;
         let mut span: Option<(Nanos, Nanos)> = None;
         segments(observed, definition, self.target, entity, |segment| {
@@ -141,7 +141,7 @@ impl RuleStudy {
             span = Some((span.map_or(from, |(from, _)| from), to));
             outside((from, to), step, &unhealthy, |from, to| {
                 let time = to - from + step;
-                judged += time;
+                evaluated += time;
                 sum += value * time as f64;
                 if decides {
                     self.sketch.add(value, time as u64);
@@ -153,16 +153,16 @@ impl RuleStudy {
             });
         });
         self.spans.extend(span);
-        self.judged += judged;
-        if judged > 0 {
+        self.evaluated += evaluated;
+        if evaluated > 0 {
             let named = |(value, at, series)| PeakFigures { value, at, series: observed.series(series).cloned() };
             let of = &observed.entities[entity];
             self.entities.push(EntityFigures {
                 label: of.label.clone(),
                 interval: of.interval,
-                judged,
+                evaluated,
                 peak: peak.map(named),
-                mean: sum / judged as f64,
+                mean: sum / evaluated as f64,
             });
         }
     }

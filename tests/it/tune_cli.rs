@@ -155,7 +155,7 @@ fn labels_come_from_a_file_and_name_the_definitions_they_are_about() {
         assert_eq!(ended.code, 2, "{labels}");
         assert!(ended.stderr.contains(words), "{words:?} is not in\n{}", ended.stderr);
     };
-    refused("{}", "a JSON list of labels is wanted");
+    refused("{}", "write a JSON list of labels");
     refused(r#"[{"service": "shop"}]"#, "neither `recording` nor `from` and `to`");
     refused(r#"[{"from": "+1m"}]"#, "`from` and `to` belong together");
     refused(r#"[{"from": "+1m", "to": "noon"}]"#, "`noon`");

@@ -185,7 +185,7 @@ fn threshold<'a>(tune: &Tune<'_>, proposal: &Proposal<'a>) -> ThresholdJson<'a> 
         provisional: basis.is_provisional(),
         basis: BasisJson {
             covered: to_ms(basis.covered),
-            judged: to_ms(basis.judged),
+            judged: to_ms(basis.evaluated),
             instances: basis.instances,
             export_interval: basis.interval.map(to_ms),
             other_intervals: others
@@ -212,7 +212,7 @@ fn threshold<'a>(tune: &Tune<'_>, proposal: &Proposal<'a>) -> ThresholdJson<'a> 
 fn instance(of: &EntityFigures) -> TuneInstanceJson<'_> {
     TuneInstanceJson {
         entity: &of.label.label,
-        judged: to_ms(of.judged),
+        judged: to_ms(of.evaluated),
         mean: of.mean,
         peak: of.peak.as_ref().map(|peak| PeakJson {
             value: peak.value,

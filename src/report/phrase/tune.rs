@@ -136,7 +136,7 @@ impl<'a> Proposal<'a> {
             }
             Reason::Fits => format!("{end}{}{incidents}", self.part_of_current()),
             Reason::Fires => {
-                let did = result.today().map(|outcome| self.did(outcome)).unwrap_or_default();
+                let did = result.current().map(|outcome| self.did(outcome)).unwrap_or_default();
                 format!("currently {did}; {end}{room}{incidents}")
             }
             Reason::Close => {
@@ -153,7 +153,7 @@ impl<'a> Proposal<'a> {
     }
 
     fn false_events(&self) -> u64 {
-        self.result.today().map_or(0, |outcome| outcome.false_events)
+        self.result.current().map_or(0, |outcome| outcome.false_events)
     }
 
     /// Which value a row of the table is about.
@@ -183,7 +183,7 @@ impl<'a> Proposal<'a> {
 
     /// The part of the evaluated time that it fired.
     pub fn share(&self, outcome: &Candidate) -> f64 {
-        outcome.firing as f64 / self.result.basis.judged.max(1) as f64
+        outcome.firing as f64 / self.result.basis.evaluated.max(1) as f64
     }
 
     pub fn per_week(&self, outcome: &Candidate) -> f64 {
@@ -192,8 +192,10 @@ impl<'a> Proposal<'a> {
 
     /// `; both incidents detected (currently 1), 40s later`.
     fn incidents(&self) -> String {
-        let (Some(value), Some(today)) = (self.result.choice.value, self.result.today()) else { return String::new() };
-        let Some(proposed) = self.result.outcome(value) else { return String::new() };
+        let (Some(value), Some(today)) = (self.result.choice.value, self.result.current()) else {
+            return String::new();
+        };
+        let Some(proposed) = self.result.candidate(value) else { return String::new() };
         let needed = &self.result.needed;
         let seen = |outcome: &Candidate| needed.iter().filter(|&&i| outcome.seen[i].is_some()).count();
         let (seen, before, all) = (seen(proposed), seen(today), needed.len());
