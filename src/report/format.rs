@@ -135,6 +135,6 @@ mod tests {
         for kind in OutcomeKind::ALL {
             assert_eq!(Format::listed(kind).next(), Some(Format::Text));
         }
-        assert_eq!("csv".parse::<Format>(), Err(UnknownFormat));
+        assert_eq!("no-format".parse::<Format>(), Err(UnknownFormat));
     }
 }
