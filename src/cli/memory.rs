@@ -34,7 +34,7 @@ impl Memory {
                     open.append(received_at, payload).map_err(io::Error::other)?;
                 }
                 RecordingEvent::End { received_at: Some(at) } => open.tick(at).map_err(io::Error::other)?,
-                RecordingEvent::End { .. } | RecordingEvent::Flush { .. } | RecordingEvent::Sync(_) => {}
+                RecordingEvent::End { .. } | RecordingEvent::Flush | RecordingEvent::Sync(_) => {}
             }
             if open.get_ref().len() > MOST_KEPT {
                 *writer = None;

@@ -8,8 +8,8 @@ use crate::clock::{self, Clock};
 use crate::engine::Timestamps;
 use crate::model::Nanos;
 use crate::receive::{
-    self, EndOfService, IngestService, InputStream, Limits, Listeners, ReceiveOptions, RecordingEvent, RecordingWriter,
-    Server, ServerCallbacks, ShutdownTrigger, Tokens,
+    self, EndOfService, IngestService, InputStream, Limits, ReceiveOptions, RecordingEvent, RecordingWriter, Server,
+    ShutdownTrigger, Tokens,
 };
 use crate::recording::{LiveRecording, LiveRecordingOptions, MESSAGE_LIMIT};
 use clap::ValueEnum;
@@ -141,7 +141,7 @@ impl Recording<'_> {
             let result = match event {
                 RecordingEvent::Export { received_at, payload } => recording.append(received_at, payload),
                 RecordingEvent::Sync(sync) => recording.sync().map(|job| sync.set(Some(Box::new(job)))),
-                RecordingEvent::Flush { now } => recording.flush(now),
+                RecordingEvent::Flush => recording.flush(clock::now()),
                 RecordingEvent::End { received_at } => recording.end(received_at),
             };
             result.map_err(|error| io::Error::other(format!("{to}: {error}")))
@@ -154,7 +154,9 @@ impl Receiving<'_> {
     pub(super) fn open(self) -> Result<Open, CliError> {
         let tokens = self.args.tokens()?;
         let limits = self.args.limits.resolve()?;
-        let (listeners, grpc, http) = self.args.bind()?;
+        let (grpc, grpc_listener) = bind(&self.args.grpc)?;
+        let (http, http_listener) = bind(&self.args.http)?;
+        let timeout = self.args.shutdown_timeout;
         let needs_token = tokens.are_required();
         let options = ReceiveOptions {
             limits,
@@ -168,7 +170,7 @@ impl Receiving<'_> {
             recording: both(self.recording.map(Recording::open).transpose()?, self.memory),
         };
         let (ingest, inputs) = receive::open(options, self.step);
-        Ok(Open { listeners, ingest, inputs, timeout: self.args.shutdown_timeout, grpc, http, needs_token })
+        Ok(Open { grpc_listener, http_listener, ingest, inputs, timeout, grpc, http, needs_token })
     }
 
     /// Serves clients until a signal comes and everything is done.
@@ -191,7 +193,8 @@ impl Receiving<'_> {
 
 /// Open ports that nobody answers on yet.
 pub(super) struct Open {
-    listeners: Listeners,
+    grpc_listener: TcpListener,
+    http_listener: TcpListener,
     ingest: Arc<IngestService>,
     inputs: InputStream,
     timeout: Duration,
@@ -209,12 +212,18 @@ impl Open {
         ready: impl Fn(&Terminal) + Send + 'static,
         work: impl FnOnce(&IngestService, InputStream) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        let Open { listeners, ingest, inputs, timeout, .. } = self;
+        let Open { grpc_listener, http_listener, ingest, inputs, timeout, .. } = self;
         let receiving = {
             let (ingest, terminal) = (Arc::clone(&ingest), *terminal);
             thread::Builder::new().name("receive".into()).spawn(move || {
-                let callbacks = ServerCallbacks { ready: &|| ready(&terminal), warn: &|line| terminal.warn(line) };
-                let server = Server { listeners, trigger, shutdown_timeout: timeout, callbacks };
+                let server = Server {
+                    grpc: grpc_listener,
+                    http: http_listener,
+                    trigger,
+                    shutdown_timeout: timeout,
+                    ready: &|| ready(&terminal),
+                    warn: &|line| terminal.warn(line),
+                };
                 exit_unless_finished(receive::serve(server, &ingest)?, &terminal);
                 Ok::<(), io::Error>(())
             })
@@ -271,16 +280,11 @@ impl ReceivingArgs {
         let unusable = "there is no token in it, or one with blanks or other characters than ASCII";
         Tokens::parse(&text).ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidData, unusable)))
     }
+}
 
-    fn bind(&self) -> Result<(Listeners, SocketAddr, SocketAddr), CliError> {
-        let bind = |address: &str| {
-            let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-            listener.map_err(|source| CliError::Bind { address: address.to_string(), source })
-        };
-        let (grpc_at, grpc) = bind(&self.grpc)?;
-        let (http_at, http) = bind(&self.http)?;
-        Ok((Listeners { grpc, http }, grpc_at, http_at))
-    }
+fn bind(address: &str) -> Result<(SocketAddr, TcpListener), CliError> {
+    let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    listener.map_err(|source| CliError::Bind { address: address.to_string(), source })
 }
 
 impl LimitArgs {

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::output::Terminal;
 use crate::clock;
 use crate::definition::EventDefinition;
-use crate::receive::{ExtraMetric, Labels};
+use crate::receive::{ExposedMetric, Labels};
 use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
 use std::borrow::Cow;
 use std::path::Path;
@@ -88,16 +88,16 @@ pub(super) fn close(sinks: Sinks, within: Option<Duration>, terminal: &Terminal)
 }
 
 /// What became of the events, as metrics.
-pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<ExtraMetric> {
-    let of = |value: fn(&SinkCounts) -> u64| counts.iter().map(|sink| (label(sink), value(sink))).collect();
+pub(super) fn metrics(counts: &[SinkCounts]) -> Vec<ExposedMetric> {
+    let of = |value: fn(&SinkCounts) -> u64| counts.iter().map(|sink| (label(sink), value(sink) as f64)).collect();
     let lost = counts.iter().flat_map(|sink| {
         Loss::ALL.map(|loss| {
             let mut labels = label(sink);
             labels.push(("reason", Cow::Borrowed(loss.as_str())));
-            (labels, sink.lost[loss as usize])
+            (labels, sink.lost[loss as usize] as f64)
         })
     });
-    let metric = |name, help, is_counter, values| ExtraMetric { name, help, is_counter, values };
+    let metric = |name, help, is_counter, values| ExposedMetric { name, help, is_counter, values };
     vec![
         metric("sink_sent", "Events that were delivered", true, of(|sink| sink.sent)),
         metric("sink_lost", "Events that were not delivered", true, lost.collect()),

@@ -13,6 +13,7 @@ mod cut;
 mod encode;
 mod json;
 mod messages;
+mod response;
 mod shape;
 mod size;
 mod walk;
@@ -22,6 +23,7 @@ pub use cut::{Cut, NamePattern, cut};
 pub use encode::{DataPoint, DataValue, MetricPoints, encode};
 pub use json::{to_json, transcribe};
 pub use messages::{attributes, histogram, metric_text, resource};
+pub use response::encode_response;
 pub use size::{attribute_count, entries};
 pub use wire::DecodeError;
 

@@ -1,5 +1,6 @@
 //! Bearer tokens: read once, compared in constant time.
 
+use super::rejection::{Rejection, RejectionReason};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use subtle::{Choice, ConstantTimeEq};
@@ -23,17 +24,14 @@ impl Tokens {
         !self.0.is_empty()
     }
 
-    /// Whether a request may come in.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> bool {
-        if self.0.is_empty() {
-            return true;
+    /// Rejects a request without one of them.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        let given = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())).unwrap_or_default();
+        let is_known = self.0.iter().fold(Choice::from(0), |known, token| known | token.as_bytes().ct_eq(given));
+        match self.0.is_empty() || is_known.into() {
+            true => Ok(()),
+            false => Err(Rejection::new(RejectionReason::Unauthenticated, "a bearer token is needed")),
         }
-        let Some(given) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) else { return false };
-        let mut admitted = Choice::from(0);
-        for token in &self.0 {
-            admitted |= token.as_bytes().ct_eq(given);
-        }
-        admitted.into()
     }
 }
 

@@ -3,15 +3,15 @@
 //! A message is handed over as the bytes it came in, so that one decoder serves both transports and replay. Generated code for
 //! the messages is absent on purpose.
 
-use super::guard::{GuardLayer, Payload};
-use super::ingest::{ExportResponse, IngestService};
+use super::guard::{Payload, guard};
+use super::ingest::IngestService;
 use super::rejection::{RETRY_DELAY, Rejection, RejectionReason};
 use super::telemetry::Transport;
 use crate::otlp::Encoding;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response};
 use prost::Message;
@@ -29,12 +29,8 @@ use tower::{Layer, Service, service_fn};
 pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// The compressions of messages, for whoever sends another.
-const COMPRESSIONS: &str = "gzip,zstd,identity";
 /// Most exports and all responses are small: tonic's buffers begin with this.
 const BUFFER_BYTES: usize = 2 << 10;
-/// Responses are sent as soon as they are this large, which they never are.
-const YIELD_BYTES: usize = 32 << 10;
 
 /// What answers on the gRPC port, and who reports its health.
 pub(super) fn service(
@@ -45,8 +41,8 @@ pub(super) fn service(
 ) {
     let (reporter, health) = tonic_health::server::health_reporter();
     let other = Router::new().route_service("/grpc.health.v1.Health/{*method}", health).fallback(unimplemented);
-    let layer = GuardLayer { ingest: Arc::clone(&ingest), transport: Transport::Grpc };
-    let exports = layer.layer(service_fn(move |request| export(Arc::clone(&ingest), request)));
+    let exports = guard(Arc::clone(&ingest), Transport::Grpc)
+        .layer(service_fn(move |request| export(Arc::clone(&ingest), request)));
     let service = service_fn(move |request: Request<Body>| {
         let (mut exports, mut other) = (exports.clone(), other.clone());
         async move {
@@ -93,7 +89,7 @@ async fn export(
             Err(rejection) => Err(rejection),
         };
         match accepted {
-            Ok(accepted) => Ok(tonic::Response::new(ExportResponse::from(accepted))),
+            Ok(accepted) => Ok(tonic::Response::new(accepted.response(Encoding::Protobuf))),
             Err(why) => Err(Status::unknown(rejection.get_or_init(|| why).to_string())),
         }
     };
@@ -140,7 +136,7 @@ fn rejected(rejection: &Rejection) -> Response<Body> {
         status.metadata_mut().insert_bin("google.rpc.retryinfo-bin", MetadataValue::from_bytes(&bare));
     }
     if rejection.reason == RejectionReason::ContentEncoding {
-        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static(COMPRESSIONS));
+        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("gzip,zstd,identity"));
     }
     status.into_http()
 }
@@ -149,7 +145,7 @@ fn rejected(rejection: &Rejection) -> Response<Body> {
 struct MessageBytes;
 
 impl Codec for MessageBytes {
-    type Encode = ExportResponse;
+    type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = MessageBytes;
     type Decoder = MessageBytes;
@@ -164,15 +160,16 @@ impl Codec for MessageBytes {
 }
 
 impl Encoder for MessageBytes {
-    type Item = ExportResponse;
+    type Item = Bytes;
     type Error = Status;
 
-    fn encode(&mut self, response: ExportResponse, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        response.encode(out).map_err(|error| Status::internal(error.to_string()))
+    fn encode(&mut self, response: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(response);
+        Ok(())
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+        BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES)
     }
 }
 
@@ -188,6 +185,6 @@ impl Decoder for MessageBytes {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+        BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES)
     }
 }

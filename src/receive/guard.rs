@@ -17,15 +17,15 @@ use http_body_util::BodyExt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
 /// What frames a message does not count as a part of it.
 const FRAMING_BYTES: usize = 64;
 
-/// Makes a [`Guard`].
-pub(super) struct GuardLayer {
-    pub(super) ingest: Arc<IngestService>,
-    pub(super) transport: Transport,
+/// The tower layer.
+pub(super) fn guard<S>(ingest: Arc<IngestService>, transport: Transport) -> impl Layer<S, Service = Guard<S>> {
+    layer_fn(move |inner| Guard { ingest: Arc::clone(&ingest), transport, inner })
 }
 
 /// A service behind the limits. Its error is why a request was rejected.
@@ -34,14 +34,6 @@ pub(super) struct Guard<S> {
     ingest: Arc<IngestService>,
     transport: Transport,
     inner: S,
-}
-
-impl<S> Layer<S> for GuardLayer {
-    type Service = Guard<S>;
-
-    fn layer(&self, inner: S) -> Guard<S> {
-        Guard { ingest: Arc::clone(&self.ingest), transport: self.transport, inner }
-    }
 }
 
 impl<S, B> Service<Request<Body>> for Guard<S>
@@ -62,10 +54,12 @@ where
         Box::pin(async move {
             let limits = &ingest.limits;
             let (head, body) = request.into_parts();
+            // A length that is announced need not be read to be too much.
+            let is_too_large = body.size_hint().lower() > (limits.message_bytes + FRAMING_BYTES) as u64;
             let payload = Payload::new(body, limits.message_bytes, ingest.memory.permit());
             let work = async {
-                let admitted = ingest.admit(&head.headers);
-                let result = match admitted.and_then(|permit| payload.check_announced().map(|()| permit)) {
+                let result = match ingest.admit(&head.headers) {
+                    Ok(_) if is_too_large => Err(Rejection::too_large(limits.message_bytes)),
                     Ok(_permit) => inner.call(Request::from_parts(head, payload.clone())).await,
                     Err(rejection) => Err(rejection),
                 };
@@ -101,15 +95,6 @@ impl Payload {
     fn new(body: Body, message_bytes: usize, memory: MemoryPermit) -> Self {
         let reading = Reading { body, message_bytes, read_bytes: 0, memory: Some(memory), rejection: None };
         Payload(Arc::new(Mutex::new(reading)))
-    }
-
-    /// A length that is announced need not be read to be too much.
-    fn check_announced(&self) -> Result<(), Rejection> {
-        let reading = self.lock();
-        match reading.body.size_hint().lower() > (reading.message_bytes + FRAMING_BYTES) as u64 {
-            true => Err(Rejection::too_large(reading.message_bytes)),
-            false => Ok(()),
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Reading> {
@@ -153,12 +138,12 @@ impl Reading {
         if has_room { Ok(()) } else { Err(Rejection::inbox_full()) }
     }
 
-    fn account(&mut self, more: usize) -> Result<(), Rejection> {
-        self.read_bytes += more;
+    fn account(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Rejection> {
+        self.read_bytes += frame.data_ref().map_or(0, Bytes::len);
         if self.read_bytes > self.message_bytes + FRAMING_BYTES {
             return Err(Rejection::too_large(self.message_bytes));
         }
-        self.hold(self.read_bytes)
+        self.hold(self.read_bytes).map(|()| frame)
     }
 }
 
@@ -170,17 +155,10 @@ impl http_body::Body for Payload {
         let mut reading = self.lock();
         let Some(frame) = ready!(Pin::new(&mut reading.body).poll_frame(context)) else { return Poll::Ready(None) };
         let unreadable = |error| Rejection::malformed(format!("the request cannot be read: {error}"));
-        let result = frame.map_err(unreadable).and_then(|frame| {
-            reading.account(frame.data_ref().map_or(0, Bytes::len))?;
-            Ok(frame)
-        });
+        let result = frame.map_err(unreadable).and_then(|frame| reading.account(frame));
         // Layers above wrap the error in their own; the reader takes it from here.
         reading.rejection = result.as_ref().err().cloned();
         Poll::Ready(Some(result))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.lock().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,9 +2,9 @@
 //!
 //! A response has the encoding of its request; errors are a `google.rpc.Status`.
 
-use super::guard::{GuardLayer, Payload};
-use super::ingest::{ExportResponse, IngestService};
-use super::rejection::{Rejection, RejectionReason};
+use super::guard::{Payload, guard};
+use super::ingest::IngestService;
+use super::rejection::{RETRY_DELAY, Rejection, RejectionReason};
 use super::telemetry::{self, Transport};
 use crate::otlp::Encoding;
 use axum::Router;
@@ -14,9 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{
-    ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use prost::Message;
@@ -49,11 +47,10 @@ fn content_type(encoding: Encoding) -> HeaderValue {
 fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let media = value.split(';').next().unwrap_or_default().trim();
-    let is = |name: &str| media.eq_ignore_ascii_case(name);
-    match () {
-        () if is("application/x-protobuf") || is("application/protobuf") => Some(Encoding::Protobuf),
-        () if is("application/json") => Some(Encoding::Json),
-        () => None,
+    match media.to_ascii_lowercase().as_str() {
+        "application/x-protobuf" | "application/protobuf" => Some(Encoding::Protobuf),
+        "application/json" => Some(Encoding::Json),
+        _ => None,
     }
 }
 
@@ -84,7 +81,7 @@ async fn readiness(State(ingest): State<Arc<IngestService>>) -> Response {
 }
 
 async fn metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> Response {
-    if let Err(rejection) = ingest.authenticate(request.headers()) {
+    if let Err(rejection) = ingest.tokens.check(request.headers()) {
         ingest.count_rejection(Transport::Http, &rejection);
         return rejected(&rejection, None);
     }
@@ -96,7 +93,7 @@ async fn metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> 
 
 async fn post_metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> Response {
     let encoding = encoding_of(request.headers());
-    let layer = GuardLayer { ingest: Arc::clone(&ingest), transport: Transport::Http };
+    let layer = guard(Arc::clone(&ingest), Transport::Http);
     let decompressed = service_fn(move |request: http::Request<Payload>| {
         let (ingest, payload) = (Arc::clone(&ingest), request.body().clone());
         let export = service_fn(move |request| export(Arc::clone(&ingest), payload.clone(), encoding, request));
@@ -126,12 +123,7 @@ async fn export(
     }
     let bytes = read(request.into_body(), &payload, ingest.limits.message_bytes).await?;
     let accepted = ingest.accept(Transport::Http, encoding, bytes, payload.take_memory()).await?;
-    let response = ExportResponse::from(accepted);
-    let body = match encoding {
-        Encoding::Protobuf => response.encode_to_vec(),
-        Encoding::Json => response.to_json(),
-    };
-    let mut response = http::Response::new(Full::from(body));
+    let mut response = http::Response::new(Full::new(accepted.response(encoding)));
     response.headers_mut().insert(CONTENT_TYPE, content_type(encoding));
     Ok(response)
 }
@@ -160,14 +152,12 @@ async fn read(
 fn rejected(rejection: &Rejection, encoding: Option<Encoding>) -> Response {
     let status = rejection.http_status();
     let mut response = failure(status, rejection.code(), &rejection.message, encoding);
-    let mut header = |name: HeaderName, value: &'static str| {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let header = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, HeaderValue::from(RETRY_DELAY.as_secs()))),
+        StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        _ => None,
     };
-    match status {
-        StatusCode::SERVICE_UNAVAILABLE => header(RETRY_AFTER, "1"),
-        StatusCode::UNAUTHORIZED => header(WWW_AUTHENTICATE, "Bearer"),
-        _ => {}
-    }
+    response.headers_mut().extend(header);
     response
 }
 

@@ -8,16 +8,16 @@ use super::limits::{Limits, MemoryBudget, MemoryPermit};
 use super::queue::{Accepted, ExportQueue, RecordingWriter};
 use super::recorder::Recorder;
 use super::rejection::{Rejection, RejectionReason};
-use super::telemetry::{self, CloseReason, Counters, ExtraMetrics, QueueLevel, Transport, count};
+use super::telemetry::{self, CloseReason, Counters, ExtraMetrics, Transport, count, gauge};
 use super::warnings::{WarningKind, Warnings};
 use crate::clock::{Clock, monotonic, now};
-use crate::engine::{Counts, DropReason, Timestamps};
-use crate::model::{Export, Span};
+use crate::engine::{Counts, Timestamps};
+use crate::model::{Export, SECOND, Span};
 use crate::otlp::{self, DecodeError, Decoder, Encoding};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -51,11 +51,10 @@ pub struct IngestService {
     pub(super) counters: Counters,
     /// `None` when no response waits for the disk.
     pub(super) recorder: Option<Recorder>,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     warnings: Warnings,
     requests: Arc<Semaphore>,
     decoder: Mutex<Decoder>,
-    is_stopping: AtomicBool,
     /// When the shutdown must be over, once it has begun.
     ends_at: OnceLock<Instant>,
     extra_metrics: OnceLock<ExtraMetrics>,
@@ -69,10 +68,9 @@ impl IngestService {
             memory: MemoryBudget::new(limits.inbox_bytes),
             counters: Counters::default(),
             recorder: sync_each.then(Recorder::new),
-            warnings: Warnings::new(),
+            warnings: Warnings::default(),
             requests: Arc::new(Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS))),
             decoder: Mutex::new(Decoder::default()),
-            is_stopping: AtomicBool::new(false),
             ends_at: OnceLock::new(),
             extra_metrics: OnceLock::new(),
             tokens,
@@ -82,7 +80,7 @@ impl IngestService {
 
     /// Lets a request in, for as long as the permit is held.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Rejection> {
-        self.authenticate(headers)?;
+        self.tokens.check(headers)?;
         if self.is_stopping() {
             return Err(Rejection::stopping());
         }
@@ -90,13 +88,6 @@ impl IngestService {
             let message = format!("{} requests are being received already", self.limits.requests);
             Rejection::new(RejectionReason::TooManyRequests, message)
         })
-    }
-
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        match self.tokens.admit(headers) {
-            true => Ok(()),
-            false => Err(Rejection::new(RejectionReason::Unauthenticated, "a bearer token is needed")),
-        }
     }
 
     pub(super) fn count_rejection(&self, transport: Transport, rejection: &Rejection) {
@@ -182,8 +173,7 @@ impl IngestService {
         found.map_or(Ok(()), |message| Err(Rejection::new(RejectionReason::Attributes, message)))
     }
 
-    /// What the engine counted so far, and the events that were opened and closed since the last call, for `/metrics` and
-    /// warnings.
+    /// Takes over what the engine counted so far, and the events that were opened and closed since the last call.
     pub fn publish(&self, counts: &Counts, opened: u64, closed: u64) {
         self.counters.publish(counts, opened, closed);
     }
@@ -195,14 +185,15 @@ impl IngestService {
 
     /// The text of `/metrics`.
     pub(super) fn exposition(&self) -> Result<String, fmt::Error> {
-        let level = QueueLevel {
-            exports: self.queue.len(),
-            bytes: self.memory.used_bytes(),
-            limit_bytes: self.memory.limit_bytes(),
-            evaluation_lag: self.queue.evaluation_lag(),
-        };
-        let extra = self.extra_metrics.get().map(|extra| extra()).unwrap_or_default();
-        telemetry::exposition(&self.counters, &level, extra)
+        let lag = self.queue.evaluation_lag() as f64 / SECOND as f64;
+        let mut more = vec![
+            gauge("evaluation_lag_seconds", "From the time of the last evaluation until it was done", lag),
+            gauge("inbox_exports", "Exports that wait for the engine", self.queue.len() as f64),
+            gauge("inbox_bytes", "Bytes between the sockets and the engine", self.memory.used_bytes() as f64),
+            gauge("inbox_limit_bytes", "The most of them", self.memory.limit_bytes() as f64),
+        ];
+        more.extend(self.extra_metrics.get().map(|extra| extra()).unwrap_or_default());
+        telemetry::exposition(&self.counters, more)
     }
 
     /// The warnings that are due.
@@ -216,7 +207,7 @@ impl IngestService {
     }
 
     fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Relaxed)
+        self.ends_at.get().is_some()
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -227,7 +218,6 @@ impl IngestService {
     pub(super) fn stop(&self, ends_at: Instant) {
         // After a second call the time of the first one holds.
         let _ = self.ends_at.set(ends_at);
-        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// How much of the time for the shutdown is left; `None` when there is no shutdown.
@@ -238,56 +228,10 @@ impl IngestService {
 
 /// Rejects an export that is small and would become large.
 fn check_entries(payload: &[u8]) -> Result<(), Rejection> {
-    if payload.len() <= COUNTED_FROM_BYTES {
-        return Ok(());
-    }
-    let entries = otlp::entries(payload);
+    let entries = if payload.len() > COUNTED_FROM_BYTES { otlp::entries(payload) } else { 0 };
     if entries.saturating_mul(MIN_ENTRY_BYTES) <= payload.len() {
         return Ok(());
     }
     let message = format!("{entries} resources, metrics and points in {} bytes: they are empty", payload.len());
     Err(Rejection::malformed(message))
-}
-
-/// `ExportMetricsServiceResponse`, the same for both transports.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ExportResponse {
-    #[prost(message, optional, tag = "1")]
-    partial_success: Option<PartialSuccess>,
-}
-
-/// `ExportMetricsPartialSuccess`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct PartialSuccess {
-    #[prost(int64, tag = "1")]
-    rejected_data_points: i64,
-    #[prost(string, tag = "2")]
-    error_message: String,
-}
-
-impl From<Accepted> for ExportResponse {
-    fn from(Accepted { dropped, .. }: Accepted) -> Self {
-        let sum: u64 = dropped.iter().sum();
-        if sum == 0 {
-            return ExportResponse { partial_success: None };
-        }
-        let reasons = DropReason::ALL.into_iter().filter(|&reason| dropped[reason as usize] > 0);
-        let words: Vec<String> =
-            reasons.map(|reason| format!("{} {}", dropped[reason as usize], reason.as_str())).collect();
-        let error_message = format!("data points dropped: {}", words.join(", "));
-        ExportResponse { partial_success: Some(PartialSuccess { rejected_data_points: sum as i64, error_message }) }
-    }
-}
-
-impl ExportResponse {
-    /// As OTLP/JSON: 64-bit integers are text.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let json = match &self.partial_success {
-            Some(PartialSuccess { rejected_data_points, error_message }) => serde_json::json!({
-                "partialSuccess": { "rejectedDataPoints": rejected_data_points.to_string(), "errorMessage": error_message }
-            }),
-            None => serde_json::json!({}),
-        };
-        json.to_string().into_bytes()
-    }
 }

@@ -2,11 +2,10 @@
 //!
 //! [`MemoryBudget`] counts the bytes between the sockets and the engine: a permit grows with what a request holds, follows its
 //! export through the queue, and gives the bytes back when it is dropped, whatever became of the request.
-//! [`FlowControlBudget`] counts what clients may send before anybody has looked at it: the windows of HTTP/2. Invariant: the
-//! windows of all connections together are at most as large as the queue, apart from the minimum that HTTP/2 begins with.
+//! A second one is for what clients may send before anybody has looked at it, the windows of HTTP/2. Invariant: the windows of all
+//! connections together are at most as large as the queue, apart from the minimum that HTTP/2 begins with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,9 +16,6 @@ const UNIT_BYTES: usize = 1 << 10;
 const MIN_WINDOW: usize = (64 << 10) - 1;
 /// Larger windows make nothing faster.
 const MAX_WINDOW: usize = 16 << 20;
-const MAX_STREAM_WINDOW: u32 = 4 << 20;
-const MIN_FRAME: u32 = 16 << 10;
-const MAX_FRAME: u32 = 1 << 20;
 /// A new connection gets this part of what is left.
 const WINDOW_SHARE: usize = 16;
 
@@ -46,14 +42,14 @@ pub struct Limits {
     pub attribute_bytes: usize,
 }
 
-/// The bytes that may be held between the sockets and the engine.
+/// Bytes that may be held at a time.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryBudget {
     units: Arc<Semaphore>,
     limit_bytes: usize,
 }
 
-/// The bytes that one request, or its export in the queue, holds.
+/// The bytes that one request holds, its export in the queue, or a window.
 #[derive(Debug)]
 pub(super) struct MemoryPermit {
     units: Arc<Semaphore>,
@@ -107,70 +103,45 @@ impl MemoryPermit {
     }
 }
 
-/// What is left for the windows of new connections.
-#[derive(Debug)]
-pub(super) struct FlowControlBudget(AtomicUsize);
-
-/// The window of one connection: how much it may send unread.
+/// The HTTP/2 window of one connection: how much it may send before anybody has looked at it.
 #[derive(Debug)]
 pub(super) struct Window {
-    budget: Arc<FlowControlBudget>,
-    taken: usize,
-}
-
-impl FlowControlBudget {
-    pub(super) fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(FlowControlBudget(AtomicUsize::new(bytes)))
-    }
-
-    /// The window of a new connection: a share of what is left, so that a few that send large exports may send them without a
-    /// pause, and many together take no more than there is. One thread accepts all connections.
-    pub(super) fn take(self: &Arc<Self>) -> Window {
-        let taken = (self.0.load(Ordering::Relaxed) / WINDOW_SHARE).min(MAX_WINDOW - MIN_WINDOW);
-        self.0.fetch_sub(taken, Ordering::Relaxed);
-        Window { budget: Arc::clone(self), taken }
-    }
+    bytes: usize,
+    _permit: MemoryPermit,
 }
 
 impl Window {
-    pub(super) fn connection_bytes(&self) -> u32 {
-        (MIN_WINDOW + self.taken) as u32
+    /// The window of a new connection: a share of what is left, so that a few that send large exports may send them without a
+    /// pause, and many together take no more than there is.
+    pub(super) fn from_budget(budget: &MemoryBudget) -> Self {
+        let share = ((budget.limit_bytes - budget.used_bytes()) / WINDOW_SHARE).min(MAX_WINDOW - MIN_WINDOW);
+        let mut permit = budget.permit();
+        let bytes = if permit.grow_to(share) { MIN_WINDOW + share } else { MIN_WINDOW };
+        Window { bytes, _permit: permit }
     }
 
-    /// The part of it that one request may take.
-    pub(super) fn stream_bytes(&self) -> u32 {
-        self.connection_bytes().min(MAX_STREAM_WINDOW)
-    }
-
-    pub(super) fn frame_bytes(&self) -> u32 {
-        (self.connection_bytes() / 4).clamp(MIN_FRAME, MAX_FRAME)
-    }
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
+    pub(super) fn bytes(&self) -> u32 {
+        self.bytes as u32
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FlowControlBudget, MAX_WINDOW, MIN_WINDOW, MemoryBudget, Window};
+    use super::{MAX_WINDOW, MIN_WINDOW, MemoryBudget, Window};
 
     #[test]
     fn many_connections_get_no_more_than_there_is_and_give_it_back() {
-        let all = 256 << 20;
-        let budget = FlowControlBudget::new(all);
-        let first = budget.take();
-        assert_eq!(first.connection_bytes() as usize, MAX_WINDOW);
-        let more: Vec<_> = (0..10_000).map(|_| budget.take()).collect();
-        let beyond = |window: &Window| window.connection_bytes() as usize - MIN_WINDOW;
-        let sum: usize = more.iter().chain([&first]).map(beyond).sum();
-        assert!(sum <= all && sum > all / 2, "{sum}");
-        assert!(more.windows(2).all(|two| two[0].connection_bytes() >= two[1].connection_bytes()));
+        let budget = MemoryBudget::new(256 << 20);
+        let first = Window::from_budget(&budget);
+        assert_eq!(first.bytes, MAX_WINDOW);
+        let more: Vec<_> = (0..10_000).map(|_| Window::from_budget(&budget)).collect();
+        let sum: usize = more.iter().chain([&first]).map(|window| window.bytes - MIN_WINDOW).sum();
+        assert!(sum <= 256 << 20 && sum > 128 << 20, "{sum}");
+        assert!(more.windows(2).all(|two| two[0].bytes >= two[1].bytes));
         drop(more);
-        let expected = MAX_WINDOW.min((all - beyond(&first)) / 16 + MIN_WINDOW);
-        assert_eq!(budget.take().connection_bytes() as usize, expected);
+        assert!(Window::from_budget(&budget).bytes > 15 << 20);
+        drop(first);
+        assert_eq!(budget.used_bytes(), 0);
     }
 
     #[test]

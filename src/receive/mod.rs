@@ -29,9 +29,9 @@ pub use auth::Tokens;
 pub use ingest::{IngestService, ReceiveOptions};
 pub use limits::Limits;
 pub use queue::{InputStream, RecordingEvent, RecordingWriter, SyncJob};
-pub use server::{Listeners, Server, serve};
-pub use shutdown::{EndOfService, ServerCallbacks, ShutdownTrigger};
-pub use telemetry::{ExtraMetric, ExtraMetrics, Labels};
+pub use server::{Server, serve};
+pub use shutdown::{EndOfService, ShutdownTrigger};
+pub use telemetry::{ExposedMetric, ExtraMetrics, Labels};
 
 use crate::model::Nanos;
 use std::sync::Arc;

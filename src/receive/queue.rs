@@ -3,28 +3,27 @@
 //! One short lock gives an export its receive time, records it when there is a recording, and queues it; only then its sender
 //! gets a response. So the order of the recording, of the receive times and of the engine's inputs are the same order, and
 //! receive times never go backwards. A tick is taken under the same lock, so no export that comes after it is older. The queue
-//! is bounded by the bytes that are held ([`super::limits`]). It does not wake the engine for every export: the engine looks
-//! when the time of an evaluation is over, or when much has come.
+//! is bounded by the bytes that are held ([`super::limits`]). The engine is not woken for every export: it looks when the time
+//! of an evaluation is over, or when much has come.
 
 use super::limits::MemoryPermit;
 use super::rejection::{Rejection, RejectionReason};
 use crate::clock::{Clock, now};
 use crate::engine::{DropReason, Input, Inputs, Received, Timestamps, count_dropped};
 use crate::model::{Export, MetricSpan, Nanos, PointSpan, ResourceSpan};
+use crate::otlp::{self, Encoding};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
-/// The engine is woken before its time when so much has come, or a quarter of what there is room for. More would not stay in
-/// the caches until it is looked at.
+/// The engine is woken before its time when so much has come, or a quarter of what there is room for.
 const WAKE_BYTES: usize = 512 << 10;
-/// With the data's clock the engine is woken by the first export, and lets this much time pass for more to come: otherwise
-/// every request would wake it, which costs more than receiving the request.
+/// With the data's clock the engine is woken by the first export, and gives others time to come: each would wake it otherwise.
 const GATHER: Duration = Duration::from_millis(2);
 /// What a queued export takes beside its bytes and lists.
 const OVERHEAD_BYTES: usize = 256;
@@ -43,10 +42,7 @@ pub enum RecordingEvent<'a> {
         payload: &'a [u8],
     },
     /// Time passes: what is held back should be written.
-    Flush {
-        /// The wall clock.
-        now: Nanos,
-    },
+    Flush,
     /// What is held back is to be written, and then brought to the disk by whoever calls what is put here.
     Sync(&'a Cell<Option<SyncJob>>),
     /// Nothing more will come.
@@ -68,6 +64,15 @@ pub(super) struct Accepted {
     pub(super) number: u64,
 }
 
+impl Accepted {
+    /// The response: a partial success names the points that will be dropped.
+    pub(super) fn response(&self, encoding: Encoding) -> Bytes {
+        let dropped = DropReason::ALL.into_iter().zip(self.dropped).filter(|&(_, n)| n > 0);
+        let words: Vec<String> = dropped.map(|(reason, n)| format!("{n} {}", reason.as_str())).collect();
+        Bytes::from(otlp::encode_response(encoding, self.dropped.iter().sum(), &words.join(", ")))
+    }
+}
+
 /// The queue, shared by the receivers and the engine.
 pub(super) struct ExportQueue {
     clock: Clock,
@@ -79,8 +84,8 @@ pub(super) struct ExportQueue {
     ready: Condvar,
     /// From the time of an evaluation until it was done, the last time there was one.
     lag: AtomicI64,
-    is_engine_done: AtomicBool,
-    engine_done: Notify,
+    /// Becomes true.
+    engine_done: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -121,8 +126,7 @@ impl ExportQueue {
             state: Mutex::new(QueueState { recording, ..QueueState::default() }),
             ready: Condvar::new(),
             lag: AtomicI64::new(0),
-            is_engine_done: AtomicBool::new(false),
-            engine_done: Notify::new(),
+            engine_done: watch::Sender::new(false),
         }
     }
 
@@ -150,9 +154,8 @@ impl ExportQueue {
         state.record(RecordingEvent::Export { received_at, payload })?;
         state.recorded += 1;
         state.last = received_at.or(state.last);
-        let none = [0; DropReason::ALL.len()];
-        let dropped =
-            self.timestamps.map_or(none, |timestamps| count_dropped(&export, Received { at: state.last, timestamps }));
+        let drops = |timestamps| count_dropped(&export, Received { at: state.last, timestamps });
+        let dropped = self.timestamps.map(drops).unwrap_or_default();
         let export = (!payload.is_empty()).then_some(export);
         let before = state.queued_bytes;
         state.queued_bytes += bytes;
@@ -187,7 +190,7 @@ impl ExportQueue {
         let mut state = self.lock();
         if !state.is_closed {
             // What went wrong is remembered, and reported to everybody who sends.
-            let _ = state.record(RecordingEvent::Flush { now: now() });
+            let _ = state.record(RecordingEvent::Flush);
         }
     }
 
@@ -213,7 +216,6 @@ impl ExportQueue {
         self.lock().recording_error.clone()
     }
 
-    /// Number of exports that wait.
     pub(super) fn len(&self) -> usize {
         self.lock().queue.len()
     }
@@ -223,14 +225,13 @@ impl ExportQueue {
     }
 
     pub(super) fn is_engine_done(&self) -> bool {
-        self.is_engine_done.load(Ordering::Relaxed)
+        *self.engine_done.borrow()
     }
 
-    /// Waits until the engine takes nothing any more. One task waits at a time.
+    /// Waits until the engine takes nothing any more.
     pub(super) async fn engine_done(&self) {
-        while !self.is_engine_done() {
-            self.engine_done.notified().await;
-        }
+        // It is never closed, because this has it.
+        let _ = self.engine_done.subscribe().wait_for(|&is_done| is_done).await;
     }
 
     /// Waits until there is something for the engine: with the wall clock until `due` is over, or much has come; with the data's
@@ -369,7 +370,6 @@ impl Drop for InputStream {
     fn drop(&mut self) {
         self.queue.close();
         self.queue.lock().queue.clear();
-        self.queue.is_engine_done.store(true, Ordering::Relaxed);
-        self.queue.engine_done.notify_one();
+        self.queue.engine_done.send_replace(true);
     }
 }

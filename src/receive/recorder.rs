@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 /// Counts what is on the disk.
 pub(super) struct Recorder {
     wanted: Notify,
-    /// The number of the last export on the disk.
+    /// The number of the last export on the disk; the largest number once no more can be.
     on_disk: watch::Sender<u64>,
 }
 
@@ -36,21 +36,14 @@ impl Recorder {
     pub(super) async fn run(&self, queue: &ExportQueue) {
         loop {
             self.wanted.notified().await;
-            let Some((number, job)) = queue.begin_sync() else {
-                self.on_disk.send_replace(u64::MAX);
-                continue;
-            };
-            let synced = match job {
-                Some(job) => tokio::task::spawn_blocking(job).await.unwrap_or_else(|error| Err(error.into())),
-                None => Ok(()),
-            };
-            match synced {
-                Ok(()) => self.on_disk.send_replace(number),
-                Err(error) => {
-                    queue.fail_recording(&error);
-                    self.on_disk.send_replace(u64::MAX)
-                }
-            };
+            let (mut number, job) = queue.begin_sync().unwrap_or((u64::MAX, None));
+            if let Some(job) = job
+                && let Err(error) = tokio::task::spawn_blocking(job).await.unwrap_or_else(|error| Err(error.into()))
+            {
+                queue.fail_recording(&error);
+                number = u64::MAX;
+            }
+            self.on_disk.send_replace(number);
         }
     }
 }

@@ -10,7 +10,7 @@ use tonic::Code;
 /// When a client should try again.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RejectionReason {
     TooLarge,
     InboxFull,
@@ -25,66 +25,57 @@ pub(super) enum RejectionReason {
     Stopping,
 }
 
-/// What belongs to a reason.
-struct Row {
-    name: &'static str,
-    code: Code,
-    status: StatusCode,
-    remedy: &'static str,
-}
+/// What belongs to each reason, in their order: the name in metrics, the codes, what to do about it.
+#[rustfmt::skip]
+const REASONS: [(RejectionReason, &str, Code, StatusCode, &str); 11] = [
+    (RejectionReason::TooLarge, "too_large", Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE,
+        "let the client send smaller exports, or raise --max-message-size"),
+    (RejectionReason::InboxFull, "inbox_full", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
+        "the engine is slower than the clients: send less often, or raise --inbox-size"),
+    (RejectionReason::TooManyRequests, "too_many_requests", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
+        "raise --max-requests"),
+    (RejectionReason::Malformed, "malformed", Code::InvalidArgument, StatusCode::BAD_REQUEST,
+        "the bytes are no OTLP metrics: look at what sends to this port"),
+    (RejectionReason::Attributes, "attributes", Code::InvalidArgument, StatusCode::BAD_REQUEST,
+        "drop the attribute in a view of the client, or raise --max-attributes and --max-attribute-bytes"),
+    (RejectionReason::ContentType, "content_type", Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "send application/x-protobuf or application/json"),
+    (RejectionReason::ContentEncoding, "content_encoding", Code::Unimplemented, StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "send gzip, zstd or, over HTTP, deflate"),
+    (RejectionReason::Unauthenticated, "unauthenticated", Code::Unauthenticated, StatusCode::UNAUTHORIZED,
+        "set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN in the client, as in --auth-token-file"),
+    (RejectionReason::TimedOut, "timed_out", Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT,
+        "the client or the network is slow; raise --request-timeout"),
+    (RejectionReason::NotRecorded, "not_recorded", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
+        "make room for the recording and start again"),
+    (RejectionReason::Stopping, "stopping", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
+        "nothing: this process is ending"),
+];
+
+// Reasons are looked up by their number.
+const _: () = {
+    let mut i = 0;
+    while i < REASONS.len() {
+        assert!(REASONS[i].0 as usize == i);
+        i += 1;
+    }
+};
 
 impl RejectionReason {
-    pub(super) const ALL: [RejectionReason; 11] = [
-        RejectionReason::TooLarge,
-        RejectionReason::InboxFull,
-        RejectionReason::TooManyRequests,
-        RejectionReason::Malformed,
-        RejectionReason::Attributes,
-        RejectionReason::ContentType,
-        RejectionReason::ContentEncoding,
-        RejectionReason::Unauthenticated,
-        RejectionReason::TimedOut,
-        RejectionReason::NotRecorded,
-        RejectionReason::Stopping,
-    ];
+    pub(super) const COUNT: usize = REASONS.len();
 
-    #[rustfmt::skip]
-    fn row(self) -> Row {
-        let (name, code, status, remedy) = match self {
-            RejectionReason::TooLarge => ("too_large", Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE,
-                "let the client send smaller exports, or raise --max-message-size"),
-            RejectionReason::InboxFull => ("inbox_full", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
-                "the engine is slower than the clients: send less often, or raise --inbox-size"),
-            RejectionReason::TooManyRequests => ("too_many_requests", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
-                "raise --max-requests"),
-            RejectionReason::Malformed => ("malformed", Code::InvalidArgument, StatusCode::BAD_REQUEST,
-                "the bytes are no OTLP metrics: look at what sends to this port"),
-            RejectionReason::Attributes => ("attributes", Code::InvalidArgument, StatusCode::BAD_REQUEST,
-                "drop the attribute in a view of the client, or raise --max-attributes and --max-attribute-bytes"),
-            RejectionReason::ContentType => ("content_type", Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send application/x-protobuf or application/json"),
-            RejectionReason::ContentEncoding => ("content_encoding", Code::Unimplemented, StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send gzip, zstd or, over HTTP, deflate"),
-            RejectionReason::Unauthenticated => ("unauthenticated", Code::Unauthenticated, StatusCode::UNAUTHORIZED,
-                "set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN in the client, as in --auth-token-file"),
-            RejectionReason::TimedOut => ("timed_out", Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT,
-                "the client or the network is slow; raise --request-timeout"),
-            RejectionReason::NotRecorded => ("not_recorded", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
-                "make room for the recording and start again"),
-            RejectionReason::Stopping => ("stopping", Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE,
-                "nothing: this process is ending"),
-        };
-        Row { name, code, status, remedy }
+    pub(super) fn all() -> impl Iterator<Item = RejectionReason> {
+        REASONS.iter().map(|&(reason, ..)| reason)
     }
 
     /// The name in metrics.
     pub(super) fn as_str(self) -> &'static str {
-        self.row().name
+        REASONS[self as usize].1
     }
 
     /// What to do about it.
     pub(super) fn remedy(self) -> &'static str {
-        self.row().remedy
+        REASONS[self as usize].4
     }
 }
 
@@ -118,10 +109,10 @@ impl Rejection {
     }
 
     pub(super) fn code(&self) -> Code {
-        self.reason.row().code
+        REASONS[self.reason as usize].2
     }
 
     pub(super) fn http_status(&self) -> StatusCode {
-        self.reason.row().status
+        REASONS[self.reason as usize].3
     }
 }

@@ -1,9 +1,9 @@
 //! The life of the service: ports open, connections, housekeeping, the end.
 
-use super::connection::Port;
+use super::connection::Connections;
 use super::ingest::IngestService;
-use super::limits::FlowControlBudget;
-use super::shutdown::{self, EndOfService, ServerCallbacks, ShutdownTrigger};
+use super::limits::MemoryBudget;
+use super::shutdown::{self, EndOfService, ShutdownTrigger};
 use super::telemetry::Transport;
 use super::{grpc, http};
 use crate::clock::monotonic;
@@ -14,33 +14,27 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tonic_health::ServingStatus;
 
-/// Bound ports.
-pub struct Listeners {
-    /// For gRPC.
-    pub grpc: TcpListener,
-    /// For HTTP.
-    pub http: TcpListener,
-}
-
 /// How to serve.
 pub struct Server<'a> {
-    /// Where.
-    pub listeners: Listeners,
+    /// The bound port for gRPC.
+    pub grpc: TcpListener,
+    /// The bound port for HTTP.
+    pub http: TcpListener,
     /// Until when.
     pub trigger: ShutdownTrigger,
     /// How long the end may take.
     pub shutdown_timeout: Duration,
-    /// What is called meanwhile.
-    pub callbacks: ServerCallbacks<'a>,
+    /// Called once signals are handled and the ports answer.
+    pub ready: &'a dyn Fn(),
+    /// Gets the lines for standard error.
+    pub warn: &'a dyn Fn(&str),
 }
 
 /// Serves until the trigger, the recording cannot be written, or nobody takes the exports any more.
 pub fn serve(server: Server<'_>, ingest: &Arc<IngestService>) -> io::Result<EndOfService> {
-    let closing = CloseOnDrop(ingest);
+    let _close = CloseOnDrop(ingest);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let end = runtime.block_on(run(server, ingest));
-    drop(closing);
-    end
+    runtime.block_on(run(server, ingest))
 }
 
 /// Whatever happens, the engine does not wait for ever.
@@ -53,30 +47,33 @@ impl Drop for CloseOnDrop<'_> {
 }
 
 async fn run(server: Server<'_>, ingest: &Arc<IngestService>) -> io::Result<EndOfService> {
-    let Server { listeners, trigger, shutdown_timeout, callbacks } = server;
+    let Server { trigger, shutdown_timeout, ready, warn, .. } = server;
     let (stop, stopped) = watch::channel(false);
     let (alive, mut all_gone) = mpsc::channel(1);
     let permits = Arc::new(Semaphore::new(ingest.limits.connections.min(Semaphore::MAX_PERMITS)));
-    let windows = FlowControlBudget::new(ingest.limits.inbox_bytes);
-    let port = |listener: TcpListener, transport| {
+    let windows = MemoryBudget::new(ingest.limits.inbox_bytes);
+    let connections = Connections {
+        ingest: Arc::clone(ingest),
+        permits: Arc::clone(&permits),
+        windows,
+        stop: stopped,
+        _alive: alive,
+    };
+    let listen = |listener: TcpListener| {
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (ingest, permits, windows) = (Arc::clone(ingest), Arc::clone(&permits), Arc::clone(&windows));
-        let (stop, alive) = (stopped.clone(), alive.clone());
-        Ok::<Port, io::Error>(Port { listener, transport, ingest, permits, windows, stop, alive })
+        tokio::net::TcpListener::from_std(listener)
     };
     let (grpc_service, health) = grpc::service(Arc::clone(ingest));
     health.set_service_status(grpc::SERVICE, ServingStatus::Serving).await;
-    tokio::spawn(port(listeners.grpc, Transport::Grpc)?.accept(grpc_service));
-    tokio::spawn(port(listeners.http, Transport::Http)?.accept(http::router(Arc::clone(ingest))));
-    drop(alive);
+    tokio::spawn(connections.clone().accept(listen(server.grpc)?, Transport::Grpc, grpc_service));
+    tokio::spawn(connections.accept(listen(server.http)?, Transport::Http, http::router(Arc::clone(ingest))));
     let recording = Arc::clone(ingest);
     tokio::spawn(async move {
         if let Some(recorder) = &recording.recorder {
             recorder.run(&recording.queue).await;
         }
     });
-    let mut signals = shutdown::wait(trigger, ingest, &permits, callbacks).await?;
+    let mut signals = shutdown::wait(trigger, ingest, &permits, ready, warn).await?;
 
     let deadline = monotonic() + shutdown_timeout;
     ingest.stop(deadline);
@@ -91,6 +88,6 @@ async fn run(server: Server<'_>, ingest: &Arc<IngestService>) -> io::Result<EndO
         signal = signals.next() => EndOfService::Interrupted(signal),
     };
     ingest.queue.close();
-    ingest.warnings(true).iter().for_each(|line| (callbacks.warn)(line));
+    ingest.warnings(true).iter().for_each(|line| warn(line));
     Ok(end)
 }

@@ -29,15 +29,6 @@ pub enum ShutdownTrigger {
     },
 }
 
-/// What the service calls.
-#[derive(Clone, Copy)]
-pub struct ServerCallbacks<'a> {
-    /// Called once signals are handled and the ports answer.
-    pub ready: &'a dyn Fn(),
-    /// Gets the lines for standard error.
-    pub warn: &'a dyn Fn(&str),
-}
-
 /// How the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndOfService {
@@ -54,21 +45,19 @@ pub(super) async fn wait(
     trigger: ShutdownTrigger,
     ingest: &IngestService,
     permits: &Semaphore,
-    callbacks: ServerCallbacks<'_>,
+    ready: &dyn Fn(),
+    warn: &dyn Fn(&str),
 ) -> io::Result<SignalReceiver> {
     match trigger {
         ShutdownTrigger::Signal => {
             let mut signals = SignalReceiver::new()?;
-            (callbacks.ready)();
-            let signal = async {
-                signals.next().await;
-            };
-            keep_house_until(signal, ingest, callbacks.warn).await;
+            ready();
+            keep_house_until(signals.next(), ingest, warn).await;
             Ok(signals)
         }
         ShutdownTrigger::Other { ended, linger } => {
-            (callbacks.ready)();
-            keep_house_until(async { drop(ended.await) }, ingest, callbacks.warn).await;
+            ready();
+            keep_house_until(ended, ingest, warn).await;
             // Made only now: signals that came before were not for the service.
             let mut signals = SignalReceiver::new()?;
             if ingest.is_ready() {
@@ -79,7 +68,7 @@ pub(super) async fn wait(
                         () = tokio::time::sleep(linger) => {}
                     }
                 };
-                keep_house_until(quiet, ingest, callbacks.warn).await;
+                keep_house_until(quiet, ingest, warn).await;
             }
             Ok(signals)
         }
@@ -87,14 +76,14 @@ pub(super) async fn wait(
 }
 
 /// Keeps house until the end comes, or there is another reason to end.
-async fn keep_house_until(end: impl Future<Output = ()>, ingest: &IngestService, warn: &dyn Fn(&str)) {
+async fn keep_house_until(end: impl Future, ingest: &IngestService, warn: &dyn Fn(&str)) {
     let mut end = pin!(end);
     let mut engine_done = pin!(ingest.queue.engine_done());
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = &mut end => return,
+            _ = &mut end => return,
             () = &mut engine_done => return,
             _ = housekeeping.tick() => {
                 ingest.queue.flush();
@@ -138,44 +127,38 @@ pub(super) async fn finish(
 }
 
 /// The signals that end the service.
-#[cfg(unix)]
 pub(super) struct SignalReceiver {
+    #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
 }
 
-#[cfg(unix)]
 impl SignalReceiver {
     fn new() -> io::Result<Self> {
+        #[cfg(unix)]
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(SignalReceiver { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(SignalReceiver {
+            #[cfg(unix)]
+            interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
+            terminate: signal(SignalKind::terminate())?,
+            #[cfg(windows)]
+            interrupt: tokio::signal::windows::ctrl_c()?,
+        })
     }
 
     /// The number of the next one.
     pub(super) async fn next(&mut self) -> i32 {
+        #[cfg(unix)]
+        let terminate = self.terminate.recv();
+        #[cfg(windows)]
+        let terminate = std::future::pending::<()>();
         tokio::select! {
             _ = self.interrupt.recv() => 2,
-            _ = self.terminate.recv() => 15,
+            _ = terminate => 15,
         }
-    }
-}
-
-/// The signals that end the service.
-#[cfg(not(unix))]
-pub(super) struct SignalReceiver;
-
-#[cfg(not(unix))]
-impl SignalReceiver {
-    fn new() -> io::Result<Self> {
-        Ok(SignalReceiver)
-    }
-
-    /// The number an interrupt has elsewhere.
-    pub(super) async fn next(&mut self) -> i32 {
-        // Without a way to hear of it there is none.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        2
     }
 }

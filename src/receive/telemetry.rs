@@ -2,7 +2,6 @@
 
 use super::rejection::RejectionReason;
 use crate::engine::{Counts, DropReason};
-use crate::model::{Nanos, SECOND};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -34,7 +33,7 @@ impl Transport {
 }
 
 /// Why a connection was closed from this side, without a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CloseReason {
     TooMany,
     Silent,
@@ -71,7 +70,7 @@ pub(super) struct Counters {
     pub(super) accepted: PerTransport<AtomicU64>,
     /// Accepted, with points that will be dropped.
     pub(super) partial: PerTransport<AtomicU64>,
-    pub(super) rejected: PerTransport<[AtomicU64; RejectionReason::ALL.len()]>,
+    pub(super) rejected: PerTransport<[AtomicU64; RejectionReason::COUNT]>,
     pub(super) points: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) connections: PerTransport<AtomicU64>,
@@ -111,20 +110,12 @@ pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The queue at the moment.
-pub(super) struct QueueLevel {
-    pub(super) exports: usize,
-    pub(super) bytes: usize,
-    pub(super) limit_bytes: usize,
-    pub(super) evaluation_lag: Nanos,
-}
-
 /// Names of labels and their values.
 pub type Labels = Vec<(&'static str, Cow<'static, str>)>;
 
-/// A metric of another room.
+/// A metric, with its values in a fixed order.
 #[derive(Clone, Debug)]
-pub struct ExtraMetric {
+pub struct ExposedMetric {
     /// Its name, without the prefix that all have.
     pub name: &'static str,
     /// What it is, without a full stop.
@@ -132,24 +123,17 @@ pub struct ExtraMetric {
     /// Whether it only counts up.
     pub is_counter: bool,
     /// Its values.
-    pub values: Vec<(Labels, u64)>,
+    pub values: Vec<(Labels, f64)>,
 }
 
 /// Gives the metrics of another room.
-pub type ExtraMetrics = Box<dyn Fn() -> Vec<ExtraMetric> + Send + Sync>;
+pub type ExtraMetrics = Box<dyn Fn() -> Vec<ExposedMetric> + Send + Sync>;
 
-/// Numbers of one name, in a fixed order.
-#[derive(Debug)]
-struct Numbers {
-    kind: MetricType,
-    values: Vec<(Labels, f64)>,
-}
-
-impl EncodeMetric for Numbers {
+impl EncodeMetric for ExposedMetric {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
-        let put = |mut encoder: MetricEncoder<'_>, value: f64| match self.kind {
-            MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&(value as u64), None),
-            _ => encoder.encode_gauge(&value),
+        let put = |mut encoder: MetricEncoder<'_>, value: f64| match self.is_counter {
+            true => encoder.encode_counter::<NoLabelSet, _, u64>(&(value as u64), None),
+            false => encoder.encode_gauge(&value),
         };
         match &self.values[..] {
             [(labels, value)] if labels.is_empty() => put(encoder, *value),
@@ -158,54 +142,36 @@ impl EncodeMetric for Numbers {
     }
 
     fn metric_type(&self) -> MetricType {
-        self.kind
+        if self.is_counter { MetricType::Counter } else { MetricType::Gauge }
     }
 }
 
-struct Exposition(Registry);
-
-impl Exposition {
-    fn put(&mut self, kind: MetricType, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
-        let values = values.into_iter().map(|(labels, value)| (labels, value as f64)).collect();
-        self.0.register(name, help, Numbers { kind, values });
-    }
-
-    fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
-        self.put(MetricType::Counter, name, help, values);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: f64) {
-        self.0.register(name, help, Numbers { kind: MetricType::Gauge, values: vec![(Vec::new(), value)] });
-    }
-}
-
-/// The text of `/metrics`.
-pub(super) fn exposition(
-    counters: &Counters,
-    queue: &QueueLevel,
-    extra: Vec<ExtraMetric>,
-) -> Result<String, fmt::Error> {
-    let mut exposition = Exposition(Registry::with_prefix("foreshock"));
-    received(&mut exposition, counters);
-    exposition.gauge("inbox_exports", "Exports that wait for the engine", queue.exports as f64);
-    exposition.gauge("inbox_bytes", "Bytes between the sockets and the engine", queue.bytes as f64);
-    exposition.gauge("inbox_limit_bytes", "The most of them", queue.limit_bytes as f64);
-    evaluated(&mut exposition, &counters.evaluated().clone());
-    let lag = queue.evaluation_lag as f64 / SECOND as f64;
-    exposition.gauge("evaluation_lag_seconds", "From the time of the last evaluation until it was done", lag);
-    for ExtraMetric { name, help, is_counter, values } in extra {
-        exposition.put(if is_counter { MetricType::Counter } else { MetricType::Gauge }, name, help, values);
+/// The text of `/metrics`: what is counted here, and more.
+pub(super) fn exposition(counters: &Counters, more: Vec<ExposedMetric>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("foreshock");
+    for metric in received(counters).into_iter().chain(evaluated(&counters.evaluated())).chain(more) {
+        registry.register(metric.name, metric.help, metric);
     }
     let mut text = String::new();
-    encode(&mut text, &exposition.0)?;
+    encode(&mut text, &registry)?;
     Ok(text)
+}
+
+fn counter(name: &'static str, help: &'static str, values: Vec<(Labels, u64)>) -> ExposedMetric {
+    let values = values.into_iter().map(|(labels, value)| (labels, value as f64)).collect();
+    ExposedMetric { name, help, is_counter: true, values }
+}
+
+/// A metric with one value, which may fall.
+pub(super) fn gauge(name: &'static str, help: &'static str, value: f64) -> ExposedMetric {
+    ExposedMetric { name, help, is_counter: false, values: vec![(Vec::new(), value)] }
 }
 
 fn label(name: &'static str, value: &'static str) -> Labels {
     vec![(name, Cow::Borrowed(value))]
 }
 
-fn received(exposition: &mut Exposition, counters: &Counters) {
+fn received(counters: &Counters) -> [ExposedMetric; 6] {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (mut requests, mut rejected, mut connections) = (Vec::new(), Vec::new(), Vec::new());
     for transport in Transport::ALL {
@@ -213,31 +179,33 @@ fn received(exposition: &mut Exposition, counters: &Counters) {
         let of = |name, value| [label("transport", transport.as_str()), label(name, value)].concat();
         requests.push((of("result", "accepted"), read(&counters.accepted[i])));
         requests.push((of("result", "partial"), read(&counters.partial[i])));
-        for reason in RejectionReason::ALL {
+        for reason in RejectionReason::all() {
             rejected.push((of("reason", reason.as_str()), read(&counters.rejected[i][reason as usize])));
         }
         connections.push((label("transport", transport.as_str()), read(&counters.connections[i])));
     }
     let closed =
         CloseReason::ALL.map(|reason| (label("reason", reason.as_str()), read(&counters.closed[reason as usize])));
-    let plain = |counter| [(Vec::new(), read(counter))];
-    let help = "Exports that were accepted; partial: with points that are dropped";
-    exposition.counter("requests", help, requests);
-    exposition.counter("requests_rejected", "Exports that were rejected", rejected);
-    exposition.counter("connections", "Connections that were accepted", connections);
-    exposition.counter("connections_closed", "Connections closed from this side", closed);
-    exposition.counter("received_points", "Data points of accepted exports", plain(&counters.points));
-    let help = "Bytes of accepted exports after decompression";
-    exposition.counter("received_bytes", help, plain(&counters.bytes));
+    let plain = |counter| vec![(Vec::new(), read(counter))];
+    [
+        counter("requests", "Exports that were accepted; partial: with points that are dropped", requests),
+        counter("requests_rejected", "Exports that were rejected", rejected),
+        counter("connections", "Connections that were accepted", connections),
+        counter("connections_closed", "Connections closed from this side", closed.to_vec()),
+        counter("received_points", "Data points of accepted exports", plain(&counters.points)),
+        counter("received_bytes", "Bytes of accepted exports after decompression", plain(&counters.bytes)),
+    ]
 }
 
-fn evaluated(exposition: &mut Exposition, Evaluated { counts, opened, closed }: &Evaluated) {
+fn evaluated(Evaluated { counts, opened, closed }: &Evaluated) -> [ExposedMetric; 6] {
     let dropped = DropReason::ALL.map(|reason| (label("reason", reason.as_str()), counts.dropped[reason as usize]));
-    let events = [(label("state", "opened"), *opened), (label("state", "closed"), *closed)];
-    exposition.counter("points", "Data points the engine ingested", [(Vec::new(), counts.points)]);
-    exposition.counter("points_dropped", "Data points the engine dropped", dropped);
-    exposition.gauge("series", "Series that are not evicted", counts.series_now as f64);
-    exposition.gauge("entities", "Entities that are not evicted", counts.entities_now as f64);
-    exposition.counter("events", "Events that were opened and closed", events);
-    exposition.gauge("events_open", "Events that are open", opened.saturating_sub(*closed) as f64);
+    let events = vec![(label("state", "opened"), *opened), (label("state", "closed"), *closed)];
+    [
+        counter("points", "Data points the engine ingested", vec![(Vec::new(), counts.points)]),
+        counter("points_dropped", "Data points the engine dropped", dropped.to_vec()),
+        gauge("series", "Series that are not evicted", counts.series_now as f64),
+        gauge("entities", "Entities that are not evicted", counts.entities_now as f64),
+        counter("events", "Events that were opened and closed", events),
+        gauge("events_open", "Events that are open", opened.saturating_sub(*closed) as f64),
+    ]
 }

@@ -6,12 +6,12 @@ use super::rejection::RejectionReason;
 use super::telemetry::{CloseReason, Counters};
 use crate::engine::DropReason;
 use crate::model::{MINUTE, Nanos};
-use std::sync::{Mutex, PoisonError};
-
-const KINDS: usize = RejectionReason::ALL.len() + CloseReason::ALL.len() + DropReason::ALL.len();
+use crate::report;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What can be warned of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WarningKind {
     Request(RejectionReason),
     Connection(CloseReason),
@@ -19,23 +19,8 @@ pub(super) enum WarningKind {
 }
 
 impl WarningKind {
-    fn all() -> impl Iterator<Item = WarningKind> {
-        let requests = RejectionReason::ALL.into_iter().map(WarningKind::Request);
-        let connections = CloseReason::ALL.into_iter().map(WarningKind::Connection);
-        requests.chain(connections).chain(DropReason::ALL.into_iter().map(WarningKind::Points))
-    }
-
-    fn index(self) -> usize {
-        match self {
-            WarningKind::Request(reason) => reason as usize,
-            WarningKind::Connection(reason) => RejectionReason::ALL.len() + reason as usize,
-            WarningKind::Points(reason) => RejectionReason::ALL.len() + CloseReason::ALL.len() + reason as usize,
-        }
-    }
-
-    fn line(self, pending: &PendingWarning) -> String {
-        let PendingWarning { count, example, .. } = pending;
-        let many = if *count == 1 { "" } else { "s" };
+    fn line(self, count: u64, example: &str) -> String {
+        let many = if count == 1 { "" } else { "s" };
         match self {
             WarningKind::Request(reason) => {
                 format!("{count} request{many} rejected ({}): {example}; {}", reason.as_str(), reason.remedy())
@@ -44,91 +29,61 @@ impl WarningKind {
                 format!("{count} connection{many} closed ({}): {example}; {}", reason.as_str(), reason.remedy())
             }
             WarningKind::Points(reason) => {
-                format!("{count} data point{many} dropped ({}): {}", reason.as_str(), drop_remedy(reason))
+                format!("{count} data point{many} dropped ({}): {}", reason.as_str(), report::explain_drop(reason))
             }
         }
     }
 }
 
-/// What a dropped point means, and what to do about it.
-fn drop_remedy(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::NoRecordedValue => "they carry no value; a client says so when a series has ended",
-        DropReason::NotFinite => "NaN or infinite; look at what the client measures",
-        DropReason::Malformed => "attributes or buckets that cannot be read; look at what sends them",
-        DropReason::Summary => "summaries are not evaluated; let the client send histograms",
-        DropReason::NoTime => "no time; use --timestamps arrival",
-        DropReason::Future => "more than five minutes ahead; set the client's clock, or use --timestamps arrival",
-        DropReason::TooLate => "older than the longest window; set the client's clock, or use --timestamps arrival",
-        DropReason::Duplicate => {
-            "their series has a point of that time already: a client repeats exports, or several processes share a \
-             resource; give each its own service.instance.id"
-        }
-        DropReason::TooDense => "a series has more points than are kept; raise --max-points-per-series",
-        DropReason::TooManyEntities => {
-            "of entities beyond --max-entities; raise it, or let --forget-after evict silent ones sooner"
-        }
-        DropReason::TooManySeries => {
-            "of series beyond --max-series or --max-series-per-entity; look for an attribute that never repeats, or raise them"
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct PendingWarning {
-    count: u64,
-    /// The newest.
-    example: String,
-    reported_at: Option<Nanos>,
-}
-
 /// What there is to warn of.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Warnings(Mutex<Pending>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Pending {
-    of_kind: [PendingWarning; KINDS],
+    of_kind: BTreeMap<WarningKind, PendingWarning>,
     /// Dropped points that were taken note of.
     dropped: [u64; DropReason::ALL.len()],
 }
 
-impl Warnings {
-    pub(super) fn new() -> Self {
-        let of_kind = std::array::from_fn(|_| PendingWarning::default());
-        Warnings(Mutex::new(Pending { of_kind, dropped: [0; DropReason::ALL.len()] }))
-    }
+#[derive(Debug, Default)]
+struct PendingWarning {
+    count: u64,
+    /// Of the first one: writing one for each request would cost more than the request.
+    example: Option<String>,
+    reported_at: Option<Nanos>,
+}
 
+impl Warnings {
     /// Takes note of one.
     pub(super) fn note(&self, kind: WarningKind, example: impl FnOnce() -> String) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pending = &mut pending.of_kind[kind.index()];
-        pending.count += 1;
-        // While a line is pending its example stays: writing one for each request would cost more than the request.
-        if pending.count == 1 {
-            pending.example = example();
-        }
+        let mut pending = self.lock();
+        let warning = pending.of_kind.entry(kind).or_default();
+        warning.count += 1;
+        warning.example.get_or_insert_with(example);
     }
 
     /// The lines that are due; all there are when it is the last time.
     pub(super) fn due(&self, counters: &Counters, now: Nanos, is_last: bool) -> Vec<String> {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let dropped = counters.dropped();
+        let mut pending = self.lock();
+        let before = std::mem::replace(&mut pending.dropped, counters.dropped());
         for reason in DropReason::ALL {
-            let fresh = dropped[reason as usize] - pending.dropped[reason as usize];
-            pending.of_kind[WarningKind::Points(reason).index()].count += fresh;
+            let fresh = pending.dropped[reason as usize] - before[reason as usize];
+            pending.of_kind.entry(WarningKind::Points(reason)).or_default().count += fresh;
         }
-        pending.dropped = dropped;
         let mut lines = Vec::new();
-        for kind in WarningKind::all() {
-            let pending = &mut pending.of_kind[kind.index()];
+        for (kind, warning) in &mut pending.of_kind {
             // A clock that was set back does not silence anything.
-            let waits = pending.reported_at.is_some_and(|at| (at..at.saturating_add(MINUTE)).contains(&now));
-            if pending.count > 0 && (is_last || !waits) {
-                lines.push(kind.line(pending));
-                *pending = PendingWarning { reported_at: Some(now), ..PendingWarning::default() };
+            let waits = warning.reported_at.is_some_and(|at| (at..at.saturating_add(MINUTE)).contains(&now));
+            if warning.count > 0 && (is_last || !waits) {
+                lines.push(kind.line(warning.count, warning.example.as_deref().unwrap_or_default()));
+                *warning = PendingWarning { reported_at: Some(now), ..PendingWarning::default() };
             }
         }
         lines
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

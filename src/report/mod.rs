@@ -30,6 +30,7 @@ pub use outcome::{
     CheckOutcome, CommandRun, Detail, Diff, Inspected, Outcome, OutcomeKind, Pass, Preview, Replay, ReplayOutcome, Tune,
 };
 pub use phrase::definition::summary;
+pub use phrase::losses::explain as explain_drop;
 pub use replay_cases::{Verdicts, suite};
 pub use style::Style;
 pub use text::{coverage_and_mutants, event_ids, problems};

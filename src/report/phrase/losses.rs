@@ -8,7 +8,7 @@ pub(in crate::report) fn dropped(counts: &[u64; DropReason::ALL.len()]) -> impl 
 }
 
 /// What a reason means and what to do about it.
-pub(in crate::report) fn explain(reason: DropReason) -> &'static str {
+pub fn explain(reason: DropReason) -> &'static str {
     match reason {
         DropReason::NoRecordedValue => {
             "the client flagged them as having no value, or sent none; nothing to do unless you expect one"
@@ -33,7 +33,9 @@ pub(in crate::report) fn explain(reason: DropReason) -> &'static str {
         DropReason::TooDense => {
             "more data points in a window than are kept of a series; raise `--max-points-per-series` or export less often"
         }
-        DropReason::TooManyEntities => "of entities beyond `--max-entities`; raise it",
+        DropReason::TooManyEntities => {
+            "of entities beyond `--max-entities`; raise it, or let `--forget-after` evict silent ones sooner"
+        }
         DropReason::TooManySeries => {
             "of series beyond `--max-series` or `--max-series-per-entity`; look for an attribute whose values never \
              repeat, or raise them"
