@@ -118,12 +118,12 @@ fn evaluate(
     mut sinks: Sinks,
     terminal: &Terminal,
 ) -> Result<bool, CliError> {
-    let watch = sinks.watch();
-    ingest.expose(Box::new(move || sinks::metrics(&watch.counts())));
+    let counts = sinks.counts_view();
+    ingest.expose(Box::new(move || sinks::metrics(&counts.counts())));
     let driven = drive(engine, &mut inputs, |engine, transitions| {
         let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
         ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
-        if sinks.are_deserted() {
+        if sinks.have_no_reader() {
             return Err(());
         }
         // This is where every event leaves.

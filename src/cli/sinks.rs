@@ -8,7 +8,7 @@ use super::output::Terminal;
 use crate::clock;
 use crate::definition::EventDefinition;
 use crate::receive::{ExposedMetric, Labels};
-use crate::sink::{Bounds, Loss, Settings, SinkCounts, SinkSpec, Sinks, WhenFull};
+use crate::sink::{Bounds, Loss, SinkCounts, SinkSettings, SinkSpec, Sinks, WhenFull};
 use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl SinkArgs {
         retry_for: Duration,
         terminal: &Terminal,
     ) -> Result<Sinks, CliError> {
-        let settings = Settings {
+        let settings = SinkSettings {
             bounds: Bounds { events: self.sink_queue, bytes: QUEUE_BYTES },
             when_full,
             retry_for,

@@ -190,7 +190,7 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
-    /// When it will have been silent for too long, as far as can be said now, and whether a head is waited for. From `ends_from`
+    /// When it will have been silent for too long, as far as is known now, and whether a head is waited for. From `ends_from`
     /// on everything ends.
     fn silent_at(&self, limits: &Limits, ends_from: Option<Instant>) -> (Instant, bool) {
         let state = self.lock();

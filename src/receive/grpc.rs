@@ -30,7 +30,10 @@ pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.Metri
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// Most exports and all responses are small: tonic's buffers begin with this.
-const BUFFER_BYTES: usize = 2 << 10;
+const MESSAGE_BUFFER_BYTES: usize = 8 << 10;
+const RESPONSE_BUFFER_BYTES: usize = 256;
+/// Smaller messages are copied out of the buffer, which is larger than they are.
+const COPIED_BYTES: usize = 32 << 10;
 
 /// What answers on the gRPC port, and who reports its health.
 pub(super) fn service(
@@ -72,19 +75,20 @@ async fn export(
     if !headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
         return Err(Rejection::new(RejectionReason::ContentType, "this port speaks gRPC"));
     }
-    match headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
-        None | Some(b"identity" | b"gzip" | b"zstd") => {}
+    let is_compressed = match headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => false,
+        Some(b"gzip" | b"zstd") => true,
         Some(other) => {
             let message = format!("grpc-encoding {}", String::from_utf8_lossy(other));
             return Err(Rejection::new(RejectionReason::ContentEncoding, message));
         }
-    }
+    };
     let payload = request.body().clone();
     let message_bytes = ingest.limits.message_bytes;
     // A status does not say why a request was rejected.
     let rejection = OnceLock::new();
     let receive = |request: tonic::Request<Streaming<Bytes>>| async {
-        let accepted = match read_message(request.into_inner(), &payload, message_bytes).await {
+        let accepted = match read_message(request.into_inner(), &payload, message_bytes, is_compressed).await {
             Ok(message) => ingest.accept(Transport::Grpc, Encoding::Protobuf, message, payload.take_memory()).await,
             Err(rejection) => Err(rejection),
         };
@@ -97,7 +101,7 @@ async fn export(
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(message_bytes);
-    // Read as a stream of one message, because only then it can be said what is wrong with it.
+    // Read as a stream of one message, because a unary call hides what is wrong with it.
     let response = grpc.client_streaming(service_fn(receive), request).await;
     rejection.into_inner().map_or(Ok(response), Err)
 }
@@ -108,6 +112,7 @@ async fn read_message(
     mut messages: Streaming<Bytes>,
     payload: &Payload,
     message_bytes: usize,
+    is_compressed: bool,
 ) -> Result<Bytes, Rejection> {
     let unreadable = |status: Status| match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => Rejection::too_large(message_bytes),
@@ -116,6 +121,8 @@ async fn read_message(
     let Some(message) = messages.message().await.map_err(unreadable)? else {
         return Err(Rejection::malformed("the call ended before its message"));
     };
+    // Its end may be long in coming, and tonic keeps what it decompressed from.
+    payload.hold(message.len() + if is_compressed { payload.read_bytes() } else { 0 })?;
     match messages.message().await.map_err(unreadable)? {
         None => Ok(message),
         Some(_) => Err(Rejection::malformed("there is more than one message in the call")),
@@ -169,7 +176,7 @@ impl Encoder for MessageBytes {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES)
+        BufferSettings::new(RESPONSE_BUFFER_BYTES, RESPONSE_BUFFER_BYTES)
     }
 }
 
@@ -177,14 +184,17 @@ impl Decoder for MessageBytes {
     type Item = Bytes;
     type Error = Status;
 
-    /// Copies the message: tonic's buffer is up to twice as large, and what waits for the engine holds what it says it holds.
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = message.remaining();
+        if length > COPIED_BYTES {
+            return Ok(Some(message.copy_to_bytes(length)));
+        }
         let bytes = Bytes::copy_from_slice(message.chunk());
-        message.advance(bytes.len());
+        message.advance(length);
         Ok(Some(bytes))
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES)
+        BufferSettings::new(MESSAGE_BUFFER_BYTES, MESSAGE_BUFFER_BYTES)
     }
 }

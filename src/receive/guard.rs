@@ -9,14 +9,16 @@ use super::ingest::IngestService;
 use super::limits::MemoryPermit;
 use super::rejection::{Rejection, RejectionReason};
 use super::telemetry::Transport;
+use crate::clock::monotonic;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use tokio::time::{Instant, timeout_at};
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -57,22 +59,22 @@ where
             // A length that is announced need not be read to be too much.
             let is_too_large = body.size_hint().lower() > (limits.message_bytes + FRAMING_BYTES) as u64;
             let payload = Payload::new(body, limits.message_bytes, ingest.memory.permit());
-            let work = async {
-                let result = match ingest.admit(&head.headers) {
+            let received = async {
+                match ingest.admit(&head.headers) {
                     Ok(_) if is_too_large => Err(Rejection::too_large(limits.message_bytes)),
                     Ok(_permit) => inner.call(Request::from_parts(head, payload.clone())).await,
                     Err(rejection) => Err(rejection),
-                };
-                if result.is_err() {
-                    payload.drain(limits.message_bytes.saturating_mul(2)).await;
                 }
-                result
             };
-            let result = match tokio::time::timeout(limits.request_timeout, work).await {
-                Ok(result) => result,
-                Err(_) => Err(Rejection::new(RejectionReason::TimedOut, "the request took too long")),
-            };
-            result.inspect_err(|rejection| ingest.count_rejection(transport, rejection))
+            let deadline = Instant::from(monotonic()) + limits.request_timeout;
+            let timed_out = |_| Err(Rejection::new(RejectionReason::TimedOut, "the request took too long"));
+            let result = timeout_at(deadline, received).await.unwrap_or_else(timed_out);
+            if let Err(rejection) = &result {
+                ingest.count_rejection(transport, rejection);
+                // A client that still sends at the deadline sees a broken connection.
+                let _ = timeout_at(deadline, payload.drain(limits.message_bytes.saturating_mul(2))).await;
+            }
+            result
         })
     }
 }
@@ -101,6 +103,10 @@ impl Payload {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn read_bytes(&self) -> usize {
+        self.lock().read_bytes
+    }
+
     /// Holds memory for so many bytes, for whoever decompresses what is read.
     pub(super) fn hold(&self, bytes: usize) -> Result<(), Rejection> {
         self.lock().hold(bytes)
@@ -111,7 +117,7 @@ impl Payload {
         self.lock().memory.take()
     }
 
-    /// Why reading failed: what is known here, or else what the reader says.
+    /// Why reading failed: what is known here, or else what the reader found.
     pub(super) fn rejection_or(&self, other: impl FnOnce() -> Rejection) -> Rejection {
         self.lock().rejection.take().unwrap_or_else(other)
     }
@@ -159,9 +165,5 @@ impl http_body::Body for Payload {
         // Layers above wrap the error in their own; the reader takes it from here.
         reading.rejection = result.as_ref().err().cloned();
         Poll::Ready(Some(result))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.lock().body.size_hint()
     }
 }

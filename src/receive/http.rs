@@ -15,16 +15,12 @@ use axum::routing::{get, post};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use std::sync::Arc;
 use tonic::Code;
 use tower::{Layer, Service, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
-
-/// The most room that is made because a client announces a length.
-const MAX_TRUSTED_BYTES: u64 = 1 << 20;
 
 /// What answers on the HTTP port.
 pub(super) fn router(ingest: Arc<IngestService>) -> Router {
@@ -67,9 +63,8 @@ async fn not_found(request: Request) -> Response {
 
 async fn wrong_method(request: Request) -> Response {
     let encoding = encoding_of(request.headers());
-    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST", encoding);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    response
+    let response = failure(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST", encoding);
+    ([(ALLOW, "POST")], response).into_response()
 }
 
 async fn readiness(State(ingest): State<Arc<IngestService>>) -> Response {
@@ -134,7 +129,7 @@ async fn read(
     payload: &Payload,
     message_bytes: usize,
 ) -> Result<Bytes, Rejection> {
-    let mut bytes = BytesMut::with_capacity(payload.size_hint().lower().min(MAX_TRUSTED_BYTES) as usize);
+    let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let unreadable = |error| Rejection::malformed(format!("the request body cannot be read: {error}"));
         let frame = frame.map_err(|error| payload.rejection_or(|| unreadable(error)))?;

@@ -100,7 +100,7 @@ impl IngestService {
         self.warnings.note(WarningKind::Connection(reason), example);
     }
 
-    /// Accepts an export, and waits until it is on the disk when that is asked for. `memory` is what its request holds.
+    /// Accepts an export, and waits until it is on the disk with `sync_each`. `memory` is what its request holds.
     pub(super) async fn accept(
         &self,
         transport: Transport,

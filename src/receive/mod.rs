@@ -7,7 +7,6 @@
 //! [`crate::engine::drive`]. Everything is bounded (`limits`), and whatever is rejected is counted and has a reason.
 //!
 //! `server` and `shutdown` are the life of the service, `telemetry` and `warnings` what it reports of itself.
-//!
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
 mod auth;

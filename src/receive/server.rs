@@ -24,7 +24,7 @@ pub struct Server<'a> {
     pub trigger: ShutdownTrigger,
     /// How long the end may take.
     pub shutdown_timeout: Duration,
-    /// Called once signals are handled and the ports answer.
+    /// Called once signals are handled and the ports are served.
     pub ready: &'a dyn Fn(),
     /// Gets the lines for standard error.
     pub warn: &'a dyn Fn(&str),

@@ -22,14 +22,8 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    const ALL: [Transport; 2] = [Transport::Grpc, Transport::Http];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Transport::Grpc => "grpc",
-            Transport::Http => "http",
-        }
-    }
+    /// The names in metrics.
+    const NAMES: [&str; 2] = ["grpc", "http"];
 }
 
 /// Why a connection was closed from this side, without a response.
@@ -62,7 +56,7 @@ impl CloseReason {
 }
 
 /// A counter of requests or connections for each transport.
-type PerTransport<T> = [T; Transport::ALL.len()];
+type PerTransport<T> = [T; Transport::NAMES.len()];
 
 /// What receiving counts, and what the engine counted last.
 #[derive(Debug, Default)]
@@ -174,15 +168,14 @@ fn label(name: &'static str, value: &'static str) -> Labels {
 fn received(counters: &Counters) -> [ExposedMetric; 6] {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (mut requests, mut rejected, mut connections) = (Vec::new(), Vec::new(), Vec::new());
-    for transport in Transport::ALL {
-        let i = transport as usize;
-        let of = |name, value| [label("transport", transport.as_str()), label(name, value)].concat();
+    for (i, transport) in Transport::NAMES.into_iter().enumerate() {
+        let of = |name, value| [label("transport", transport), label(name, value)].concat();
         requests.push((of("result", "accepted"), read(&counters.accepted[i])));
         requests.push((of("result", "partial"), read(&counters.partial[i])));
         for reason in RejectionReason::all() {
             rejected.push((of("reason", reason.as_str()), read(&counters.rejected[i][reason as usize])));
         }
-        connections.push((label("transport", transport.as_str()), read(&counters.connections[i])));
+        connections.push((label("transport", transport), read(&counters.connections[i])));
     }
     let closed =
         CloseReason::ALL.map(|reason| (label("reason", reason.as_str()), read(&counters.closed[reason as usize])));

@@ -16,7 +16,7 @@ pub enum SinkError {
     Open {
         /// The sink.
         sink: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A token or headers cannot be had.
@@ -34,7 +34,7 @@ pub enum SinkError {
     Thread {
         /// The sink.
         sink: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -68,7 +68,7 @@ pub enum SecretFlaw {
         /// The header.
         name: String,
     },
-    /// A token beside a header that says who sends.
+    /// A token beside a header that authorizes.
     #[error("the file of headers has an `Authorization` already; give one of the two")]
     TwoAuthorizations,
 }

@@ -5,20 +5,20 @@
 //! its own bounded queue and its own thread. Plain threads, because a handful of sinks that spend their lives waiting need
 //! no runtime. Absent on purpose: the environment and standard error, which the caller hands in.
 //!
-//! Reading order: `spec` (what the user asks for), `lane` (the queue and its counts), `delivery` (the thread and its
+//! Reading order: `spec` (what the user typed), `queue` (the queue and its counts), `delivery` (the thread and its
 //! retries), `stream` and `webhook` (one attempt).
 
 mod delivery;
 mod error;
-mod lane;
-mod notice;
+mod queue;
 mod secret;
 mod spec;
 mod stream;
+mod warnings;
 mod webhook;
 
 pub use error::{SecretFlaw, SinkError};
-pub use lane::{Bounds, Loss, SinkCounts, WhenFull};
+pub use queue::{Bounds, Loss, SinkCounts, WhenFull};
 pub use spec::{SecretPlace, SinkSpec, SpecError, SpecFlaw, StreamFormat, Url, WebhookSpec};
 
 use crate::definition::EventDefinition;
@@ -26,13 +26,13 @@ use crate::engine::{EventState, Transition};
 use crate::report::{self, Format, Outcome, Style};
 use bytes::Bytes;
 use delivery::{Delivery, Sink};
-use lane::{Item, Lane};
-use notice::{Notices, Subject, Trouble};
+use queue::{DeliveryQueue, QueuedEvent};
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use stream::Stream;
+use warnings::{SinkLimits, SinkTrouble, SinkWarnings};
 use webhook::Webhook;
 
 /// No event is tried again for longer.
@@ -40,7 +40,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(86_400);
 
 /// What holds for all sinks of a command.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct SinkSettings {
     /// How much may wait for each.
     pub bounds: Bounds,
     /// What happens when more comes.
@@ -53,26 +53,26 @@ pub struct Settings {
     pub clock: fn() -> Instant,
 }
 
-/// What a transition looks like on its way. Each is rendered once, however many sinks want it.
+/// What a transition looks like on its handle. Each is rendered once, however many sinks want it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+enum Rendering {
     Text,
     PaintedText,
     JsonLine,
-    /// The body of a webhook.
+    /// The payload of a webhook.
     Issue,
 }
 
-impl Shape {
-    const ALL: [Shape; 4] = [Shape::Text, Shape::PaintedText, Shape::JsonLine, Shape::Issue];
+impl Rendering {
+    const ALL: [Rendering; 4] = [Rendering::Text, Rendering::PaintedText, Rendering::JsonLine, Rendering::Issue];
 
     fn of(spec: &SinkSpec) -> Self {
         match spec {
-            SinkSpec::Stdout { format: StreamFormat::Text } => Shape::PaintedText,
-            SinkSpec::File { format: StreamFormat::Text, .. } => Shape::Text,
+            SinkSpec::Stdout { format: StreamFormat::Text } => Rendering::PaintedText,
+            SinkSpec::File { format: StreamFormat::Text, .. } => Rendering::Text,
             SinkSpec::Stdout { format: StreamFormat::JsonLines }
-            | SinkSpec::File { format: StreamFormat::JsonLines, .. } => Shape::JsonLine,
-            SinkSpec::Webhook(_) => Shape::Issue,
+            | SinkSpec::File { format: StreamFormat::JsonLines, .. } => Rendering::JsonLine,
+            SinkSpec::Webhook(_) => Rendering::Issue,
         }
     }
 }
@@ -80,99 +80,101 @@ impl Shape {
 /// Opened sinks. Dropped without [`Sinks::close`], what still waits is lost.
 pub struct Sinks {
     definitions: Vec<EventDefinition>,
-    settings: Settings,
-    ways: Vec<Way>,
+    settings: SinkSettings,
+    handles: Vec<SinkHandle>,
 }
 
 /// The engine's end of one sink.
-struct Way {
-    lane: Arc<Lane>,
-    shape: Shape,
-    notices: Notices,
+struct SinkHandle {
+    queue: Arc<DeliveryQueue>,
+    rendering: Rendering,
+    warnings: SinkWarnings,
     /// Ends a request in flight.
     interrupter: Option<ureq::Agent>,
 }
 
 /// A view of the sinks' counts, for other threads.
 #[derive(Clone)]
-pub struct Watch(Arc<[Arc<Lane>]>);
+pub struct CountsView(Arc<[Arc<DeliveryQueue>]>);
 
-impl Watch {
+impl CountsView {
     /// What became of the events, per sink in the order they were given.
     pub fn counts(&self) -> Vec<SinkCounts> {
-        self.0.iter().map(|lane| lane.counts()).collect()
+        self.0.iter().map(|queue| queue.counts()).collect()
     }
 }
 
 impl Sinks {
-    /// Opens files, reads secrets and starts the threads. Nothing is sent, and no receiver is spoken to.
+    /// Opens files, reads secrets and starts the threads. Nothing is sent, and no connection is made.
     ///
-    /// `definitions` are the engine's, in its order. `variable` reads the environment, `say` tells whoever watches what goes
-    /// wrong, at most a line a minute for each sink and reason.
+    /// `definitions` are the engine's, in its order. `variable` reads the environment, `warn` gets what goes wrong,
+    /// at most a line a minute for each sink and reason.
     pub fn open(
         specs: &[SinkSpec],
         definitions: Vec<EventDefinition>,
-        settings: Settings,
+        settings: SinkSettings,
         variable: &dyn Fn(&str) -> Option<String>,
-        say: impl Fn(&str) + Send + 'static,
+        warn: impl Fn(&str) + Send + 'static,
     ) -> Result<Sinks, SinkError> {
         let names = names(specs)?;
         let opened: Result<Vec<Sink>, SinkError> = specs.iter().map(|spec| open(spec, variable)).collect();
-        let mut sinks = Sinks { definitions, settings, ways: Vec::new() };
+        let mut sinks = Sinks { definitions, settings, handles: Vec::new() };
         if specs.is_empty() {
             return Ok(sinks);
         }
         let no_thread = |sink: &str, source| SinkError::Thread { sink: sink.to_string(), source };
-        let notices = notice::start(say, settings.clock).map_err(|source| no_thread(&names[0], source))?;
+        let warnings = warnings::start(warn, settings.clock).map_err(|source| no_thread(&names[0], source))?;
         for ((spec, sink), name) in specs.iter().zip(opened?).zip(names) {
             let retry_for = match spec {
                 SinkSpec::Webhook(webhook) => webhook.retry_for.unwrap_or(settings.retry_for),
                 SinkSpec::Stdout { .. } | SinkSpec::File { .. } => settings.retry_for,
             };
             let retry_for = retry_for.min(LONGEST_RETRY);
-            let notices = notices(Subject { sink: name.clone(), bounds: settings.bounds, retry_for });
+            let warnings = warnings(SinkLimits { sink: name.clone(), bounds: settings.bounds, retry_for });
             let interrupter = match &sink {
                 Sink::Webhook(webhook) => Some(webhook.interrupter()),
                 Sink::Stream(_) => None,
             };
-            let lane = Arc::new(Lane::new(name, settings.bounds, (settings.when_full, settings.clock)));
-            let delivery = Delivery { lane: Arc::clone(&lane), sink, retry_for, notices: notices.clone() };
-            let thread = thread::Builder::new().name(format!("sink {}", sinks.ways.len()));
-            thread.spawn(move || delivery.run()).map_err(|source| no_thread(lane.name(), source))?;
-            sinks.ways.push(Way { lane, shape: Shape::of(spec), notices, interrupter });
+            let queue = Arc::new(DeliveryQueue::new(name, settings.bounds, (settings.when_full, settings.clock)));
+            let delivery = Delivery { queue: Arc::clone(&queue), sink, retry_for, warnings: warnings.clone() };
+            let thread = thread::Builder::new().name(format!("sink {}", sinks.handles.len()));
+            thread.spawn(move || delivery.run()).map_err(|source| no_thread(queue.name(), source))?;
+            sinks.handles.push(SinkHandle { queue, rendering: Rendering::of(spec), warnings, interrupter });
         }
         Ok(sinks)
     }
 
     /// Queues a transition for every sink.
     pub fn send(&mut self, transition: &Transition) {
-        if self.ways.is_empty() {
+        if self.handles.is_empty() {
             return;
         }
         let queued_at = (self.settings.clock)();
         let key = Bytes::from(key(transition));
-        for shape in Shape::ALL {
-            let mut ways = self.ways.iter().filter(|way| way.shape == shape).peekable();
-            if ways.peek().is_none() {
+        for rendering in Rendering::ALL {
+            let mut handles = self.handles.iter().filter(|handle| handle.rendering == rendering).peekable();
+            if handles.peek().is_none() {
                 continue;
             }
-            match self.rendered(shape, transition) {
-                Ok(body) => {
-                    ways.for_each(|way| way.offer(Item { body: body.clone(), key: key.clone(), queued_at }));
+            match self.rendered(rendering, transition) {
+                Ok(payload) => {
+                    handles.for_each(|handle| {
+                        handle.offer(QueuedEvent { payload: payload.clone(), key: key.clone(), queued_at })
+                    });
                 }
-                Err(error) => ways.for_each(|way| way.lane.lose(Loss::Refused, &error.to_string())),
+                Err(error) => handles.for_each(|handle| handle.queue.lose(Loss::Refused, &error.to_string())),
             }
         }
     }
 
-    fn rendered(&self, shape: Shape, transition: &Transition) -> io::Result<Bytes> {
+    fn rendered(&self, rendering: Rendering, transition: &Transition) -> io::Result<Bytes> {
         let mut out = Vec::new();
         let outcome = Outcome::Transition(&self.definitions, transition);
-        match shape {
-            Shape::Text => report::write(Format::Text, &outcome, Style::plain(), &mut out)?,
-            Shape::PaintedText => report::write(Format::Text, &outcome, self.settings.style, &mut out)?,
-            Shape::JsonLine => report::write(Format::Jsonl, &outcome, Style::plain(), &mut out)?,
-            Shape::Issue => {
+        match rendering {
+            Rendering::Text => report::write(Format::Text, &outcome, Style::plain(), &mut out)?,
+            Rendering::PaintedText => report::write(Format::Text, &outcome, self.settings.style, &mut out)?,
+            Rendering::JsonLine => report::write(Format::Jsonl, &outcome, Style::plain(), &mut out)?,
+            Rendering::Issue => {
                 out.extend_from_slice(b"{\"issue\":");
                 report::event_json(&mut out, &self.definitions, &transition.event)?;
                 out.push(b'}');
@@ -181,47 +183,47 @@ impl Sinks {
         Ok(Bytes::from(out))
     }
 
-    /// Whether there were readers and all have left: nobody hears of an event any more.
-    pub fn are_deserted(&self) -> bool {
-        !self.ways.is_empty() && self.ways.iter().all(|way| way.lane.is_deserted())
+    /// Whether there were readers and all have left: nobody reads events any more.
+    pub fn have_no_reader(&self) -> bool {
+        !self.handles.is_empty() && self.handles.iter().all(|handle| handle.queue.has_no_reader())
     }
 
     /// A view of the counts.
-    pub fn watch(&self) -> Watch {
-        Watch(self.ways.iter().map(|way| Arc::clone(&way.lane)).collect())
+    pub fn counts_view(&self) -> CountsView {
+        CountsView(self.handles.iter().map(|handle| Arc::clone(&handle.queue)).collect())
     }
 
-    /// Delivers what waits, for at most this long altogether, and says what became of the events. Without a limit it takes
+    /// Delivers what waits, for at most this long altogether, and gives what became of the events. Without a limit it takes
     /// as long as it takes; retries end with the age of the events, but a reader of a pipe may stop for ever.
     pub fn close(self, within: Option<Duration>) -> Vec<SinkCounts> {
         let deadline = within.and_then(|within| (self.settings.clock)().checked_add(within));
-        self.ways.iter().for_each(|way| way.lane.close());
-        for way in &self.ways {
-            if !way.lane.wait_for_end(deadline) {
-                way.end();
+        self.handles.iter().for_each(|handle| handle.queue.close());
+        for handle in &self.handles {
+            if !handle.queue.wait_for_end(deadline) {
+                handle.end();
             }
         }
-        self.watch().counts()
+        self.counts_view().counts()
     }
 }
 
 impl Drop for Sinks {
     fn drop(&mut self) {
-        self.ways.iter().for_each(Way::end);
+        self.handles.iter().for_each(SinkHandle::end);
     }
 }
 
-impl Way {
-    fn offer(&self, item: Item) {
-        match self.lane.offer(item) {
+impl SinkHandle {
+    fn offer(&self, event: QueuedEvent) {
+        match self.queue.offer(event) {
             Ok(()) | Err(Loss::ReaderGone) => {}
-            Err(loss) => self.notices.tell(Trouble::Lost(loss), String::new()),
+            Err(loss) => self.warnings.report(SinkTrouble::Lost(loss), String::new()),
         }
     }
 
-    /// Ends the sink's thread: at once when it waits or speaks to a receiver, else when the system lets it go.
+    /// Ends the sink's thread: at once when it waits or sends to a receiver, else when the system lets it go.
     fn end(&self) {
-        self.lane.end(Loss::Unfinished);
+        self.queue.end(Loss::Unfinished);
         if let Some(agent) = &self.interrupter {
             agent.clone().shutdown();
         }
@@ -258,7 +260,7 @@ fn names(specs: &[SinkSpec]) -> Result<Vec<String>, SinkError> {
     Ok(names)
 }
 
-/// What tells a receiver that it has seen a transition before: a structured string, as the `Idempotency-Key` field has it.
+/// By this a receiver knows a transition it has seen before: a structured string, as the `Idempotency-Key` field has it.
 fn key(transition: &Transition) -> String {
     let state = match transition.event.state {
         EventState::Open => "OPEN",

@@ -1,4 +1,4 @@
-//! What `--sink` says: `KIND[,OPTION=VALUE]...[:PLACE]`, parsed and checked, nothing opened.
+//! The value of `--sink`: `KIND[,OPTION=VALUE]...[:PLACE]`, parsed and checked, nothing opened.
 //!
 //! Options stand in front of the first colon and everything behind it is the place, as it is: a path or a URL may hold
 //! commas and colons. Invariant: nothing of a URL but its scheme, host and port is ever part of a message, because paths
@@ -12,7 +12,7 @@ use ureq::http::Uri;
 
 /// Environment variables that hold secrets begin with this.
 const VARIABLES: &str = "FORESHOCK_";
-/// How long a webhook waits for an answer unless it is told otherwise.
+/// How long a webhook waits for a response by default.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// No time of a webhook is longer.
 const LONGEST: Duration = Duration::from_secs(86_400);

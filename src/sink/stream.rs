@@ -1,9 +1,9 @@
-//! Standard output and files: one write for each event, unbuffered, so that what was sent is there when it is said to be.
+//! Standard output and files: one write for each event, unbuffered, so that what counts as sent is there.
 //!
-//! Invariant: an event that could be written only in part is gone on with where it stopped, or its line is ended before the
+//! Invariant: an event that could be written only in part is continued where it stopped, or its line is ended before the
 //! next event begins; no event is ever glued to another.
 
-use super::delivery::Outcome;
+use super::queue::Attempt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -37,23 +37,23 @@ impl Stream {
     }
 
     /// Writes what is not written yet.
-    pub fn deliver(&mut self, body: &[u8]) -> Outcome {
-        match self.write(body) {
+    pub fn deliver(&mut self, payload: &[u8]) -> Attempt {
+        match self.write(payload) {
             Ok(()) => {
                 self.written = 0;
-                Outcome::Delivered
+                Attempt::Delivered
             }
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Gone,
-            Err(error) => Outcome::Failed { why: error.to_string(), after: None },
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Attempt::Gone,
+            Err(error) => Attempt::Failed { why: error.to_string(), after: None },
         }
     }
 
-    fn write(&mut self, body: &[u8]) -> io::Result<()> {
+    fn write(&mut self, payload: &[u8]) -> io::Result<()> {
         if self.is_torn {
             self.out.write_all(b"\n")?;
             self.is_torn = false;
         }
-        while let Some(rest) = body.get(self.written..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = payload.get(self.written..).filter(|rest| !rest.is_empty()) {
             match self.out.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => self.written += n,

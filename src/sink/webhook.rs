@@ -1,10 +1,9 @@
 //! Webhooks: a POST of `{"issue": event}` for each transition, as Instana's generic webhook sends it.
 //!
 //! Invariant: each attempt for a transition carries the same `Idempotency-Key`. Redirects are not followed, because what is
-//! sent in a header is meant for one host. Absent on purpose: a judgement over the answer's content; the status decides.
+//! sent in a header is meant for one host. Absent on purpose: looking at the content of the response; the status decides.
 
-use super::delivery::Outcome;
-use super::lane::Item;
+use super::queue::{Attempt, QueuedEvent};
 use super::secret::Header;
 use super::spec::WebhookSpec;
 use chrono::DateTime;
@@ -15,10 +14,10 @@ use ureq::http::{HeaderMap, Response, StatusCode, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-/// Of an answer this much is read, so that the connection can be used again.
-const MOST_ANSWER: u64 = 64 << 10;
+/// Of an response this much is read, so that the connection can be used again.
+const MAX_RESPONSE: u64 = 64 << 10;
 /// Of a refusal this much is quoted.
-const MOST_QUOTED: usize = 200;
+const MAX_QUOTED: usize = 200;
 /// A connection that nothing was sent on for so long is not used again. Common servers close it after 60 to 75 seconds.
 const IDLE: Duration = Duration::from_secs(55);
 
@@ -29,11 +28,11 @@ pub(super) struct Webhook {
     headers: Vec<Header>,
     timeout: Duration,
     /// A request was answered, so the next one may meet a connection that the receiver has closed meanwhile.
-    has_spoken: bool,
+    has_responded: bool,
 }
 
 impl Webhook {
-    /// A receiver; it is not spoken to yet.
+    /// A receiver; no connection is made yet.
     pub fn new(spec: &WebhookSpec, headers: Vec<Header>) -> Self {
         let url = spec.url.uri().clone();
         let tls = TlsConfig::builder()
@@ -51,10 +50,10 @@ impl Webhook {
             .user_agent(concat!("foreshock/", env!("CARGO_PKG_VERSION")))
             .accept("");
         if is_loopback(&url) {
-            // No proxy stands between this machine and itself, whatever the environment says.
+            // No proxy stands between this machine and itself, whatever the environment has.
             config = config.proxy(None);
         }
-        Webhook { agent: config.build().into(), url, headers, timeout: spec.timeout, has_spoken: false }
+        Webhook { agent: config.build().into(), url, headers, timeout: spec.timeout, has_responded: false }
     }
 
     /// What ends a request in flight, from another thread.
@@ -63,36 +62,36 @@ impl Webhook {
     }
 
     /// Makes one attempt. A connection that turns out to be closed by the receiver costs no attempt.
-    pub fn deliver(&mut self, item: &Item) -> Outcome {
-        let mut result = self.post(item);
-        if self.has_spoken && result.as_ref().is_err_and(is_closed_connection) {
-            result = self.post(item);
+    pub fn deliver(&mut self, event: &QueuedEvent) -> Attempt {
+        let mut result = self.post(event);
+        if self.has_responded && result.as_ref().is_err_and(is_closed_connection) {
+            result = self.post(event);
         }
-        self.has_spoken = result.is_ok();
+        self.has_responded = result.is_ok();
         match result {
-            Ok(response) => judge(response),
+            Ok(response) => attempt_of(response),
             Err(error) => self.failure(&error),
         }
     }
 
-    fn post(&self, item: &Item) -> Result<Response<Body>, ureq::Error> {
+    fn post(&self, event: &QueuedEvent) -> Result<Response<Body>, ureq::Error> {
         let mut request = self.agent.post(&self.url).header(header::CONTENT_TYPE, "application/json");
         for Header { name, value } in &self.headers {
             request = request.header(name, value);
         }
-        request.header("Idempotency-Key", &item.key[..]).send(&item.body[..])
+        request.header("Idempotency-Key", &event.key[..]).send(&event.payload[..])
     }
 
-    fn failure(&self, error: &ureq::Error) -> Outcome {
+    fn failure(&self, error: &ureq::Error) -> Attempt {
         let why = match error {
             ureq::Error::Timeout(_) => format!("no response within {}", humantime::format_duration(self.timeout)),
             ureq::Error::Io(error) => error.to_string(),
             ureq::Error::HostNotFound => "the host is not found".to_string(),
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => return Outcome::Refused { why: error.to_string() },
-            // Everything else may be otherwise at the next attempt: names, proxies, certificates, servers that stammer.
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => return Attempt::Refused { why: error.to_string() },
+            // Everything else may be otherwise at the next attempt: names, proxies, certificates, broken responses.
             _ => error.to_string(),
         };
-        Outcome::Failed { why, after: None }
+        Attempt::Failed { why, after: None }
     }
 }
 
@@ -107,53 +106,40 @@ fn is_closed_connection(error: &ureq::Error) -> bool {
         if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }
 
-fn judge(mut response: Response<Body>) -> Outcome {
+fn attempt_of(mut response: Response<Body>) -> Attempt {
     let status = response.status();
-    // Read whatever the status, so that the connection can be used again; an answer that cannot be read still has one.
-    let answer = response.body_mut().with_config().limit(MOST_ANSWER).read_to_vec().unwrap_or_default();
+    // Read whatever the status, so that the connection can be used again; what cannot be read still has a status.
+    let text = response.body_mut().with_config().limit(MAX_RESPONSE).read_to_vec().unwrap_or_default();
     if status.is_success() {
-        return Outcome::Delivered;
+        return Attempt::Delivered;
     }
-    let why = explained(status, &answer);
-    let is_temporary =
-        matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) || status.is_server_error();
-    if is_temporary {
-        Outcome::Failed { why, after: retry_after(response.headers()) }
-    } else {
-        Outcome::Refused { why }
+    let why = explained(status, &text);
+    match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {}
+        _ if status.is_server_error() => {}
+        _ => return Attempt::Refused { why },
     }
+    Attempt::Failed { why, after: retry_after(response.headers()) }
 }
 
-fn explained(status: StatusCode, answer: &[u8]) -> String {
-    let mut why = format!("the receiver responded {status}");
-    let answer = String::from_utf8_lossy(answer);
-    let quote: String = answer
-        .trim()
-        .chars()
-        .take(MOST_QUOTED)
-        .flat_map(|c| match c {
-            c if c.is_control() => c.escape_default().collect::<Vec<char>>(),
-            c => vec![c],
-        })
-        .collect();
-    if !quote.is_empty() {
-        why.push_str(&format!(": {quote}"));
-    }
-    if status.is_redirection() {
-        why.push_str("; redirects are not followed: name the final URL");
-    }
-    why
+fn explained(status: StatusCode, text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let quote: String = text.trim().chars().take(MAX_QUOTED).map(escaped).collect();
+    let quote = if quote.is_empty() { quote } else { format!(": {quote}") };
+    let remedy = if status.is_redirection() { "; redirects are not followed: name the final URL" } else { "" };
+    format!("the receiver responded {status}{quote}{remedy}")
 }
 
-/// How long the receiver asks to be left alone: seconds, or a date, which is compared with the answer's own so that no
+/// How long the receiver asks to be left alone: seconds, or a date, which is compared with the response's own so that no
 /// clock of ours has to agree with the receiver's.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
-    let asked = text(header::RETRY_AFTER)?.trim();
-    if let Ok(seconds) = asked.parse() {
+    let wanted = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = wanted.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let then = DateTime::parse_from_rfc2822(asked).ok()?;
+    let then = DateTime::parse_from_rfc2822(wanted).ok()?;
     let answered = DateTime::parse_from_rfc2822(text(header::DATE)?).ok()?;
     (then - answered).to_std().ok()
 }
@@ -166,23 +152,23 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date_beside_the_answers_own() {
-        let asked = |headers: &[(&'static str, &str)]| {
+        let wanted = |headers: &[(&'static str, &str)]| {
             let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
             retry_after(&pairs.collect::<HeaderMap>())
         };
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(asked(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date]), Some(Duration::from_secs(30)));
-        assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"), date]), None, "it is over");
-        assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), None, "no date to compare with");
-        assert_eq!(asked(&[("retry-after", "soon")]), None);
-        assert_eq!(asked(&[date]), None);
+        assert_eq!(wanted(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(wanted(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date]), Some(Duration::from_secs(30)));
+        assert_eq!(wanted(&[("retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"), date]), None, "it is over");
+        assert_eq!(wanted(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), None, "no date to compare with");
+        assert_eq!(wanted(&[("retry-after", "soon")]), None);
+        assert_eq!(wanted(&[date]), None);
     }
 
     #[test]
     fn a_refusal_is_quoted_but_cannot_move_the_cursor() {
         let long = "x".repeat(1000);
-        let quoted = |status: u16, answer: &[u8]| explained(StatusCode::from_u16(status).unwrap(), answer);
+        let quoted = |status: u16, response: &[u8]| explained(StatusCode::from_u16(status).unwrap(), response);
         assert_eq!(quoted(404, b""), "the receiver answered 404 Not Found");
         assert_eq!(quoted(400, b" bad\x1b[2J\n"), "the receiver answered 400 Bad Request: bad\\u{1b}[2J");
         assert!(quoted(400, long.as_bytes()).len() < 300);

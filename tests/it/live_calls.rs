@@ -21,7 +21,14 @@ impl Calls {
     }
 
     async fn begin(&self, path: &str) -> (ResponseFuture, SendStream<Bytes>) {
-        let head = Request::post(format!("http://x{path}")).header("content-type", "application/grpc").body(());
+        self.begin_with(path, "identity").await
+    }
+
+    async fn begin_with(&self, path: &str, encoding: &str) -> (ResponseFuture, SendStream<Bytes>) {
+        let head = Request::post(format!("http://x{path}"))
+            .header("content-type", "application/grpc")
+            .header("grpc-encoding", encoding)
+            .body(());
         let mut calls = self.0.clone().ready().await.expect("it is open");
         calls.send_request(head.expect("a head"), false).expect("it is open")
     }
@@ -90,5 +97,33 @@ fn calls_of_one_connection_do_not_wait_for_each_other() {
         assert_eq!((status(slow_answer).await, status(last_answer).await), ("0".to_owned(), "0".to_owned()));
     });
     server.wait_for("foreshock_requests_total{transport=\"grpc\",result=\"accepted\"}", 4.0);
+    assert_eq!(server.stop().code, 0);
+}
+
+#[test]
+fn what_is_decompressed_holds_memory_while_the_end_of_its_call_is_waited_for() {
+    let folder = Folder::new();
+    let limits = "--max-message-size 4MiB --inbox-size 16MiB --request-timeout 2s";
+    let server = Server::start(&folder, &format!("serve --clock data {limits}"));
+    let mut message = framed(&zstd::bulk::compress(&vec![0; 3 << 20], 1).expect("memory")).to_vec();
+    message[0] = 1;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let statuses = runtime.block_on(async {
+        let calls = Calls::connect(server.grpc).await;
+        let mut begun = Vec::new();
+        for _ in 0..8 {
+            let (answer, mut sending) = calls.begin_with(EXPORT, "zstd").await;
+            sending.send_data(message.clone().into(), false).expect("it is open");
+            begun.push((answer, sending));
+        }
+        let mut statuses = Vec::new();
+        for (answer, _sending) in begun {
+            statuses.push(status(answer).await);
+        }
+        statuses
+    });
+    // Five of three mebibytes fit into sixteen.
+    assert_eq!(statuses, ["4", "4", "4", "4", "4", "14", "14", "14"], "late, and the inbox is full");
+    assert_eq!(server.metric("foreshock_inbox_bytes"), 0.0);
     assert_eq!(server.stop().code, 0);
 }

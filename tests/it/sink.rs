@@ -140,11 +140,11 @@ fn a_dead_receiver_delays_neither_the_engine_nor_a_file() {
 fn what_a_full_queue_cannot_hold_is_counted_and_said() {
     let receiver = Receiver::start(|n| if n == 0 { Reply::Slow(Duration::from_millis(300)) } else { OK });
     let bounds = Bounds { events: 4, bytes: 1 << 20 };
-    let (mut sinks, said) = open(&[&receiver.spec()], foreshock::sink::Settings { bounds, ..settings() });
+    let (mut sinks, said) = open(&[&receiver.spec()], foreshock::sink::SinkSettings { bounds, ..settings() });
     sinks.send(&opened(0));
     assert_eq!(receiver.next().issue()["id"], "event-0");
     (1..50).for_each(|n| sinks.send(&opened(n)));
-    let now = &sinks.watch().counts()[0];
+    let now = &sinks.counts_view().counts()[0];
     assert_eq!((now.queued, lost(now, Loss::QueueFull)), (4, 46), "the one on its way is one of the four");
     let counts = &sinks.close(None)[0];
     assert_eq!((counts.sent, counts.queued, lost(counts, Loss::QueueFull)), (4, 0, 46));
@@ -159,7 +159,7 @@ fn what_a_full_queue_cannot_hold_is_counted_and_said() {
 fn bytes_are_bounded_too_but_one_event_always_fits() {
     let receiver = Receiver::start(|_| Reply::Slow(Duration::from_millis(200)));
     let bounds = Bounds { events: 1000, bytes: 1 };
-    let (mut sinks, _) = open(&[&receiver.spec()], foreshock::sink::Settings { bounds, ..settings() });
+    let (mut sinks, _) = open(&[&receiver.spec()], foreshock::sink::SinkSettings { bounds, ..settings() });
     (0..3).for_each(|n| sinks.send(&opened(n)));
     let counts = &sinks.close(None)[0];
     assert_eq!((counts.sent, lost(counts, Loss::QueueFull)), (1, 2));
@@ -169,7 +169,7 @@ fn bytes_are_bounded_too_but_one_event_always_fits() {
 fn a_recording_waits_for_room_and_loses_nothing() {
     let receiver = Receiver::start(|_| Reply::Slow(Duration::from_millis(2)));
     let bounds = Bounds { events: 2, bytes: 1 << 20 };
-    let patient = foreshock::sink::Settings { bounds, when_full: WhenFull::Wait, ..settings() };
+    let patient = foreshock::sink::SinkSettings { bounds, when_full: WhenFull::Wait, ..settings() };
     let (mut sinks, _) = open(&[&receiver.spec()], patient);
     (0..50).for_each(|n| sinks.send(&opened(n)));
     let counts = &sinks.close(None)[0];
@@ -213,7 +213,7 @@ fn sinks_that_are_dropped_end_their_threads() {
     let (mut sinks, _) = open(&[&hanging.spec()], settings());
     sinks.send(&opened(0));
     hanging.next();
-    let watch = sinks.watch();
+    let watch = sinks.counts_view();
     drop(sinks);
     let counts = &watch.counts()[0];
     assert_eq!((counts.sent, counts.queued, lost(counts, Loss::Unfinished)), (0, 0, 1));
@@ -249,7 +249,7 @@ fn what_cannot_be_rendered_is_counted() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_tried_again_and_then_given_up() {
-    let short = foreshock::sink::Settings { retry_for: Duration::from_millis(300), ..settings() };
+    let short = foreshock::sink::SinkSettings { retry_for: Duration::from_millis(300), ..settings() };
     let (mut sinks, said) = open(&["file:/dev/full"], short);
     sinks.send(&opened(0));
     sinks.send(&opened(1));

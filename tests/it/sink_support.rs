@@ -5,7 +5,7 @@ use super::cli_support::{START_S, rule};
 use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::{CloseReason, Event, EventState, Transition};
 use foreshock::report::Style;
-use foreshock::sink::{Bounds, Settings, SinkCounts, SinkError, SinkSpec, Sinks, WhenFull};
+use foreshock::sink::{Bounds, SinkCounts, SinkError, SinkSettings, SinkSpec, Sinks, WhenFull};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,8 +49,8 @@ pub fn closed(n: usize) -> Transition {
     transition
 }
 
-pub fn settings() -> Settings {
-    Settings {
+pub fn settings() -> SinkSettings {
+    SinkSettings {
         bounds: Bounds { events: 1000, bytes: 1 << 20 },
         when_full: WhenFull::Drop,
         retry_for: Duration::from_secs(20),
@@ -77,7 +77,7 @@ impl Said {
     }
 }
 
-pub fn try_open(specs: &[&str], settings: Settings) -> Result<(Sinks, Said), SinkError> {
+pub fn try_open(specs: &[&str], settings: SinkSettings) -> Result<(Sinks, Said), SinkError> {
     let specs: Vec<SinkSpec> = specs.iter().map(|spec| spec.parse().expect("a sink")).collect();
     let said = Said::default();
     let lines = Arc::clone(&said.0);
@@ -86,7 +86,7 @@ pub fn try_open(specs: &[&str], settings: Settings) -> Result<(Sinks, Said), Sin
     Ok((sinks, said))
 }
 
-pub fn open(specs: &[&str], settings: Settings) -> (Sinks, Said) {
+pub fn open(specs: &[&str], settings: SinkSettings) -> (Sinks, Said) {
     try_open(specs, settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -94,7 +94,7 @@ pub fn open(specs: &[&str], settings: Settings) -> (Sinks, Said) {
 pub fn wait_for(sinks: &Sinks, wanted: impl Fn(&[SinkCounts]) -> bool) -> Vec<SinkCounts> {
     let begin = Instant::now();
     loop {
-        let counts = sinks.watch().counts();
+        let counts = sinks.counts_view().counts();
         if wanted(&counts) {
             return counts;
         }

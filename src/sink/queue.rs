@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How much may wait for one sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,26 +74,43 @@ pub struct SinkCounts {
     pub queued: usize,
     /// Bytes that wait.
     pub queued_bytes: usize,
-    /// What the sink said when it failed last.
+    /// The last failure.
     pub last_failure: Option<String>,
 }
 
-/// A rendered event on its way.
+/// A rendered event that waits.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub body: Bytes,
+pub(super) struct QueuedEvent {
+    pub payload: Bytes,
     /// The same for the same transition, whoever sends it and however often.
     pub key: Bytes,
     pub queued_at: Instant,
 }
 
+/// How one attempt ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    Delivered,
+    /// Worth another attempt, which the receiver may have asked to be made later.
+    Failed {
+        why: String,
+        after: Option<Duration>,
+    },
+    /// Never to be taken.
+    Refused {
+        why: String,
+    },
+    /// Nobody reads any more.
+    Gone,
+}
+
 /// The queue of one sink.
-pub(super) struct Lane {
+pub(super) struct DeliveryQueue {
     name: String,
     bounds: Bounds,
     when_full: WhenFull,
     clock: fn() -> Instant,
-    state: Mutex<State>,
+    state: Mutex<DeliveryState>,
     /// Something for the thread: an event, or the end.
     work: Condvar,
     /// Something for the sender: room, or the end.
@@ -101,14 +118,14 @@ pub(super) struct Lane {
 }
 
 #[derive(Default)]
-struct State {
-    waiting: VecDeque<Item>,
-    phase: Phase,
+struct DeliveryState {
+    waiting: VecDeque<QueuedEvent>,
+    phase: DeliveryPhase,
     counts: SinkCounts,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
+enum DeliveryPhase {
     #[default]
     Open,
     /// Nothing more comes; what waits is delivered.
@@ -117,11 +134,11 @@ enum Phase {
     Ended,
 }
 
-impl Lane {
+impl DeliveryQueue {
     pub fn new(name: String, bounds: Bounds, (when_full, clock): (WhenFull, fn() -> Instant)) -> Self {
         let counts = SinkCounts { sink: name.clone(), ..SinkCounts::default() };
-        let state = Mutex::new(State { counts, ..State::default() });
-        Lane { name, bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
+        let state = Mutex::new(DeliveryState { counts, ..DeliveryState::default() });
+        DeliveryQueue { name, bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
     }
 
     /// The clock of the room.
@@ -138,36 +155,37 @@ impl Lane {
     }
 
     /// Whether its reader has left.
-    pub fn is_deserted(&self) -> bool {
-        self.lock().phase == Phase::Ended
+    pub fn has_no_reader(&self) -> bool {
+        self.lock().phase == DeliveryPhase::Ended
     }
 
-    /// Queues an event, or says why it is lost.
-    pub fn offer(&self, item: Item) -> Result<(), Loss> {
+    /// Queues an event, or gives the reason why it is lost.
+    pub fn offer(&self, event: QueuedEvent) -> Result<(), Loss> {
         let mut state = self.lock();
         if self.when_full == WhenFull::Wait {
-            let is_full = |state: &mut State| state.phase == Phase::Open && !self.has_room(state, &item);
+            let is_full =
+                |state: &mut DeliveryState| state.phase == DeliveryPhase::Open && !self.has_room(state, &event);
             state = self.room.wait_while(state, is_full).unwrap_or_else(PoisonError::into_inner);
         }
         let loss = match state.phase {
-            Phase::Open if self.has_room(&state, &item) => None,
-            Phase::Open => Some(Loss::QueueFull),
-            Phase::Closing | Phase::Ended => Some(Loss::ReaderGone),
+            DeliveryPhase::Open if self.has_room(&state, &event) => None,
+            DeliveryPhase::Open => Some(Loss::QueueFull),
+            DeliveryPhase::Closing | DeliveryPhase::Ended => Some(Loss::ReaderGone),
         };
         if let Some(loss) = loss {
             state.counts.lost[loss as usize] += 1;
             return Err(loss);
         }
         state.counts.queued += 1;
-        state.counts.queued_bytes += item.body.len();
-        state.waiting.push_back(item);
+        state.counts.queued_bytes += event.payload.len();
+        state.waiting.push_back(event);
         drop(state);
         self.work.notify_one();
         Ok(())
     }
 
-    fn has_room(&self, state: &State, item: &Item) -> bool {
-        let bytes = state.counts.queued_bytes.saturating_add(item.body.len());
+    fn has_room(&self, state: &DeliveryState, event: &QueuedEvent) -> bool {
+        let bytes = state.counts.queued_bytes.saturating_add(event.payload.len());
         state.waiting.is_empty() || (state.waiting.len() < self.bounds.events && bytes <= self.bounds.bytes)
     }
 
@@ -179,24 +197,24 @@ impl Lane {
     }
 
     /// Waits for an event; `None` when there will be none. It stays in the queue until it is settled.
-    pub fn next(&self) -> Option<Item> {
-        let is_idle = |state: &mut State| state.phase == Phase::Open && state.waiting.is_empty();
+    pub fn next(&self) -> Option<QueuedEvent> {
+        let is_idle = |state: &mut DeliveryState| state.phase == DeliveryPhase::Open && state.waiting.is_empty();
         let state = self.work.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        if state.phase == Phase::Ended { None } else { state.waiting.front().cloned() }
+        if state.phase == DeliveryPhase::Ended { None } else { state.waiting.front().cloned() }
     }
 
     /// Waits until then; false when nothing more is to be delivered.
     pub fn wait_until(&self, then: Instant) -> bool {
         let span = then.saturating_duration_since(self.now());
-        let is_wanted = |state: &mut State| state.phase != Phase::Ended;
+        let is_wanted = |state: &mut DeliveryState| state.phase != DeliveryPhase::Ended;
         let waited = self.work.wait_timeout_while(self.lock(), span, is_wanted).unwrap_or_else(PoisonError::into_inner);
-        waited.0.phase != Phase::Ended
+        waited.0.phase != DeliveryPhase::Ended
     }
 
-    /// Notes an attempt that failed; false when it was ended from here, and says nothing of the receiver.
+    /// Notes an attempt that failed; false when it was ended from here, which is no failure of the receiver.
     pub fn failed(&self, why: &str) -> bool {
         let mut state = self.lock();
-        if state.phase == Phase::Ended {
+        if state.phase == DeliveryPhase::Ended {
             return false;
         }
         state.counts.failed += 1;
@@ -212,9 +230,9 @@ impl Lane {
     /// Takes the event in front out: its fate is known. After the end it was counted already.
     pub fn settle(&self, fate: Result<(), Loss>) {
         let mut state = self.lock();
-        let Some(item) = state.waiting.pop_front() else { return };
+        let Some(event) = state.waiting.pop_front() else { return };
         state.counts.queued -= 1;
-        state.counts.queued_bytes -= item.body.len();
+        state.counts.queued_bytes -= event.payload.len();
         match fate {
             Ok(()) => state.counts.sent += 1,
             Err(loss) => state.counts.lost[loss as usize] += 1,
@@ -226,8 +244,8 @@ impl Lane {
     /// Nothing more comes.
     pub fn close(&self) {
         let mut state = self.lock();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Closing;
+        if state.phase == DeliveryPhase::Open {
+            state.phase = DeliveryPhase::Closing;
         }
         drop(state);
         self.work.notify_all();
@@ -236,7 +254,7 @@ impl Lane {
     /// Nothing more is delivered; what waits is lost.
     pub fn end(&self, loss: Loss) {
         let mut state = self.lock();
-        state.phase = Phase::Ended;
+        state.phase = DeliveryPhase::Ended;
         state.counts.lost[loss as usize] += state.waiting.len() as u64;
         state.counts.queued = 0;
         state.counts.queued_bytes = 0;
@@ -248,7 +266,7 @@ impl Lane {
 
     /// Waits for the thread to have delivered what waits; false when it has not by then. Without an instant it waits on.
     pub fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
-        let is_at_work = |state: &mut State| state.phase != Phase::Ended;
+        let is_at_work = |state: &mut DeliveryState| state.phase != DeliveryPhase::Ended;
         let state = self.lock();
         let state = match deadline.map(|deadline| deadline.saturating_duration_since(self.now())) {
             None => self.room.wait_while(state, is_at_work).unwrap_or_else(PoisonError::into_inner),
@@ -256,11 +274,11 @@ impl Lane {
                 self.room.wait_timeout_while(state, span, is_at_work).unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        state.phase == Phase::Ended
+        state.phase == DeliveryPhase::Ended
     }
 
-    /// Nothing that holds the lock can fail half way, so a thread that died leaves the state as it should be.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Nothing that holds the lock can fail half handle, so a thread that died leaves the state as it should be.
+    fn lock(&self) -> MutexGuard<'_, DeliveryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
