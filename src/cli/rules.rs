@@ -60,7 +60,8 @@ impl Places {
             return Some(FileLocation { file: definition.file.clone(), position: None });
         }
         let source = self.sources.iter().find(|source| source.path == definition.file);
-        let position = source.and_then(|source| position_of(source, &self.params, &definition.path_in_file(path)));
+        let position =
+            source.and_then(|source| position_of(&source.text, &self.params, &definition.path_in_file(path)));
         Some(FileLocation { file: definition.file.clone(), position })
     }
 }
@@ -141,7 +142,7 @@ impl RulesArgs {
     fn report(&self, loaded: &Loaded, sources: &[Source], terminal: &Terminal) {
         let is_shown = |problem: &Problem| match problem.severity {
             Severity::Error => true,
-            Severity::Unjudgeable => !terminal.quiet,
+            Severity::Unevaluable => !terminal.quiet,
             Severity::Warning if terminal.quiet => false,
             Severity::Warning if problem.file.starts_with("builtin:") => {
                 terminal.detail == Detail::Full && problem.code != "not-importable"

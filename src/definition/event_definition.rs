@@ -1,13 +1,14 @@
 //! The typed form of one event definition.
 
-use super::query::{entity_labels, has_entity_type, is_entity_type};
+use super::entity::{entity_labels, has_entity_type, is_entity_type};
+use super::metric_id::{MetricId, MetricPattern};
+use super::query::Query;
 use super::tag_filter::TagFilter;
-use super::wildcard::fold;
-use super::{MetricId, MetricPattern, Query, Trend};
-use crate::model::Aggregation;
-use crate::model::Attributes;
+use super::trend::Trend;
+use super::wildcard::{MatchOperator, fold};
+use crate::model::{Aggregation, Attributes};
 
-/// One event definition, ready to be judged or with the reason why it cannot be.
+/// One event definition, ready to be evaluated or with the reason why it cannot be.
 #[derive(Clone, Debug)]
 pub struct EventDefinition {
     /// The definition's name in outputs and options: the file name without `.json`, made unique among loaded files.
@@ -32,16 +33,44 @@ pub struct EventDefinition {
     pub expiration_ms: i64,
     /// How several rules combine.
     pub operator: LogicalOperator,
-    /// The rules; empty only when `problem` says so.
+    /// The rules; empty only when there is a `problem`.
     pub rules: Vec<Rule>,
-    /// Why the definition cannot be judged, when it cannot.
+    /// Why the definition cannot be evaluated, when it cannot.
     pub problem: Option<String>,
 }
 
 impl EventDefinition {
-    /// True when the engine judges it: enabled and without a problem.
-    pub fn is_judged(&self) -> bool {
+    /// True when the engine evaluates it: enabled and without a problem.
+    pub fn is_evaluated(&self) -> bool {
         self.enabled && self.problem.is_none()
+    }
+
+    /// The definition for runs that are shorter than its windows: windows, roll-ups and grace period at `scale` (above 0, at
+    /// most 1) of their length, none longer than before and none shorter than the minimum. Thresholds stay.
+    pub fn shrunk(&self, scale: f64, minimum_ms: i64) -> EventDefinition {
+        let shrink = |ms: i64| if ms <= 0 { ms } else { ((ms as f64 * scale) as i64).max(minimum_ms).clamp(1, ms) };
+        let mut definition = self.clone();
+        definition.expiration_ms = shrink(definition.expiration_ms);
+        for rule in &mut definition.rules {
+            match &mut rule.kind {
+                // A trend cannot be shortened. The engine's options tell that windows are scaled, and the rule is
+                // inconclusive.
+                RuleKind::Trend(_) => {}
+                RuleKind::Threshold(threshold) => {
+                    threshold.window_ms = shrink(threshold.window_ms);
+                    threshold.rollup_ms = shrink(threshold.rollup_ms).min(threshold.window_ms);
+                }
+                RuleKind::Presence(Presence::Count { .. } | Presence::Offline) => {}
+                RuleKind::Presence(
+                    Presence::CountVerification { offline_ms, .. } | Presence::Verification { offline_ms, .. },
+                ) => *offline_ms = shrink(*offline_ms),
+                RuleKind::Presence(Presence::Availability { offline_ms, close_after_ms, .. }) => {
+                    *offline_ms = shrink(*offline_ms);
+                    *close_after_ms = shrink(*close_after_ms);
+                }
+            }
+        }
+        definition
     }
 
     /// A path inside the definition as a path inside its file: with the index in front when the file holds a list.
@@ -74,7 +103,7 @@ pub struct Rule {
     pub rule_type: String,
     /// 5 is a warning, 10 critical.
     pub severity: i64,
-    /// What the rule judges.
+    /// What the rule evaluates.
     pub kind: RuleKind,
     /// How the rule was spelled.
     pub written: Written,
@@ -94,7 +123,7 @@ pub struct Written {
     pub pattern: Option<serde_json::Value>,
 }
 
-/// What a rule judges.
+/// What a rule evaluates.
 #[derive(Clone, Debug)]
 pub enum RuleKind {
     /// An aggregate of a metric over a window, compared with a value.
@@ -156,6 +185,16 @@ pub enum CompareOp {
 }
 
 impl CompareOp {
+    /// All of them.
+    pub(super) const ALL: [CompareOp; 6] = [
+        CompareOp::Greater,
+        CompareOp::GreaterOrEqual,
+        CompareOp::Less,
+        CompareOp::LessOrEqual,
+        CompareOp::Equal,
+        CompareOp::NotEqual,
+    ];
+
     /// The published spelling.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -199,7 +238,7 @@ impl Condition {
         }
     }
 
-    /// The first of the finite values with the smallest margin: margin and place; and how many are finite.
+    /// The first of the finite values with the smallest margin: margin and index; and how many are finite.
     #[inline]
     pub fn nearest(&self, values: &[f64]) -> (Option<(f64, usize)>, usize) {
         let own = self.value;
@@ -215,17 +254,17 @@ impl Condition {
 #[inline(always)]
 fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, usize) {
     let (mut least, mut nearest, mut finite) = (f64::INFINITY, None, 0);
-    for (place, &value) in values.iter().enumerate() {
+    for (index, &value) in values.iter().enumerate() {
         if !value.is_finite() {
             continue;
         }
         finite += 1;
         let margin = margin(value);
         if margin < least || nearest.is_none() {
-            (least, nearest) = (margin, Some(place));
+            (least, nearest) = (margin, Some(index));
         }
     }
-    (nearest.map(|place| (least, place)), finite)
+    (nearest.map(|index| (least, index)), finite)
 }
 
 /// A rule about the presence of entities. Text matching ignores case.
@@ -256,7 +295,7 @@ pub enum Presence {
     Availability {
         /// An entity is present for this long after its newest point, in milliseconds.
         offline_ms: i64,
-        /// An absent entity is forgotten this long after its newest point, in milliseconds.
+        /// An absent entity is evicted this long after its newest point, in milliseconds.
         close_after_ms: i64,
         /// Only entities whose resource passes the filter are meant.
         tag_filter: Option<TagFilter>,
@@ -285,35 +324,7 @@ impl EntityMatch {
     }
 
     /// Whether resources of OTLP can have the type at all.
-    pub fn is_answerable(&self) -> bool {
+    pub fn is_supported(&self) -> bool {
         is_entity_type(&self.entity_type)
-    }
-}
-
-/// How a text is compared with a placeholder or label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchOperator {
-    /// Equal.
-    Is,
-    /// Somewhere inside.
-    Contains,
-    /// At the beginning.
-    StartsWith,
-    /// At the end.
-    EndsWith,
-    /// Always.
-    Any,
-}
-
-impl MatchOperator {
-    /// Whether `text` matches; the caller folds the case where that is wanted.
-    pub fn matches(self, text: &str, placeholder: &str) -> bool {
-        match self {
-            MatchOperator::Is => text == placeholder,
-            MatchOperator::Contains => text.contains(placeholder),
-            MatchOperator::StartsWith => text.starts_with(placeholder),
-            MatchOperator::EndsWith => text.ends_with(placeholder),
-            MatchOperator::Any => true,
-        }
     }
 }

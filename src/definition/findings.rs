@@ -1,14 +1,29 @@
-//! Problems while they are being collected: byte ranges first, lines and columns in one sweep at the end.
+//! Problems while they are being collected: byte ranges first, lines and columns in one sweep at the end. Also the
+//! suggestions that go with them.
 
 use super::params::Substituted;
 use super::problem::{Position, Problem, Severity};
 
 /// A byte range of a document's text.
-pub(super) type Range = (usize, usize);
+pub(super) type ByteRange = (usize, usize);
 
 /// A mistake was found and is already in the list; what it is about has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
+
+/// Where a mistake is: where in the text after substitution, and the path of the key or value inside its definition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Location {
+    pub(super) range: Option<ByteRange>,
+    pub(super) path: String,
+}
+
+impl Location {
+    /// A part of the text without a path.
+    pub(super) fn of_range(range: ByteRange) -> Location {
+        Location { range: Some(range), path: String::new() }
+    }
+}
 
 /// One mistake before it has a line and a column.
 #[derive(Clone, Debug)]
@@ -16,7 +31,7 @@ pub(super) struct Finding {
     pub(super) severity: Severity,
     pub(super) code: &'static str,
     /// Where in the text after substitution.
-    pub(super) range: Option<Range>,
+    pub(super) range: Option<ByteRange>,
     /// Path of the key or value inside its definition.
     pub(super) path: String,
     pub(super) message: String,
@@ -35,16 +50,16 @@ impl Findings {
         &mut self,
         severity: Severity,
         code: &'static str,
-        place: (Option<Range>, &str),
+        location: Location,
         message: impl Into<String>,
         help: Option<String>,
     ) -> Reported {
-        let (range, path) = (place.0, place.1.to_string());
+        let Location { range, path } = location;
         self.list.push(Finding { severity, code, range, path, message: message.into(), help });
         Reported
     }
 
-    /// The first mistake that is exactly this bad.
+    /// The first mistake of exactly this severity.
     pub(super) fn first(&self, severity: Severity) -> Option<&Finding> {
         self.list.iter().find(|f| f.severity == severity)
     }
@@ -55,7 +70,7 @@ pub(super) fn mark_length(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
-/// Turns the findings of one file into problems, ordered by their place; those without a place come first. `written` is
+/// Turns the findings of one file into problems, ordered by their position; those without one come first. `written` is
 /// the file's text, `text` what became of it behind a byte order mark.
 pub(super) fn locate(file: &str, written: &str, text: &Substituted, mut findings: Vec<Finding>) -> Vec<Problem> {
     let mark = mark_length(written);
@@ -64,11 +79,11 @@ pub(super) fn locate(file: &str, written: &str, text: &Substituted, mut findings
         Some((start + mark, end + mark))
     };
     findings.sort_by_key(|f| origin(f).map(|(start, _)| start));
-    let mut walker = Walker { text: written, at: mark, line: 1, column: 1 };
+    let mut counter = PositionCounter { text: written, at: mark, line: 1, column: 1 };
     findings
         .into_iter()
         .map(|f| {
-            let position = origin(&f).map(|range| walker.position(range));
+            let position = origin(&f).map(|range| counter.position(range));
             Problem {
                 severity: f.severity,
                 code: f.code,
@@ -82,23 +97,23 @@ pub(super) fn locate(file: &str, written: &str, text: &Substituted, mut findings
         .collect()
 }
 
-/// The place in a file's text that a range of its substituted text comes from.
-pub(super) fn position(written: &str, text: &Substituted, range: Range) -> Position {
+/// The position in a file's text that a range of its substituted text comes from.
+pub(super) fn position(written: &str, text: &Substituted, range: ByteRange) -> Position {
     let mark = mark_length(written);
     let (start, end) = text.origin(range);
-    Walker { text: written, at: mark, line: 1, column: 1 }.position((start + mark, end + mark))
+    PositionCounter { text: written, at: mark, line: 1, column: 1 }.position((start + mark, end + mark))
 }
 
 /// Counts lines and columns while it moves forward through a text; a byte order mark takes no column.
-struct Walker<'a> {
+struct PositionCounter<'a> {
     text: &'a str,
     at: usize,
     line: u32,
     column: u32,
 }
 
-impl Walker<'_> {
-    fn position(&mut self, (start, end): Range) -> Position {
+impl PositionCounter<'_> {
+    fn position(&mut self, (start, end): ByteRange) -> Position {
         let stop = start.clamp(self.at, self.text.len());
         for c in self.text.get(self.at..stop).unwrap_or("").chars() {
             if c == '\n' {
@@ -111,4 +126,31 @@ impl Walker<'_> {
         self.at = stop;
         Position { line: self.line, column: self.column, bytes: (start, end.max(start)) }
     }
+}
+
+/// Words longer than this are not compared: nobody mistypes them by a letter or two.
+const LONGEST: usize = 120;
+
+/// More edits than this make another word.
+const MOST_EDITS: usize = 4;
+
+/// The closest of `known`, when one is close enough to be meant; the first of equally close ones.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.is_empty() || word.len() > LONGEST {
+        return None;
+    }
+    let word = word.to_lowercase();
+    let most = (word.chars().count() / 3).clamp(1, MOST_EDITS);
+    known
+        .into_iter()
+        .filter(|known| known.len() <= LONGEST)
+        .map(|known| (strsim::levenshtein(&word, &known.to_lowercase()), known))
+        .filter(|(edits, _)| *edits <= most)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, known)| known)
+}
+
+/// "did you mean …", when something is close enough.
+pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest(word, known).map(|known| format!("did you mean `{known}`?"))
 }

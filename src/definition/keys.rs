@@ -1,7 +1,7 @@
 //! The keys the published format knows, per object, with their limits.
 //!
 //! `settable` keys hold one scalar and can be named by an override; the others hold lists or objects, or come from a
-//! server's export and say nothing about what is judged.
+//! server's export and do not matter for the evaluation.
 
 /// The keys of one kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

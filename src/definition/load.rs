@@ -1,15 +1,15 @@
 //! From the texts of files to definitions, in two stages: JSON documents with names first, so that overrides can change
-//! them, then types. Whatever an override sets is checked by the same code as what a file says.
+//! them, then types. Whatever an override sets is checked by the same code as what stands in a file.
 
 use super::event_definition::{EventDefinition, path_in_file};
-use super::findings::{Finding, Findings, locate, mark_length};
+use super::findings::{Finding, Findings, Location, locate, mark_length};
 use super::names::{self, Origin};
-use super::object::{Object, range_of};
-use super::overrides::{self, Applied};
+use super::object::Object;
+use super::overrides::{self, RawDefinition};
 use super::params::{Substituted, substitute};
 use super::problem::{Problem, Severity};
 use super::read::{definition, shape};
-use super::syntax;
+use super::syntax::{self, range_of};
 use jsonc_parser::ast;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The text of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The file, as it shall be named in outputs.
+    /// The name of the file in outputs.
     pub path: String,
-    /// What it holds, placeholders and all.
+    /// Its text, with its placeholders.
     pub text: String,
 }
 
@@ -37,7 +37,7 @@ pub struct Settings {
 pub struct Loaded {
     /// The definitions, by name.
     pub definitions: Vec<EventDefinition>,
-    /// Every mistake: file by file in the order given, within a file by place; then those of overrides, whose file is
+    /// Every mistake: file by file in the order given, within a file by position; then those of overrides, whose file is
     /// `--set`.
     pub problems: Vec<Problem>,
     /// What is no custom event; each has a warning as well.
@@ -47,7 +47,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// True when a file or an override is so wrong that nothing should be judged.
+    /// True when a file or an override is so wrong that nothing should be evaluated.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|p| p.severity == Severity::Error)
     }
@@ -76,7 +76,7 @@ pub fn load(sources: &[Source], settings: &Settings) -> Loaded {
     let mut files = open(sources, settings);
     let mut loaded = Loaded { unused_params: unused(&files, settings), ..Loaded::default() };
     name(&mut files);
-    let mut documents: Vec<&mut Document> = files.iter_mut().flat_map(|f| &mut f.documents).collect();
+    let mut documents: Vec<&mut RawDefinition> = files.iter_mut().flat_map(|f| &mut f.documents).collect();
     let refused = overrides::apply(&mut documents, &settings.overrides);
     for file in files {
         file.read(&mut loaded);
@@ -87,39 +87,27 @@ pub fn load(sources: &[Source], settings: &Settings) -> Loaded {
 }
 
 /// One file between the stages.
-struct File<'a> {
+struct SourceFile<'a> {
     source: &'a Source,
     text: Substituted,
-    documents: Vec<Document>,
+    documents: Vec<RawDefinition>,
     findings: Vec<Finding>,
     left_out: Vec<LeftOut>,
 }
 
-/// One custom event between the stages.
-pub(super) struct Document {
-    /// Its unique name.
-    pub(super) name: String,
-    /// Its index in a file that holds a list.
-    index: Option<usize>,
-    /// What it says.
-    pub(super) json: Json,
-    /// What overrides have set in it.
-    pub(super) applied: Vec<Applied>,
-}
-
 /// Opens every file once; a file that is named again adds nothing.
-fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<File<'a>> {
+fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<SourceFile<'a>> {
     let mut seen = BTreeSet::new();
-    let mut files: Vec<File<'a>> = Vec::new();
+    let mut files: Vec<SourceFile<'a>> = Vec::new();
     for source in sources {
         let rooted = source.path.starts_with(['/', '\\']) || source.path.starts_with("builtin:");
-        let mut file = File::new(source, settings);
+        let mut file = SourceFile::new(source, settings);
         if seen.insert((rooted, names::parts(&source.path))) {
             file.open();
         } else {
             let message = "the file is loaded already and not loaded again";
             let mut findings = Findings::default();
-            findings.add(Severity::Warning, "loaded-twice", (None, ""), message, None);
+            findings.add(Severity::Warning, "loaded-twice", Location::default(), message, None);
             file.findings = findings.list;
         }
         files.push(file);
@@ -127,7 +115,7 @@ fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<File<'a>> {
     files
 }
 
-fn name(files: &mut [File<'_>]) {
+fn name(files: &mut [SourceFile<'_>]) {
     let origins: Vec<Origin<'_>> = files
         .iter()
         .flat_map(|f| f.documents.iter().map(|d| Origin { file: &f.source.path, index: d.index }))
@@ -138,16 +126,16 @@ fn name(files: &mut [File<'_>]) {
     }
 }
 
-fn unused(files: &[File<'_>], settings: &Settings) -> Vec<String> {
+fn unused(files: &[SourceFile<'_>], settings: &Settings) -> Vec<String> {
     let loaded = files.iter().filter(|f| !f.documents.is_empty() || f.has_errors());
     let used: BTreeSet<&str> = loaded.flat_map(|f| &f.text.placeholders).map(|p| p.name.as_str()).collect();
     settings.params.keys().filter(|name| !used.contains(name.as_str())).cloned().collect()
 }
 
-impl<'a> File<'a> {
+impl<'a> SourceFile<'a> {
     fn new(source: &'a Source, settings: &Settings) -> Self {
         let text = substitute(&source.text[mark_length(&source.text)..], &settings.params);
-        File { source, text, documents: Vec::new(), findings: Vec::new(), left_out: Vec::new() }
+        SourceFile { source, text, documents: Vec::new(), findings: Vec::new(), left_out: Vec::new() }
     }
 
     fn has_errors(&self) -> bool {
@@ -176,7 +164,13 @@ impl<'a> File<'a> {
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
                 let mut findings = Findings::default();
                 let message = "the file must hold an object or a list of objects";
-                findings.add(Severity::Error, "wrong-type", (Some((0, self.text.text.len())), ""), message, None);
+                findings.add(
+                    Severity::Error,
+                    "wrong-type",
+                    Location::of_range((0, self.text.text.len())),
+                    message,
+                    None,
+                );
                 self.findings.append(&mut findings.list);
             }
         }
@@ -185,7 +179,7 @@ impl<'a> File<'a> {
     fn take(&mut self, index: Option<usize>, json: Json) {
         match shape(&json) {
             Ok(()) => {
-                let document = Document { name: String::new(), index, json, applied: Vec::new() };
+                let document = RawDefinition { name: String::new(), index, json, applied: Vec::new() };
                 self.documents.push(document);
             }
             Err(reason) => self.leave_out(index, reason),
@@ -217,7 +211,7 @@ impl<'a> File<'a> {
             for finding in &mut own.list {
                 overrides::explain(finding, &document.applied);
             }
-            let problem = own.first(Severity::Unjudgeable).map(|f| f.message.clone());
+            let problem = own.first(Severity::Unevaluable).map(|f| f.message.clone());
             loaded.definitions.extend(read.map(|d| EventDefinition { index: document.index, problem, ..d }));
             findings.extend(own.list.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
         }

@@ -1,10 +1,10 @@
 //! Metric ids: which series a `metricName` or `metricPattern` means.
 //!
-//! Both are parsed once and then asked about each new series, so asking allocates nothing for an id. Scope and metric
+//! Both are parsed once and then matched with each new series, which allocates nothing for an id. Scope and metric
 //! names may hold `/` and `.`, so a path is never split: it is compared whole, once with the scope and once without.
-//! Absent on purpose: saying what is nearest when nothing matches; that needs to know what arrived.
+//! Absent on purpose: what comes closest when nothing matches; that needs to know what was received.
 
-use super::MatchOperator;
+use super::wildcard::MatchOperator;
 use crate::model::{Attributes, Kind, MetricIdentity};
 
 /// A parsed `metricName`: `metrics.{gauges|sums|histograms}.[<scope>/]<metric>[{attributes}]`.

@@ -1,27 +1,27 @@
-//! One JSON object of a definition, with the place of each of its parts.
+//! One JSON object of a definition, with the position of each of its parts.
 //!
-//! `serde_json` has decided what the values are; the syntax tree beside it only says where they stand. After an override
-//! the two may differ, so a place is always optional. A key that is `null` is absent. Every reader either gives a value
-//! or puts the reason into the findings and says [`Reported`].
+//! `serde_json` has decided what the values are; the syntax tree beside it only tells where they stand. After an override
+//! the two may differ, so a position is always optional. A key that is `null` is absent. Every reader either returns a
+//! value or adds the reason to the findings and returns [`Reported`].
 
-use super::findings::{Findings, Range, Reported};
+use super::findings::{ByteRange, Findings, Location, Reported, did_you_mean};
 use super::keys::{Keys, longest};
-use super::nearest::did_you_mean;
 use super::problem::Severity;
+use super::syntax::range_of;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
-/// Spans longer than this (146 years) cannot be added to an instant.
+/// Spans longer than this (146 years) cannot be added to a timestamp.
 const LONGEST_MS: i64 = (1 << 62) / 1_000_000;
 
-/// An object and its place.
+/// An object and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Object<'a> {
     /// Its values.
     pub(super) map: &'a serde_json::Map<String, Json>,
-    /// Its place in the syntax tree.
+    /// Its node in the syntax tree.
     pub(super) tree: Option<&'a ast::Object<'a>>,
     /// Its path inside the definition; empty for the definition itself.
     pub(super) path: String,
@@ -32,15 +32,10 @@ pub(super) struct Object<'a> {
 pub(super) struct Field<'a> {
     /// The value.
     pub(super) json: &'a Json,
-    /// Its place in the syntax tree.
+    /// Its node in the syntax tree.
     pub(super) tree: Option<&'a ast::Value<'a>>,
     /// Its path inside the definition.
     pub(super) path: String,
-}
-
-/// The byte range of a node.
-pub(super) fn range_of(node: &impl Ranged) -> Range {
-    (node.start(), node.end())
 }
 
 impl<'a> Object<'a> {
@@ -56,9 +51,53 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Where to point when something is missing: the opening brace.
-    pub(super) fn brace(&self) -> Option<Range> {
+    /// The object itself: its opening brace.
+    pub(super) fn location(&self) -> Location {
+        Location { range: self.brace(), path: self.path.clone() }
+    }
+
+    /// The value of a key; the opening brace when it is missing.
+    pub(super) fn location_of(&self, key: &str) -> Location {
+        let range = self.get(key).and_then(|field| field.range()).or(self.brace());
+        Location { range, path: self.path_of(key) }
+    }
+
+    fn brace(&self) -> Option<ByteRange> {
         self.tree.map(|t| (t.start(), t.start() + 1))
+    }
+
+    /// Adds a mistake about a key; `message` is given its path.
+    pub(super) fn report(
+        &self,
+        key: &str,
+        severity: Severity,
+        code: &'static str,
+        message: impl FnOnce(&str) -> String,
+        help: Option<String>,
+        findings: &mut Findings,
+    ) -> Reported {
+        let location = self.location_of(key);
+        let message = message(&location.path);
+        findings.add(severity, code, location, message, help)
+    }
+
+    /// A text that must be there and one of a list, with what it stands for; `what` is the noun for it.
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        key: &str,
+        known: &[(&'static str, T)],
+        (code, what): (&'static str, &str),
+        findings: &mut Findings,
+    ) -> Result<T, Reported> {
+        let text = self.required_text(key, findings)?;
+        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {
+            return Ok(*value);
+        }
+        let names = || known.iter().map(|(name, _)| *name);
+        let help = did_you_mean(text, names())
+            .unwrap_or_else(|| format!("known are {}", names().collect::<Vec<_>>().join(", ")));
+        let message = |path: &str| format!("`{path}` has the unknown {what} `{text}`");
+        Err(self.report(key, Severity::Unevaluable, code, message, Some(help), findings))
     }
 
     /// A text; absent is `None`.
@@ -73,12 +112,12 @@ impl<'a> Object<'a> {
             && text.chars().count() > limit
         {
             let message = format!("`{}` is longer than the {limit} characters the format allows", field.path);
-            findings.add(Severity::Warning, "too-long", field.place(), message, None);
+            findings.add(Severity::Warning, "too-long", field.location(), message, None);
         }
         Ok(Some(text))
     }
 
-    /// A text that must be there and not blank, or the definition cannot be judged.
+    /// A text that must be there and not blank, or the definition cannot be evaluated.
     pub(super) fn required_text(&self, key: &str, findings: &mut Findings) -> Result<&'a str, Reported> {
         match self.text(key, findings)? {
             Some(text) if !text.trim().is_empty() => Ok(text),
@@ -124,14 +163,12 @@ impl<'a> Object<'a> {
         } else {
             return Ok(Some(ms));
         };
-        Err(findings.add(Severity::Unjudgeable, "out-of-range", field.place(), message, None))
+        Err(findings.add(Severity::Unevaluable, "out-of-range", field.location(), message, None))
     }
 
-    /// Says that a key which is needed for judging is missing or empty.
+    /// Reports that a key which is needed for the evaluation is missing or empty.
     pub(super) fn missing(&self, key: &str, findings: &mut Findings) -> Reported {
-        let path = self.path_of(key);
-        let range = self.get(key).and_then(|f| f.range()).or(self.brace());
-        findings.add(Severity::Unjudgeable, "missing-key", (range, &path), format!("`{path}` is missing"), None)
+        self.report(key, Severity::Unevaluable, "missing-key", |path| format!("`{path}` is missing"), None, findings)
     }
 
     /// An object inside this one; absent is `None`.
@@ -139,8 +176,8 @@ impl<'a> Object<'a> {
         self.get(key).map(|field| field.object().ok_or_else(|| field.wrong_type("an object", findings))).transpose()
     }
 
-    /// Names keys that stand there twice and keys the format does not know (`known` is empty when nothing is known
-    /// about the object). `elsewhere` says for a key that is not known here where it would be.
+    /// Reports keys that are there twice and keys the format does not know (`known` is empty when nothing is known
+    /// about the object). `elsewhere` tells for a key that is not known here what it belongs to.
     pub(super) fn check_keys(
         &self,
         known: &[Keys],
@@ -154,33 +191,33 @@ impl<'a> Object<'a> {
         for property in &tree.properties {
             let key = property.name.as_str();
             let path = self.path_of(key);
-            let range = Some(range_of(&property.name));
+            let location = Location { range: Some(range_of(&property.name)), path: path.clone() };
             if !seen.insert(key) {
                 let message = format!("`{path}` is there twice; the last one counts");
-                findings.add(Severity::Warning, "duplicate-key", (range, &path), message, None);
+                findings.add(Severity::Warning, "duplicate-key", location, message, None);
             } else if !known.is_empty() && !known.iter().any(|keys| keys.knows(key)) {
                 let (message, help) = match elsewhere(key) {
                     Some(_) if self.get(key).is_none() => continue,
-                    Some(place) => (format!("`{path}` is ignored: `{key}` belongs to {place}"), None),
+                    Some(owner) => (format!("`{path}` is ignored: `{key}` belongs to {owner}"), None),
                     None => {
                         let candidates = known.iter().flat_map(|keys| keys.all());
                         (format!("`{path}` is not a key of the format and is ignored"), did_you_mean(key, candidates))
                     }
                 };
-                findings.add(Severity::Warning, "unknown-key", (range, &path), message, help);
+                findings.add(Severity::Warning, "unknown-key", location, message, help);
             }
         }
     }
 }
 
 impl<'a> Field<'a> {
-    /// Its range and path, as findings take them.
-    pub(super) fn place(&self) -> (Option<Range>, &str) {
-        (self.range(), &self.path)
+    /// Its range and path.
+    pub(super) fn location(&self) -> Location {
+        Location { range: self.range(), path: self.path.clone() }
     }
 
     /// Its byte range.
-    pub(super) fn range(&self) -> Option<Range> {
+    pub(super) fn range(&self) -> Option<ByteRange> {
         self.tree.map(range_of)
     }
 
@@ -203,7 +240,7 @@ impl<'a> Field<'a> {
     }
 
     /// The byte range of a part of a text, given by byte offsets of the text; the whole value when that is not known.
-    pub(super) fn range_inside(&self, source: &str, part: Range) -> Option<Range> {
+    pub(super) fn range_inside(&self, source: &str, part: ByteRange) -> Option<ByteRange> {
         let whole = self.range()?;
         let literal = source.get(whole.0 + 1..whole.1.checked_sub(1)?)?;
         let from = raw_offset(literal, part.0)?;
@@ -211,15 +248,15 @@ impl<'a> Field<'a> {
         Some((whole.0 + 1 + from, whole.0 + 1 + to))
     }
 
-    /// Says that the value has the wrong JSON type.
+    /// Reports that the value has the wrong JSON type.
     pub(super) fn wrong_type(&self, wanted: &str, findings: &mut Findings) -> Reported {
         let message = format!("`{}` must be {wanted}, not {}", self.path, type_name(self.json));
-        findings.add(Severity::Error, "wrong-type", self.place(), message, None)
+        findings.add(Severity::Error, "wrong-type", self.location(), message, None)
     }
 
     fn not_milliseconds(&self, findings: &mut Findings) -> Reported {
         let message = format!("`{}` is not a whole number of milliseconds", self.path);
-        findings.add(Severity::Unjudgeable, "not-milliseconds", self.place(), message, None)
+        findings.add(Severity::Unevaluable, "not-milliseconds", self.location(), message, None)
     }
 
     fn quoted_milliseconds(&self, text: &str, findings: &mut Findings) -> Result<i64, Reported> {
@@ -228,7 +265,7 @@ impl<'a> Field<'a> {
             return Err(self.not_milliseconds(findings));
         }
         let message = format!("`{}` is a text; the format wants a number", self.path);
-        findings.add(Severity::Warning, "quoted-number", self.place(), message, Some(format!("write {text}")));
+        findings.add(Severity::Warning, "quoted-number", self.location(), message, Some(format!("write {text}")));
         Ok(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
     }
 }
@@ -253,7 +290,7 @@ fn whole(json: &Json) -> Option<i64> {
     })
 }
 
-/// The offset in the body of a string literal that stands for an offset of the text it means.
+/// The offset inside a string literal that stands for an offset of the text it means.
 fn raw_offset(literal: &str, offset: usize) -> Option<usize> {
     let mut meant = 0;
     let mut chars = literal.char_indices();

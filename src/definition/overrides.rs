@@ -3,10 +3,8 @@
 //! Names of definitions may hold dots and slashes, so the text is split at the longest known name. The rule may be left
 //! out when only one rule has such a field.
 
-use super::findings::Finding;
+use super::findings::{Finding, closest, did_you_mean};
 use super::keys::{self, EVENT, Keys, PATTERN, TAG_FILTER};
-use super::load::Document;
-use super::nearest::{did_you_mean, nearest};
 use super::problem::{Problem, Severity};
 use serde_json::Value as Json;
 
@@ -15,6 +13,18 @@ const FILE: &str = "--set";
 
 /// At most this many names are listed in a message.
 const MOST_NAMES: usize = 8;
+
+/// One custom event between the stages.
+pub(super) struct RawDefinition {
+    /// Its unique name.
+    pub(super) name: String,
+    /// Its index in a file that holds a list.
+    pub(super) index: Option<usize>,
+    /// Its JSON.
+    pub(super) json: Json,
+    /// What overrides have set in it.
+    pub(super) applied: Vec<Applied>,
+}
 
 /// What an override has set.
 #[derive(Clone, Debug)]
@@ -26,18 +36,18 @@ pub(super) struct Applied {
 }
 
 /// Why an override cannot be applied: a stable name, a sentence, and what to do.
-struct Refusal {
+struct OverrideError {
     code: &'static str,
     message: String,
     help: Option<String>,
 }
 
 /// Applies the overrides in their order; those that fit nothing become problems.
-pub(super) fn apply(documents: &mut [&mut Document], overrides: &[String]) -> Vec<Problem> {
-    overrides.iter().filter_map(|text| apply_one(documents, text).err().map(|refusal| refusal.problem())).collect()
+pub(super) fn apply(documents: &mut [&mut RawDefinition], overrides: &[String]) -> Vec<Problem> {
+    overrides.iter().filter_map(|text| apply_one(documents, text).err().map(|error| error.problem())).collect()
 }
 
-/// Says of a finding about a value that an override set where the value came from; it has no place in the file.
+/// Adds to a finding about a value which override set it; it has no position in the file.
 pub(super) fn explain(finding: &mut Finding, applied: &[Applied]) {
     let Some(last) = applied.iter().rfind(|a| a.path == finding.path) else {
         return;
@@ -46,8 +56,8 @@ pub(super) fn explain(finding: &mut Finding, applied: &[Applied]) {
     finding.message = format!("{} (set by --set {})", finding.message, last.text);
 }
 
-fn apply_one(documents: &mut [&mut Document], text: &str) -> Result<(), Refusal> {
-    let known = |d: &&mut Document| text.strip_prefix(d.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), OverrideError> {
+    let known = |d: &&mut RawDefinition| text.strip_prefix(d.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
     let index = (0..documents.len()).filter(|i| known(&documents[*i])).max_by_key(|i| documents[*i].name.len());
     let Some(document) = index.map(|i| &mut *documents[i]) else {
         return Err(unknown_definition(documents, text));
@@ -55,7 +65,11 @@ fn apply_one(documents: &mut [&mut Document], text: &str) -> Result<(), Refusal>
     let rest = &text[document.name.len() + 1..];
     let Some((target, value)) = rest.split_once('=') else {
         let message = format!("`{text}` has no `=`");
-        return Err(Refusal { code: "malformed-override", message, help: Some("write DEFINITION.FIELD=VALUE".into()) });
+        return Err(OverrideError {
+            code: "malformed-override",
+            message,
+            help: Some("write DEFINITION.FIELD=VALUE".into()),
+        });
     };
     let target = find(document, target.trim())?;
     set(document, &target, scalar(value), text)
@@ -84,14 +98,14 @@ impl Target {
     }
 }
 
-fn find(document: &Document, path: &str) -> Result<Target, Refusal> {
+fn find(document: &RawDefinition, path: &str) -> Result<Target, OverrideError> {
     let rules = document.json.get("rules").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     if let Some(rest) = path.strip_prefix("rules[") {
         let (index, field) = rest.split_once("].").ok_or_else(|| malformed(path))?;
         let index: usize = index.parse().map_err(|_| malformed(path))?;
         let Some(rule) = rules.get(index) else {
             let message = format!("`{}` has no rule {index}; it has {}", document.name, count(rules.len()));
-            return Err(Refusal { code: "unknown-field", message, help: None });
+            return Err(OverrideError { code: "unknown-field", message, help: None });
         };
         return match in_rule(rule, field) {
             Some((inner, key)) => Ok(Target { rule: Some(index), inner, key }),
@@ -112,7 +126,11 @@ fn find(document: &Document, path: &str) -> Result<Target, Refusal> {
     let choices: Vec<String> =
         std::iter::once(index).chain(others).take(MOST_NAMES).map(|i| format!("rules[{i}].{path}")).collect();
     let message = format!("several rules of `{}` have `{path}`", document.name);
-    Err(Refusal { code: "ambiguous-override", message, help: Some(format!("name one of {}", choices.join(", "))) })
+    Err(OverrideError {
+        code: "ambiguous-override",
+        message,
+        help: Some(format!("name one of {}", choices.join(", "))),
+    })
 }
 
 /// The key a field of a rule means, with the object inside the rule that holds it.
@@ -134,7 +152,7 @@ fn in_object(object: &Json, keys: &[Keys], key: &str) -> bool {
     object.is_object() && (listed || (there && !keys.iter().any(|k| k.other.contains(&key))))
 }
 
-fn set(document: &mut Document, target: &Target, value: Json, text: &str) -> Result<(), Refusal> {
+fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -> Result<(), OverrideError> {
     let mut holder = Some(&mut document.json);
     if let Some(i) = target.rule {
         holder = holder.and_then(|h| h.get_mut("rules")?.get_mut(i));
@@ -148,7 +166,7 @@ fn set(document: &mut Document, target: &Target, value: Json, text: &str) -> Res
     Ok(())
 }
 
-fn unknown_definition(documents: &[&mut Document], text: &str) -> Refusal {
+fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> OverrideError {
     let before = text.split_once('=').map_or(text, |(before, _)| before);
     let guess = before.rsplit_once(".rules[").or_else(|| before.rsplit_once('.')).map_or(before, |(name, _)| name);
     let mut names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
@@ -159,7 +177,7 @@ fn unknown_definition(documents: &[&mut Document], text: &str) -> Refusal {
         let more = if names.len() > MOST_NAMES { ", …" } else { "" };
         format!("loaded are {}{more}", names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", "))
     };
-    let help = match nearest(guess, names.iter().copied()) {
+    let help = match closest(guess, names.iter().copied()) {
         _ if !guess.is_empty() && !longer.is_empty() => format!("several have this name: {}", longer.join(", ")),
         Some(name) if name == guess => format!("name a field: {name}.FIELD=VALUE"),
         Some(name) => format!("did you mean `{name}`?"),
@@ -167,10 +185,10 @@ fn unknown_definition(documents: &[&mut Document], text: &str) -> Refusal {
         None => listed(),
     };
     let message = format!("`{text}` does not begin with the name of a loaded definition and a field");
-    Refusal { code: "unknown-definition", message, help: Some(help) }
+    OverrideError { code: "unknown-definition", message, help: Some(help) }
 }
 
-fn unknown_field(document: &Document, rules: &[Json], path: &str, field: &str) -> Refusal {
+fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &str) -> OverrideError {
     let of_rules: Vec<&str> = match rules {
         [] => Vec::new(),
         _ => keys::all_rule_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
@@ -183,19 +201,19 @@ fn unknown_field(document: &Document, rules: &[Json], path: &str, field: &str) -
         (!listed.is_empty()).then(|| format!("its rules have {}", listed.join(", ")))
     });
     let message = format!("`{}` has no field `{path}` that can be set", document.name);
-    Refusal { code: "unknown-field", message, help }
+    OverrideError { code: "unknown-field", message, help }
 }
 
-fn malformed(path: &str) -> Refusal {
+fn malformed(path: &str) -> OverrideError {
     let message = format!("`{path}` is not a field");
-    Refusal { code: "malformed-override", message, help: Some("write FIELD or rules[0].FIELD".to_string()) }
+    OverrideError { code: "malformed-override", message, help: Some("write FIELD or rules[0].FIELD".to_string()) }
 }
 
 fn count(rules: usize) -> String {
     if rules == 1 { "1 rule".to_string() } else { format!("{rules} rules") }
 }
 
-impl Refusal {
+impl OverrideError {
     fn problem(self) -> Problem {
         Problem {
             severity: Severity::Error,

@@ -20,7 +20,7 @@ pub struct Substituted {
 pub struct Placeholder {
     /// The name between the braces.
     pub name: String,
-    /// Whether a value took its place.
+    /// Whether it has a value.
     pub set: bool,
     /// Byte range in the text as written, braces included.
     pub written: (usize, usize),
@@ -65,17 +65,17 @@ fn placeholder_at(text: &str, open: usize) -> Option<(&str, usize)> {
 }
 
 impl Substituted {
-    /// The byte range of the text as written that a range of the new text comes from. A place inside a
+    /// The byte range of the text as written that a range of the new text comes from. A position inside a
     /// filled value leads to the whole placeholder.
     pub fn origin(&self, (start, end): (usize, usize)) -> (usize, usize) {
         let before_start = self.placeholders.partition_point(|p| p.filled.0 <= start);
         let before_end = self.placeholders.partition_point(|p| p.filled.0 < end);
-        let place = |offset: usize, before: usize, inside: fn(&Placeholder) -> usize| {
+        let translate = |offset: usize, before: usize, inside: fn(&Placeholder) -> usize| {
             let last = before.checked_sub(1).and_then(|i| self.placeholders.get(i));
             last.map_or(offset, |p| if offset < p.filled.1 { inside(p) } else { offset - p.filled.1 + p.written.1 })
         };
-        let from = place(start, before_start, |p| p.written.0);
-        (from, place(end, before_end, |p| p.written.1).max(from))
+        let from = translate(start, before_start, |p| p.written.0);
+        (from, translate(end, before_end, |p| p.written.1).max(from))
     }
 
     /// The placeholder whose value, or whose braces when it is not set, cover an offset of the new text.

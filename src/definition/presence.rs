@@ -1,22 +1,21 @@
 //! Rules about the presence of entities: JSON to [`Presence`], with the defaults of the semantics.
 
+use super::comparison::{condition, label_operator};
 use super::event_definition::{EntityMatch, Presence, Written};
 use super::findings::{Findings, Reported};
 use super::keys::{PresenceType, TAG_FILTER};
-use super::nearest::did_you_mean;
 use super::object::Object;
 use super::problem::Severity;
-use super::rule::{condition, label_operator};
-use super::tag_filter::{TagFilter, TagOperator};
+use super::tag_filter::{TAG_OPERATORS, TagFilter};
 use serde_json::Value as Json;
 
 /// An entity is present for this long after its newest point, when the rule does not say.
 const OFFLINE_MS: i64 = 5 * 60 * 1000;
 
-/// An absent entity is forgotten after this time, when the rule does not say; the format allows no longer one.
+/// An absent entity is evicted after this time, when the rule does not say; the format allows no longer one.
 const CLOSE_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The only system rule that can be judged from metrics.
+/// The only system rule that can be evaluated from metrics.
 const ENTITY_OFFLINE: &str = "entity.offline";
 
 /// Reads a rule about the presence of entities.
@@ -49,10 +48,9 @@ fn system(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Repo
     if id == ENTITY_OFFLINE {
         return Ok(Presence::Offline);
     }
-    let path = object.path_of("systemRuleId");
-    let range = object.get("systemRuleId").and_then(|f| f.range());
-    let message = format!("`{path}` is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be evaluated");
-    Err(findings.add(Severity::Unjudgeable, "unknown-system-rule", (range, &path), message, None))
+    let message =
+        |path: &str| format!("`{path}` is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be evaluated");
+    Err(object.report("systemRuleId", Severity::Unevaluable, "unknown-system-rule", message, None, findings))
 }
 
 fn matching(object: &Object<'_>, findings: &mut Findings) -> Result<EntityMatch, Reported> {
@@ -72,9 +70,8 @@ fn positive(object: &Object<'_>, key: &str, default: i64, findings: &mut Finding
     if ms > 0 {
         return Ok(ms);
     }
-    let path = object.path_of(key);
-    let range = object.get(key).and_then(|f| f.range());
-    Err(findings.add(Severity::Unjudgeable, "out-of-range", (range, &path), format!("`{path}` must be above 0"), None))
+    let message = |path: &str| format!("`{path}` must be above 0");
+    Err(object.report(key, Severity::Unevaluable, "out-of-range", message, None, findings))
 }
 
 fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
@@ -86,15 +83,14 @@ fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence
         Err(reported) => Err(reported),
     };
     let (offline_ms, close_after_ms) = (offline_ms?, close_after_ms?);
-    let path = object.path_of("closeAfter");
-    let range = object.get("closeAfter").and_then(|f| f.range()).or(object.brace());
     if close_after_ms > CLOSE_AFTER_MS {
-        let message = format!("`{path}` is longer than the 24 hours the format allows");
-        findings.add(Severity::Warning, "too-long", (range, &path), message, None);
+        let message = |path: &str| format!("`{path}` is longer than the 24 hours the format allows");
+        object.report("closeAfter", Severity::Warning, "too-long", message, None, findings);
     }
     if close_after_ms <= offline_ms {
-        let message = format!("`{path}` is not longer than `offlineDuration`: an absent entity is forgotten at once");
-        findings.add(Severity::Warning, "never-fires", (range, &path), message, None);
+        let message =
+            |path: &str| format!("`{path}` is not longer than `offlineDuration`: an absent entity is evicted at once");
+        object.report("closeAfter", Severity::Warning, "never-fires", message, None, findings);
     }
     Ok(Presence::Availability { offline_ms, close_after_ms, tag_filter: tag_filter? })
 }
@@ -102,31 +98,18 @@ fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence
 fn tag_filter(object: &Object<'_>, findings: &mut Findings) -> Result<TagFilter, Reported> {
     object.check_keys(&[TAG_FILTER], |_| None, findings);
     if let Some(name) = object.text("name", findings)?.filter(|name| *name != "tag") {
-        let path = object.path_of("name");
-        let range = object.get("name").and_then(|f| f.range());
-        let message = format!("`{path}` is `{name}`; only filters on `tag` can be evaluated");
-        return Err(findings.add(Severity::Unjudgeable, "unknown-tag-filter", (range, &path), message, None));
+        let message = |path: &str| format!("`{path}` is `{name}`; only filters on `tag` can be evaluated");
+        return Err(object.report("name", Severity::Unevaluable, "unknown-tag-filter", message, None, findings));
     }
     let key = object.required_text("key", findings);
-    let operator = tag_operator(object, findings);
+    let test = object.one_of("operator", &TAG_OPERATORS, ("unknown-operator", "operator"), findings);
+    let operator = object.text("operator", findings);
     let value = match object.get("value").map(|f| (f.json, f)) {
         None => Ok(String::new()),
         Some((Json::String(text), _)) => Ok(text.clone()),
         Some((scalar @ (Json::Bool(_) | Json::Number(_)), _)) => Ok(scalar.to_string()),
         Some((_, field)) => Err(field.wrong_type("a text, a number, true or false", findings)),
     };
-    let (operator, written) = operator?;
-    Ok(TagFilter { key: key?.to_string(), operator: written.to_string(), test: operator, value: value? })
-}
-
-fn tag_operator<'a>(object: &Object<'a>, findings: &mut Findings) -> Result<(TagOperator, &'a str), Reported> {
-    let text = object.required_text("operator", findings)?;
-    if let Some(operator) = TagOperator::from_name(text) {
-        return Ok((operator, text));
-    }
-    let path = object.path_of("operator");
-    let range = object.get("operator").and_then(|f| f.range());
-    let message = format!("`{path}` has the operator `{text}`, which cannot be evaluated");
-    let help = did_you_mean(text, TagOperator::names());
-    Err(findings.add(Severity::Unjudgeable, "unknown-operator", (range, &path), message, help))
+    let operator = operator?.unwrap_or_default().to_string();
+    Ok(TagFilter { key: key?.to_string(), operator, test: test?, value: value? })
 }

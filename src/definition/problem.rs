@@ -8,7 +8,7 @@ pub const CODES: [(&str, &str); 37] = [
     ("loaded-twice", "the file was named twice and is loaded once"),
     ("unset-parameter", "a {{name}} placeholder has no value"),
     ("missing-key", "a key is missing or empty"),
-    ("unknown-key", "a key is not in the format, or not at this place, and is ignored"),
+    ("unknown-key", "a key is not in the format, or not here, and is ignored"),
     ("duplicate-key", "a key is there twice; the last one counts"),
     ("too-long", "a text or a time is longer than the format allows"),
     ("quoted-number", "a number is written as a text"),
@@ -44,22 +44,22 @@ pub const CODES: [(&str, &str); 37] = [
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Works, but is not what the published format says, or is ignored.
+    /// Works, but is not in the published format, or is ignored.
     Warning,
-    /// The definition loads but cannot be judged: its verdict is inconclusive.
-    Unjudgeable,
+    /// The definition loads but cannot be evaluated: its verdict is inconclusive.
+    Unevaluable,
     /// The file cannot be loaded; commands refuse to run.
     Error,
 }
 
-/// A place in a text, 1-based; columns count characters.
+/// A position in a text, 1-based; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line.
     pub line: u32,
     /// Column.
     pub column: u32,
-    /// Byte offset of the place in the file's text, and behind its end.
+    /// Byte range in the file's text.
     pub bytes: (usize, usize),
 }
 
@@ -72,12 +72,12 @@ pub struct Problem {
     pub code: &'static str,
     /// The file, as the caller named it.
     pub file: String,
-    /// Where in the file, when there is a place.
+    /// Where in the file, when that is known.
     pub position: Option<Position>,
     /// The path of the key or value inside the JSON (`rules[0].aggregation`; with an index in front for array files).
     pub path: String,
     /// What is wrong, as one sentence.
     pub message: String,
-    /// What to do about it, when there is something to say.
+    /// What to do about it, when that is known.
     pub help: Option<String>,
 }

@@ -1,20 +1,67 @@
-//! The grammar of dynamic focus queries: text to [`Step`]s in postfix order.
+//! The grammar of dynamic focus queries: text to [`QueryStep`]s in postfix order.
 //!
 //! NOT binds tighter than AND, which is the same as standing side by side, which binds tighter than OR. Operators are
 //! in upper case. The parser keeps its own stack of open operators (no recursion), so nesting costs no call stack.
 
-use super::query::{QueryError, Step, Term};
+use super::entity::{entity_labels, entity_types};
+use super::findings::ByteRange;
 use super::wildcard::{Wildcard, fold};
+use crate::model::Attributes;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum QueryStep {
+    Term(QueryTerm),
+    Not,
+    And,
+    Or,
+}
+
+/// One `field:value`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum QueryTerm {
+    /// The type of the entity.
+    Type(Wildcard),
+    /// The label of the entity.
+    Label(Wildcard),
+    /// `entity.tag:key` or `entity.tag:key=value`, on resource attributes.
+    Tag { key: Wildcard, value: Option<Wildcard> },
+    /// A resource attribute; its key in folded case.
+    Attribute { key: String, value: Wildcard },
+}
+
+/// Why a query cannot be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// What is wrong, as a whole sentence without its full stop.
+    pub message: String,
+    /// What to do about it, when there is something to say.
+    pub help: Option<&'static str>,
+    /// Byte range of the offending part in the query's text.
+    pub range: (usize, usize),
+}
+
+impl QueryTerm {
+    pub(super) fn holds(&self, resource: &Attributes) -> bool {
+        match self {
+            QueryTerm::Type(value) => entity_types(resource).any(|name| value.matches(name)),
+            QueryTerm::Label(value) => entity_labels(resource).iter().any(|label| value.matches(label)),
+            QueryTerm::Tag { key, value } => resource
+                .iter()
+                .any(|(k, v)| key.matches(k) && value.as_ref().is_none_or(|value| value.matches(&v.to_text()))),
+            QueryTerm::Attribute { key, value } => {
+                resource.iter().any(|(k, v)| fold(k) == *key && value.matches(&v.to_text()))
+            }
+        }
+    }
+}
 
 /// Reads a query that is not blank.
-pub(super) fn parse(text: &str) -> Result<Vec<Step>, QueryError> {
+pub(super) fn parse(text: &str) -> Result<Vec<QueryStep>, QueryError> {
     let mut parser = Parser { lexer: Lexer { text, at: 0 }, steps: Vec::new(), open: Vec::new() };
     parser.run()?;
     Ok(parser.steps)
 }
-
-/// A part of the text, by byte offsets.
-type Range = (usize, usize);
 
 enum Token<'a> {
     Open,
@@ -42,7 +89,7 @@ enum Operator {
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
-    steps: Vec<Step>,
+    steps: Vec<QueryStep>,
     open: Vec<Operator>,
 }
 
@@ -81,7 +128,7 @@ impl Parser<'_> {
                 }
                 Token::Word(word) => {
                     let term = term(&word)?;
-                    self.steps.push(Step::Term(term));
+                    self.steps.push(QueryStep::Term(term));
                     false
                 }
             };
@@ -102,16 +149,16 @@ impl Parser<'_> {
             match top {
                 Operator::Paren(_) => break,
                 Operator::Or if operator == Operator::And => break,
-                Operator::Or => self.steps.push(Step::Or),
-                Operator::And => self.steps.push(Step::And),
-                Operator::Not => self.steps.push(Step::Not),
+                Operator::Or => self.steps.push(QueryStep::Or),
+                Operator::And => self.steps.push(QueryStep::And),
+                Operator::Not => self.steps.push(QueryStep::Not),
             }
             self.open.pop();
         }
         self.open.push(operator);
     }
 
-    fn close(&mut self, range: Range) -> Result<(), QueryError> {
+    fn close(&mut self, range: ByteRange) -> Result<(), QueryError> {
         while let Some(operator) = self.open.pop() {
             if matches!(operator, Operator::Paren(_)) {
                 return Ok(());
@@ -124,9 +171,9 @@ impl Parser<'_> {
     fn emit(&mut self, operator: Operator) -> Result<(), QueryError> {
         self.steps.push(match operator {
             Operator::Paren(at) => return Err(syntax("nothing closes", self.lexer.text, (at, at + 1))),
-            Operator::Or => Step::Or,
-            Operator::And => Step::And,
-            Operator::Not => Step::Not,
+            Operator::Or => QueryStep::Or,
+            Operator::And => QueryStep::And,
+            Operator::Not => QueryStep::Not,
         });
         Ok(())
     }
@@ -138,7 +185,7 @@ struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    fn next(&mut self) -> Result<Option<(Token<'a>, Range)>, QueryError> {
+    fn next(&mut self) -> Result<Option<(Token<'a>, ByteRange)>, QueryError> {
         self.skip_spaces();
         let start = self.at;
         let token = match self.peek() {
@@ -226,7 +273,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-fn term(word: &Word<'_>) -> Result<Term, QueryError> {
+fn term(word: &Word<'_>) -> Result<QueryTerm, QueryError> {
     let whole = (word.start, word.start + word.raw.len());
     let Some(colon) = word.colon else {
         return Err(bare_word(word.raw, whole));
@@ -234,17 +281,17 @@ fn term(word: &Word<'_>) -> Result<Term, QueryError> {
     let field = fold(&unescaped(&word.raw[..colon]));
     let value = || value(word.raw, word.raw[colon + 1..].trim_start(), whole);
     match field.as_str() {
-        "entity.type" | "entity.selftype" => Ok(Term::Type(value()?)),
-        "entity.label" => Ok(Term::Label(value()?)),
+        "entity.type" | "entity.selftype" => Ok(QueryTerm::Type(value()?)),
+        "entity.label" => Ok(QueryTerm::Label(value()?)),
         "entity.tag" => {
             let tag = value()?;
             Ok(match tag.split_at('=') {
-                Some((key, value)) => Term::Tag { key, value: Some(value) },
-                None => Term::Tag { key: tag, value: None },
+                Some((key, value)) => QueryTerm::Tag { key, value: Some(value) },
+                None => QueryTerm::Tag { key: tag, value: None },
             })
         }
         other => match attribute_key(other) {
-            Some(key) => Ok(Term::Attribute { key, value: value()? }),
+            Some(key) => Ok(QueryTerm::Attribute { key, value: value()? }),
             None => Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
         },
     }
@@ -260,7 +307,7 @@ fn unescaped(field: &str) -> String {
     name
 }
 
-/// The resource attribute a field in folded case stands for. Wildcards in a field's name are not answered: the attribute
+/// The resource attribute a field in folded case stands for. Wildcards in a field's name are not supported: the attribute
 /// would be looked for under a name that has a star in it.
 fn attribute_key(field: &str) -> Option<String> {
     if let Some(key) = field.strip_prefix("otel.attribute.") {
@@ -281,7 +328,7 @@ fn attribute_key(field: &str) -> Option<String> {
 
 /// The value behind a colon: quoted text literally, unquoted text with wildcards; `\` takes the next character
 /// literally in both.
-fn value(term: &str, written: &str, range: Range) -> Result<Wildcard, QueryError> {
+fn value(term: &str, written: &str, range: ByteRange) -> Result<Wildcard, QueryError> {
     let mut value = Wildcard::default();
     let (body, quoted) = match written.strip_prefix('"') {
         Some(rest) => (rest.strip_suffix('"').unwrap_or(rest), true),
@@ -304,7 +351,7 @@ fn value(term: &str, written: &str, range: Range) -> Result<Wildcard, QueryError
     Ok(value)
 }
 
-fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), QueryError> {
+fn refuse_lucene_forms(term: &str, body: &str, range: ByteRange) -> Result<(), QueryError> {
     let regular = body.len() > 1 && body.starts_with('/') && body.ends_with('/');
     let what = if regular {
         "a regular expression"
@@ -319,7 +366,7 @@ fn refuse_lucene_forms(term: &str, body: &str, range: Range) -> Result<(), Query
     Err(error(message, Some("put the value in quotes when it is meant literally"), range))
 }
 
-fn bare_word(raw: &str, range: Range) -> QueryError {
+fn bare_word(raw: &str, range: ByteRange) -> QueryError {
     let help = match raw {
         "and" | "or" | "not" | "And" | "Or" | "Not" => "operators are in upper case: AND, OR, NOT",
         "&&" | "||" | "!" => "operators are words: AND, OR, NOT",
@@ -328,16 +375,16 @@ fn bare_word(raw: &str, range: Range) -> QueryError {
     error(format!("the query has the bare word `{raw}`, which cannot be evaluated here"), Some(help), range)
 }
 
-fn unknown_field(field: &str, range: Range) -> QueryError {
+fn unknown_field(field: &str, range: ByteRange) -> QueryError {
     let help = "supported fields: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
                 entity.host.name, entity.zone, entity.kubernetes.*, otel.attribute.*";
     error(format!("the query's field `{field}` cannot be evaluated here"), Some(help), range)
 }
 
-fn syntax(what: &str, text: &str, range: Range) -> QueryError {
+fn syntax(what: &str, text: &str, range: ByteRange) -> QueryError {
     error(format!("{what} `{}` in the query", &text[range.0..range.1]), None, range)
 }
 
-fn error(message: String, help: Option<&'static str>, range: Range) -> QueryError {
+fn error(message: String, help: Option<&'static str>, range: ByteRange) -> QueryError {
     QueryError { message, help, range }
 }

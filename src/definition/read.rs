@@ -1,14 +1,13 @@
 //! One JSON object to one [`EventDefinition`], with every mistake of it.
 
 use super::event_definition::{EventDefinition, LogicalOperator, Rule, RuleKind};
-use super::findings::{Findings, Reported};
+use super::findings::{Findings, Location, Reported};
 use super::keys::{self, EVENT};
-use super::nearest::did_you_mean;
 use super::object::{Object, type_name};
 use super::problem::Severity;
 use super::query::Query;
 use super::rule::rule;
-use super::trend::EXPIRATION_MS;
+use super::trend_rule::EXPIRATION_MS;
 use serde_json::Value as Json;
 
 /// More rules than this are not in the published format.
@@ -73,7 +72,7 @@ pub(super) fn definition(
     })
 }
 
-/// A grace period of its own have only definitions of trend rules: they are silent between two exports.
+/// Only definitions of trend rules have a default of their own: they are silent between two exports.
 fn default_expiration(rules: &[Rule]) -> i64 {
     let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
     if all_trends { EXPIRATION_MS } else { 0 }
@@ -87,9 +86,8 @@ fn is_trend(rule: &Rule) -> bool {
 fn advised_text<'a>(object: &Object<'a>, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
     let text = object.text(key, findings)?.filter(|text| !text.trim().is_empty());
     if text.is_none() {
-        let range = object.get(key).and_then(|f| f.range()).or(object.brace());
-        let message = format!("`{key}` is missing; Instana refuses a definition without it");
-        findings.add(Severity::Warning, "missing-key", (range, key), message, None);
+        let message = |path: &str| format!("`{path}` is missing; Instana refuses a definition without it");
+        object.report(key, Severity::Warning, "missing-key", message, None, findings);
     }
     Ok(text)
 }
@@ -102,29 +100,32 @@ fn query(object: &Object<'_>, source: &str, findings: &mut Findings) -> Query {
         let field = object.get("query");
         let range = field.as_ref().and_then(|f| f.range_inside(source, error.range).or(f.range()));
         let help = error.help.map(str::to_string);
-        findings.add(Severity::Unjudgeable, "unanswerable-query", (range, "query"), error.message, help);
+        findings.add(
+            Severity::Unevaluable,
+            "unanswerable-query",
+            Location { range, path: "query".into() },
+            error.message,
+            help,
+        );
         Query::unanswerable(text)
     })
 }
 
 fn logical_operator(object: &Object<'_>, findings: &mut Findings) -> LogicalOperator {
-    match object.text("ruleLogicalOperator", findings) {
-        Ok(Some("OR")) => LogicalOperator::Or,
-        Ok(Some("AND") | None) | Err(Reported) => LogicalOperator::And,
-        Ok(Some(other)) => {
-            let path = "ruleLogicalOperator";
-            let range = object.get(path).and_then(|f| f.range());
-            let message = format!("`{path}` has the unknown operator `{other}`");
-            let help = did_you_mean(other, ["AND", "OR"]).unwrap_or_else(|| "known are AND and OR".to_string());
-            findings.add(Severity::Unjudgeable, "unknown-operator", (range, path), message, Some(help));
-            LogicalOperator::And
+    const KEY: &str = "ruleLogicalOperator";
+    const KNOWN: [(&str, LogicalOperator); 2] = [("AND", LogicalOperator::And), ("OR", LogicalOperator::Or)];
+    match object.get(KEY) {
+        Some(_) => {
+            object.one_of(KEY, &KNOWN, ("unknown-operator", "operator"), findings).unwrap_or(LogicalOperator::And)
         }
+        None => LogicalOperator::And,
     }
 }
 
 fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule> {
     let Some(field) = object.get("rules") else {
-        findings.add(Severity::Unjudgeable, "no-rules", (object.brace(), "rules"), "`rules` is missing", None);
+        let message = |path: &str| format!("`{path}` is missing");
+        object.report("rules", Severity::Unevaluable, "no-rules", message, None, findings);
         return Vec::new();
     };
     let Some(elements) = field.elements() else {
@@ -145,13 +146,13 @@ fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule
     if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
         let message = "`rules` mixes trend rules with others, which are evaluated at other times";
         let help = Some("write two definitions".to_string());
-        findings.add(Severity::Unjudgeable, "mixed-rules", field.place(), message, help);
+        findings.add(Severity::Unevaluable, "mixed-rules", field.location(), message, help);
     }
     if count == 0 {
-        findings.add(Severity::Unjudgeable, "no-rules", field.place(), "`rules` is empty", None);
+        findings.add(Severity::Unevaluable, "no-rules", field.location(), "`rules` is empty", None);
     } else if count > MOST_RULES {
         let message = format!("`rules` has {count} rules; the format allows {MOST_RULES}");
-        findings.add(Severity::Warning, "too-many-rules", field.place(), message, None);
+        findings.add(Severity::Warning, "too-many-rules", field.location(), message, None);
     }
     rules
 }

@@ -1,12 +1,14 @@
-//! JSON text to values and to places. `serde_json` alone decides what is JSON; the parser of the syntax tree is more
-//! lenient and is only asked for places, afterwards.
+//! JSON text to values and to their positions. `serde_json` alone decides what is JSON; the parser of the syntax tree is
+//! more lenient and is used for positions only, afterwards.
 
-use super::findings::{Finding, Findings};
-use super::params::{Placeholder, Substituted};
-use super::problem::Severity;
+use super::findings::{ByteRange, Finding, Findings, Location, mark_length, position};
+use super::params::{Placeholder, Substituted, substitute};
+use super::problem::{Position, Severity};
 use jsonc_parser::ast;
+use jsonc_parser::common::Ranged;
 use serde_json::Value as Json;
 use serde_json::error::Category;
+use std::collections::BTreeMap;
 
 /// The value of a text.
 pub(super) fn json(text: &Substituted) -> Result<Json, Findings> {
@@ -17,17 +19,17 @@ pub(super) fn json(text: &Substituted) -> Result<Json, Findings> {
     })
 }
 
-/// The syntax tree of a text that is JSON; `None` when only its places cannot be had.
+/// The syntax tree of a text that is JSON; `None` when only its positions cannot be had.
 pub(super) fn tree(text: &str) -> Option<ast::Value<'_>> {
     jsonc_parser::parse_to_ast(text, &Default::default(), &Default::default()).ok()?.value
 }
 
-/// Names the placeholders that stay as they stand.
+/// Reports the placeholders that have no value.
 pub(super) fn unset_placeholders(text: &Substituted) -> Vec<Finding> {
     let mut findings = Findings::default();
     for p in text.placeholders.iter().filter(|p| !p.set) {
         let message = format!("`{{{{{}}}}}` has no value and stays as it stands", p.name);
-        findings.add(Severity::Warning, "unset-parameter", (Some(p.filled), ""), message, Some(how_to_set(p)));
+        findings.add(Severity::Warning, "unset-parameter", Location::of_range(p.filled), message, Some(how_to_set(p)));
     }
     findings.list
 }
@@ -44,21 +46,27 @@ fn invalid(text: &Substituted, error: &serde_json::Error, findings: &mut Finding
     match text.placeholder_at(at) {
         Some(p) if !p.set => {
             let message = format!("`{{{{{}}}}}` has no value here, so the file is not JSON", p.name);
-            findings.add(Severity::Error, "unset-parameter", (Some(p.filled), ""), message, Some(how_to_set(p)));
+            findings.add(
+                Severity::Error,
+                "unset-parameter",
+                Location::of_range(p.filled),
+                message,
+                Some(how_to_set(p)),
+            );
         }
         Some(p) => {
             let message = format!("the file is not JSON: {what}");
             let help = Some(format!("the value of --param {} stands here", p.name));
-            findings.add(Severity::Error, "not-json", (Some(p.filled), ""), message, help);
+            findings.add(Severity::Error, "not-json", Location::of_range(p.filled), message, help);
         }
         None => {
             let message = format!("the file is not JSON: {what}");
-            findings.add(Severity::Error, "not-json", (Some((at, at + next)), ""), message, None);
+            findings.add(Severity::Error, "not-json", Location::of_range((at, at + next)), message, None);
         }
     }
 }
 
-/// The byte offset of a JSON error, which says line and column in bytes.
+/// The byte offset of a JSON error, whose line and column count bytes.
 fn offset(text: &str, error: &serde_json::Error) -> usize {
     if error.classify() == Category::Eof {
         return text.len();
@@ -70,4 +78,34 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
         at -= 1;
     }
     at
+}
+
+/// The position of a value in the text of a file, by a path as in [`super::Problem::path`] (`rules[0].aggregation`, `[2].query`); an empty path
+/// is the whole file. `params` are those the file was loaded with. `None` when there is no such value.
+pub fn position_of(text: &str, params: &BTreeMap<String, String>, path: &str) -> Option<Position> {
+    let filled = substitute(&text[mark_length(text)..], params);
+    json(&filled).ok()?;
+    let tree = tree(&filled.text)?;
+    Some(position(text, &filled, range_of(value_at(&tree, path)?)))
+}
+
+fn value_at<'t, 'a>(mut value: &'t ast::Value<'a>, path: &str) -> Option<&'t ast::Value<'a>> {
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix('[') {
+            let (index, behind) = behind.split_once(']')?;
+            value = value.as_array()?.elements.get(index.parse::<usize>().ok()?)?;
+            rest = behind.strip_prefix('.').unwrap_or(behind);
+        } else {
+            let (key, behind) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+            value = &value.as_object()?.properties.iter().rfind(|p| p.name.as_str() == key)?.value;
+            rest = behind.strip_prefix('.').unwrap_or(behind);
+        }
+    }
+    Some(value)
+}
+
+/// The byte range of a node.
+pub(super) fn range_of(node: &impl Ranged) -> ByteRange {
+    (node.start(), node.end())
 }

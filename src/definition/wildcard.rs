@@ -1,10 +1,11 @@
-//! Text comparison of queries: without regard to case, with `*` and `?` over the whole value.
+//! Text comparison: of queries without regard to case, with `*` and `?` over the whole value; of patterns and filters by
+//! an operator.
 
 /// A text to compare values with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wildcard(Vec<Piece>);
 
-/// One place of a [`Wildcard`]; characters are in folded case.
+/// One position of a [`Wildcard`]; characters are in folded case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     /// This character.
@@ -78,5 +79,33 @@ impl Wildcard {
             (p, v) = (behind, taken + 1);
         }
         self.0[p..].iter().all(|piece| *piece == Piece::Any)
+    }
+}
+
+/// How a text is compared with a placeholder or label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchOperator {
+    /// Equal.
+    Is,
+    /// Somewhere inside.
+    Contains,
+    /// At the beginning.
+    StartsWith,
+    /// At the end.
+    EndsWith,
+    /// Always.
+    Any,
+}
+
+impl MatchOperator {
+    /// Whether `text` matches; the caller folds the case where that is wanted.
+    pub fn matches(self, text: &str, placeholder: &str) -> bool {
+        match self {
+            MatchOperator::Is => text == placeholder,
+            MatchOperator::Contains => text.contains(placeholder),
+            MatchOperator::StartsWith => text.starts_with(placeholder),
+            MatchOperator::EndsWith => text.ends_with(placeholder),
+            MatchOperator::Any => true,
+        }
     }
 }

@@ -131,7 +131,7 @@ impl RuleCoverage {
 
 /// Whether a rule of the definition selects series of the metric, whatever their attributes.
 fn selects(definition: &EventDefinition, metric: &MetricIdentity) -> bool {
-    definition.is_judged()
+    definition.is_evaluated()
         && definition.rules.iter().any(|rule| match &rule.kind {
             RuleKind::Threshold(threshold) => match &threshold.selector {
                 Selector::Id(id) => id.selects_metric(metric),

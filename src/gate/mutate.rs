@@ -40,7 +40,7 @@ pub struct Tested {
 /// The changes of a definition. One that is not evaluated has none.
 pub fn mutants(definition: &EventDefinition) -> Vec<Mutant> {
     let mut made = Made { of: definition, mutants: Vec::new() };
-    if !definition.is_judged() {
+    if !definition.is_evaluated() {
         return made.mutants;
     }
     made.span("expirationTime", definition.expiration_ms, |mutant, ms| mutant.expiration_ms = ms);

@@ -77,7 +77,7 @@ pub fn raise_version(source: &Source) -> Result<(String, String, String), EditEr
 
 fn place(source: &Source, params: &BTreeMap<String, String>, path: &str) -> Result<(usize, usize), EditError> {
     let missing = || EditError::Missing { file: source.path.clone(), path: path.to_string() };
-    let (start, end) = position_of(source, params, path).ok_or_else(missing)?.bytes;
+    let (start, end) = position_of(&source.text, params, path).ok_or_else(missing)?.bytes;
     if source.text.get(start..end).is_some() { Ok((start, end)) } else { Err(missing()) }
 }
 

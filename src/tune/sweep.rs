@@ -32,7 +32,7 @@ pub enum NotSwept {
 /// Every rule of the evaluated definitions that can be swept, and every other one with the reason.
 pub fn swept_rules(definitions: &[EventDefinition]) -> (Vec<SweptRule>, Vec<(SweptRule, NotSwept)>) {
     let (mut swept, mut left) = (Vec::new(), Vec::new());
-    for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_judged()) {
+    for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_evaluated()) {
         for (rule, of) in of.rules.iter().enumerate() {
             let target = SweptRule { definition, rule };
             match &of.kind {

@@ -39,7 +39,7 @@ fn published_packages_load_and_name_what_is_off_spec() {
     let loaded = load(&sources(folder), &Settings::default());
     assert_eq!(loaded.definitions.len(), 28);
     assert!(loaded.left_out.is_empty());
-    assert!(loaded.definitions.iter().all(EventDefinition::is_judged));
+    assert!(loaded.definitions.iter().all(EventDefinition::is_evaluated));
     assert!(loaded.problems.iter().all(|p| p.severity == Severity::Warning && p.position.is_some()));
     assert_eq!(
         problems_in_short(folder, &loaded.problems),
@@ -104,7 +104,7 @@ fn embedded_rules_say_the_same_as_the_published_ones_in_other_words() {
     }
     let loaded = load(&ours, &Settings::default());
     assert_eq!(loaded.definitions.len(), 8);
-    assert!(loaded.definitions.iter().all(EventDefinition::is_judged));
+    assert!(loaded.definitions.iter().all(EventDefinition::is_evaluated));
     assert_eq!(loaded.definitions[0].file, "builtin:python/events/excessive-context-switching.json");
 }
 
@@ -190,7 +190,7 @@ fn what_is_written_is_kept_for_outputs() {
             "aggregation":"p95","window":60000,"rollup":0,"conditionOperator":"==","conditionValue":3}]}"#,
     );
     assert_eq!((d.enabled, d.triggering, d.expiration_ms, d.operator), (false, true, 60_000, LogicalOperator::Or));
-    assert!(!d.is_judged());
+    assert!(!d.is_evaluated());
     let rule = &d.rules[0];
     assert_eq!(rule.severity, 10);
     assert_eq!(rule.written.aggregation.as_deref(), Some("p95"));

@@ -80,8 +80,8 @@ fn what_an_override_sets_is_checked_like_a_file() {
     assert_eq!(
         found,
         [
-            "one.json Unjudgeable unknown-aggregation rules[0].aggregation",
-            "a.json Unjudgeable not-milliseconds rules[0].window",
+            "one.json Unevaluable unknown-aggregation rules[0].aggregation",
+            "a.json Unevaluable not-milliseconds rules[0].window",
             "mixed.json Error wrong-type enabled",
             "pattern.json Warning unpublished-aggregation rules[0].aggregation",
         ]

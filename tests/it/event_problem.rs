@@ -51,7 +51,7 @@ fn check(text: &str, wanted: &[&str]) -> Vec<Problem> {
     at_marks(&plain, &ranges, &problems);
     let worst = problems.iter().map(|p| p.severity).max();
     for definition in definitions {
-        assert_eq!(definition.problem.is_some(), worst == Some(Severity::Unjudgeable), "{plain}");
+        assert_eq!(definition.problem.is_some(), worst == Some(Severity::Unevaluable), "{plain}");
     }
     problems
 }
@@ -101,7 +101,7 @@ fn files_of_the_wrong_shape() {
     check("«[»]", &["Warning not-an-event"]);
     check(
         "[«5», {\"name\": \"d\", \"entityType\": \"e\", \"rules\": «[]»}]",
-        &["Warning not-an-event [0]", "Unjudgeable no-rules [1].rules"],
+        &["Warning not-an-event [0]", "Unevaluable no-rules [1].rules"],
     );
     check("«{»\"name\": \"p\", \"version\": \"1.0.0\"}", &["Warning not-an-event"]);
     check("«{»\"name\": \"s\", \"rules\": [{\"rule\": {}}], \"granularity\": 60000}", &["Warning not-an-event"]);
@@ -110,7 +110,7 @@ fn files_of_the_wrong_shape() {
 #[test]
 fn a_byte_order_mark_is_not_in_the_way() {
     check("\u{feff}{\"name\": «]»}", &["Error not-json"]);
-    check("\u{feff}{\"name\": \"d\", \"entityType\": \"e\", \"rules\": «[]»}", &["Unjudgeable no-rules rules"]);
+    check("\u{feff}{\"name\": \"d\", \"entityType\": \"e\", \"rules\": «[]»}", &["Unevaluable no-rules rules"]);
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn keys_of_a_definition() {
         ],
     );
     check(&with_event(r#""expirationTime": «"5000"»,"#), &["Warning quoted-number expirationTime"]);
-    check(&with_event(r#""expirationTime": «"5m"»,"#), &["Unjudgeable not-milliseconds expirationTime"]);
-    check(&with_event(r#""expirationTime": «0.5»,"#), &["Unjudgeable not-milliseconds expirationTime"]);
-    check(&with_event(r#""expirationTime": «-1»,"#), &["Unjudgeable out-of-range expirationTime"]);
+    check(&with_event(r#""expirationTime": «"5m"»,"#), &["Unevaluable not-milliseconds expirationTime"]);
+    check(&with_event(r#""expirationTime": «0.5»,"#), &["Unevaluable not-milliseconds expirationTime"]);
+    check(&with_event(r#""expirationTime": «-1»,"#), &["Unevaluable out-of-range expirationTime"]);
     check(&with_event(r#""expirationTime": «[]»,"#), &["Error wrong-type expirationTime"]);
     check(&with_event(r#""expirationTime": 6e4, "query": "entity.tag:\"a=b\" ","#), &[]);
-    check(&with_event(r#""ruleLogicalOperator": «"XOR"»,"#), &["Unjudgeable unknown-operator ruleLogicalOperator"]);
-    check(&with_event(r#""query": "entity.tag:\"ä\" AND «entity.x»:1","#), &["Unjudgeable unanswerable-query query"]);
-    check(&with_event(r#""query": "«\u00e4\ud83d\ude00»:1 x","#), &["Unjudgeable unanswerable-query query"]);
+    check(&with_event(r#""ruleLogicalOperator": «"XOR"»,"#), &["Unevaluable unknown-operator ruleLogicalOperator"]);
+    check(&with_event(r#""query": "entity.tag:\"ä\" AND «entity.x»:1","#), &["Unevaluable unanswerable-query query"]);
+    check(&with_event(r#""query": "«\u00e4\ud83d\ude00»:1 x","#), &["Unevaluable unanswerable-query query"]);
     check(
         &with_event(
             r#""id": "x", "lastUpdated": 5, "validVersion": 1, "migrated": false, "deleted": false,
@@ -184,17 +184,17 @@ fn limits_of_the_format() {
 
 #[test]
 fn rules_as_a_whole() {
-    check("«{»\"name\": \"d\", \"entityType\": \"e\", \"rules\": null}", &["Unjudgeable no-rules rules"]);
+    check("«{»\"name\": \"d\", \"entityType\": \"e\", \"rules\": null}", &["Unevaluable no-rules rules"]);
     check("{\"name\": \"d\", \"entityType\": \"e\", \"rules\": «{}»}", &["Error wrong-type rules"]);
     check(&with_rule("«5»"), &["Error wrong-type rules[0]"]);
-    check(&with_rule("«{»\"severity\": 5}"), &["Unjudgeable missing-key rules[0].ruleType"]);
+    check(&with_rule("«{»\"severity\": 5}"), &["Unevaluable missing-key rules[0].ruleType"]);
     check(
         &with_rule("{\"ruleType\": «\"treshold\"», \"whatever\": 1}"),
-        &["Unjudgeable unknown-rule-type rules[0].ruleType"],
+        &["Unevaluable unknown-rule-type rules[0].ruleType"],
     );
     check(
         &with_rule("«{»\"ruleType\": «\"trend\"»}"),
-        &["Unjudgeable no-metric rules[0].metricName", "Warning not-importable rules[0].ruleType"],
+        &["Unevaluable no-metric rules[0].metricName", "Warning not-importable rules[0].ruleType"],
     );
     check(&threshold("\"severity\": «7»"), &["Warning unknown-severity rules[0].severity"]);
     check(&threshold("\"severity\": «\"5\"»"), &["Error wrong-type rules[0].severity"]);
@@ -206,51 +206,51 @@ fn threshold_rules() {
     check(&threshold("\"aggregation\": «\"rate\"»"), &["Warning unpublished-aggregation rules[0].aggregation"]);
     check(&threshold("\"aggregation\": «\"p98\"»"), &["Warning unpublished-aggregation rules[0].aggregation"]);
     let problems =
-        check(&threshold("\"aggregation\": «\"AVG\"»"), &["Unjudgeable unknown-aggregation rules[0].aggregation"]);
+        check(&threshold("\"aggregation\": «\"AVG\"»"), &["Unevaluable unknown-aggregation rules[0].aggregation"]);
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `avg`?"));
-    check(&threshold("\"aggregation\": «\"p97\"»"), &["Unjudgeable unknown-aggregation rules[0].aggregation"]);
+    check(&threshold("\"aggregation\": «\"p97\"»"), &["Unevaluable unknown-aggregation rules[0].aggregation"]);
     check(&threshold("\"aggregation\": «5»"), &["Error wrong-type rules[0].aggregation"]);
     check(&threshold("\"conditionOperator\": «\"==\"»"), &["Warning old-operator rules[0].conditionOperator"]);
-    check(&threshold("\"conditionOperator\": «\"=>\"»"), &["Unjudgeable unknown-operator rules[0].conditionOperator"]);
-    check(&threshold("\"conditionValue\": «\"1\"»"), &["Unjudgeable not-a-number rules[0].conditionValue"]);
-    check(&threshold("\"conditionValue\": «true»"), &["Unjudgeable not-a-number rules[0].conditionValue"]);
-    check(&threshold("\"window\": «0», \"rollup\": 0"), &["Unjudgeable no-window rules[0].window"]);
-    check(&threshold("\"window\": «-5», \"rollup\": 1000"), &["Unjudgeable out-of-range rules[0].window"]);
-    check(&threshold("\"window\": «99999999999999999999»"), &["Unjudgeable out-of-range rules[0].window"]);
-    check(&threshold("\"window\": «4611686018428»"), &["Unjudgeable out-of-range rules[0].window"]);
+    check(&threshold("\"conditionOperator\": «\"=>\"»"), &["Unevaluable unknown-operator rules[0].conditionOperator"]);
+    check(&threshold("\"conditionValue\": «\"1\"»"), &["Unevaluable not-a-number rules[0].conditionValue"]);
+    check(&threshold("\"conditionValue\": «true»"), &["Unevaluable not-a-number rules[0].conditionValue"]);
+    check(&threshold("\"window\": «0», \"rollup\": 0"), &["Unevaluable no-window rules[0].window"]);
+    check(&threshold("\"window\": «-5», \"rollup\": 1000"), &["Unevaluable out-of-range rules[0].window"]);
+    check(&threshold("\"window\": «99999999999999999999»"), &["Unevaluable out-of-range rules[0].window"]);
+    check(&threshold("\"window\": «4611686018428»"), &["Unevaluable out-of-range rules[0].window"]);
     check(&threshold("\"window\": 4611686018427"), &[]);
     check(&threshold("\"window\": 0, \"rollup\": «\"1000\"»"), &["Warning quoted-number rules[0].rollup"]);
     check(
         &with_rule("«««««{»»»»»\"ruleType\": \"threshold\"}"),
         &[
-            "Unjudgeable no-metric rules[0].metricName",
-            "Unjudgeable missing-key rules[0].aggregation",
-            "Unjudgeable no-window rules[0].window",
-            "Unjudgeable missing-key rules[0].conditionOperator",
-            "Unjudgeable missing-key rules[0].conditionValue",
+            "Unevaluable no-metric rules[0].metricName",
+            "Unevaluable missing-key rules[0].aggregation",
+            "Unevaluable no-window rules[0].window",
+            "Unevaluable missing-key rules[0].conditionOperator",
+            "Unevaluable missing-key rules[0].conditionValue",
         ],
     );
 }
 
 #[test]
 fn metrics_of_threshold_rules() {
-    check(&threshold("\"metricName\": «\"\"»"), &["Unjudgeable no-metric rules[0].metricName"]);
-    check(&threshold("\"metricName\": \"mä{a=«x»}\""), &["Unjudgeable malformed-metric rules[0].metricName"]);
+    check(&threshold("\"metricName\": «\"\"»"), &["Unevaluable no-metric rules[0].metricName"]);
+    check(&threshold("\"metricName\": \"mä{a=«x»}\""), &["Unevaluable malformed-metric rules[0].metricName"]);
     check(
         &threshold("\"metricName\": \"m{a=\\\"\\u00e4\\\"}«y»\""),
-        &["Unjudgeable malformed-metric rules[0].metricName"],
+        &["Unevaluable malformed-metric rules[0].metricName"],
     );
     check(
         &threshold("\"metricName\": \"m\", \"metricPattern\": «{»\"prefix\": \"p\", \"operator\": \"any\"}"),
-        &["Unjudgeable two-metrics rules[0].metricPattern"],
+        &["Unevaluable two-metrics rules[0].metricPattern"],
     );
     let pattern = |own: &str| threshold(&format!("\"metricName\": null, \"metricPattern\": {own}"));
     check(&pattern("{\"prefix\": \"p\", \"operator\": \"any\"}"), &[]);
     check(&pattern("«[]»"), &["Error wrong-type rules[0].metricPattern"]);
-    check(&pattern("«{»\"operator\": \"any\"}"), &["Unjudgeable missing-key rules[0].metricPattern.prefix"]);
+    check(&pattern("«{»\"operator\": \"any\"}"), &["Unevaluable missing-key rules[0].metricPattern.prefix"]);
     check(
         &pattern("{\"prefix\": \"p\", \"operator\": «\"EQUALS\"»}"),
-        &["Unjudgeable unknown-operator rules[0].metricPattern.operator"],
+        &["Unevaluable unknown-operator rules[0].metricPattern.operator"],
     );
     check(
         &pattern("«{»\"prefix\": \"p\", \"operator\": \"is\"}"),
@@ -258,7 +258,7 @@ fn metrics_of_threshold_rules() {
     );
     check(
         &pattern("{\"prefix\": \"p\", \"operator\": \"any\", \"postfix\": \"x{y«}»\"}"),
-        &["Unjudgeable malformed-metric rules[0].metricPattern.postfix"],
+        &["Unevaluable malformed-metric rules[0].metricPattern.postfix"],
     );
     check(
         &pattern("{\"prefix\": \"p\", \"operator\": \"any\", «\"postfx\"»: \"x\"}"),
@@ -270,14 +270,14 @@ fn metrics_of_threshold_rules() {
 fn presence_rules() {
     check(
         &with_rule("{\"ruleType\": \"system\", \"systemRuleId\": «\"entity.online\"»}"),
-        &["Unjudgeable unknown-system-rule rules[0].systemRuleId"],
+        &["Unevaluable unknown-system-rule rules[0].systemRuleId"],
     );
-    check(&with_rule("«{»\"ruleType\": \"system\"}"), &["Unjudgeable missing-key rules[0].systemRuleId"]);
+    check(&with_rule("«{»\"ruleType\": \"system\"}"), &["Unevaluable missing-key rules[0].systemRuleId"]);
     check(
         &with_rule("{\"ruleType\": \"entity_count\", \"conditionOperator\": «\"?\"», \"conditionValue\": «{}»}"),
         &[
-            "Unjudgeable unknown-operator rules[0].conditionOperator",
-            "Unjudgeable not-a-number rules[0].conditionValue",
+            "Unevaluable unknown-operator rules[0].conditionOperator",
+            "Unevaluable not-a-number rules[0].conditionValue",
         ],
     );
     let matching = "\"matchingEntityType\": \"t\", \"matchingEntityLabel\": \"l\"";
@@ -285,24 +285,24 @@ fn presence_rules() {
         &with_rule(&format!(
             "{{\"ruleType\": \"entity_verification\", {matching}, \"matchingOperator\": «\"starts_with\"»}}"
         )),
-        &["Unjudgeable unknown-operator rules[0].matchingOperator"],
+        &["Unevaluable unknown-operator rules[0].matchingOperator"],
     );
     check(
         &with_rule(&format!("{{\"ruleType\": \"entity_verification\", {matching}, \"matchingOperator\": «\"any\"»}}")),
-        &["Unjudgeable unknown-operator rules[0].matchingOperator"],
+        &["Unevaluable unknown-operator rules[0].matchingOperator"],
     );
     let host = |own: &str| with_rule(&format!("{{\"ruleType\": \"host_availability\", {own}}}"));
-    check(&host("\"offlineDuration\": «0»"), &["Unjudgeable out-of-range rules[0].offlineDuration"]);
+    check(&host("\"offlineDuration\": «0»"), &["Unevaluable out-of-range rules[0].offlineDuration"]);
     check(&host("\"closeAfter\": «86400001»"), &["Warning too-long rules[0].closeAfter"]);
     check(&host("\"offlineDuration\": 5000, \"closeAfter\": «5000»"), &["Warning never-fires rules[0].closeAfter"]);
     let filter = |own: &str| host(&format!("\"tagFilter\": {{{own}}}"));
     check(
         &filter("\"name\": «\"zone\"», \"key\": \"k\", \"operator\": \"EQUALS\""),
-        &["Unjudgeable unknown-tag-filter rules[0].tagFilter.name"],
+        &["Unevaluable unknown-tag-filter rules[0].tagFilter.name"],
     );
     check(
         &filter("\"name\": \"tag\", \"key\": \"k\", \"operator\": «\"REGEX_MATCH\"»"),
-        &["Unjudgeable unknown-operator rules[0].tagFilter.operator"],
+        &["Unevaluable unknown-operator rules[0].tagFilter.operator"],
     );
     check(
         &filter("\"name\": \"tag\", \"key\": \"k\", \"operator\": \"EQUALS\", \"value\": «[]»"),
@@ -363,13 +363,13 @@ fn values_can_be_found_again() {
     let (plain, ranges) = marked(text);
     let params = BTreeMap::from([("w".to_string(), "300000".to_string())]);
     let source = Source { path: "d.json".into(), text: plain.clone() };
-    let position = position_of(&source, &params, "[1].rules[0].conditionValue").unwrap();
+    let position = position_of(&source.text, &params, "[1].rules[0].conditionValue").unwrap();
     assert_eq!(position.bytes, ranges[0]);
     assert_eq!((position.line, position.column), line_and_column(&plain, ranges[0].0));
-    let window = position_of(&source, &params, "[1].rules[0].window").unwrap().bytes;
+    let window = position_of(&source.text, &params, "[1].rules[0].window").unwrap().bytes;
     assert_eq!(&plain[window.0..window.1], "{{w}}");
     for path in ["[2]", "[1].rules[1]", "[1].title", "[1].name.x", "[x]", "rules"] {
-        assert_eq!(position_of(&source, &params, path), None, "{path}");
+        assert_eq!(position_of(&source.text, &params, path), None, "{path}");
     }
-    assert_eq!(position_of(&source, &BTreeMap::new(), "[1].name"), None);
+    assert_eq!(position_of(&source.text, &BTreeMap::new(), "[1].name"), None);
 }

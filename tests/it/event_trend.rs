@@ -85,7 +85,7 @@ fn limits_are_bytes_or_metrics() {
     assert!(matches!(limit(json!(1_073_741_824)), Some(MemoryLimit::Bytes(bytes)) if bytes == 1_073_741_824.0));
     let metric = "metrics.gauges.container.memory.limit";
     assert!(matches!(limit(json!(metric)), Some(MemoryLimit::Metric(id)) if id.text == metric));
-    assert_eq!(problems(&with(&json!({"memoryLimit": 0}))), ["Unjudgeable out-of-range rules[0].memoryLimit: 0"]);
+    assert_eq!(problems(&with(&json!({"memoryLimit": 0}))), ["Unevaluable out-of-range rules[0].memoryLimit: 0"]);
     assert_eq!(problems(&with(&json!({"memoryLimit": true}))), ["Error wrong-type rules[0].memoryLimit: true"]);
 }
 
@@ -96,32 +96,32 @@ fn every_mistake_has_its_place() {
         assert_eq!(found.len(), 1, "{found:?}");
         found[0].clone()
     };
-    assert_eq!(one(json!({"metricName": ""})), "Unjudgeable no-metric rules[0].metricName: \"\"");
-    assert_eq!(one(json!({"metricName": []})), "Unjudgeable no-metric rules[0].metricName: []");
+    assert_eq!(one(json!({"metricName": ""})), "Unevaluable no-metric rules[0].metricName: \"\"");
+    assert_eq!(one(json!({"metricName": []})), "Unevaluable no-metric rules[0].metricName: []");
     assert_eq!(one(json!({"metricName": [METRIC, 5]})), "Error wrong-type rules[0].metricName[1]: 5");
     let histogram = "metrics.histograms.http.server.duration";
     assert_eq!(
         one(json!({"metricName": histogram})),
-        format!("Unjudgeable no-metric rules[0].metricName: \"{histogram}\"")
+        format!("Unevaluable no-metric rules[0].metricName: \"{histogram}\"")
     );
-    assert_eq!(one(json!({"metricName": "metrics.sums.m{a}"})), "Unjudgeable malformed-metric rules[0].metricName: }");
-    assert_eq!(one(json!({"profile": "erly"})), "Unjudgeable unknown-profile rules[0].profile: \"erly\"");
-    assert_eq!(one(json!({"rho": -1})), "Unjudgeable out-of-range rules[0].rho: -1");
+    assert_eq!(one(json!({"metricName": "metrics.sums.m{a}"})), "Unevaluable malformed-metric rules[0].metricName: }");
+    assert_eq!(one(json!({"profile": "erly"})), "Unevaluable unknown-profile rules[0].profile: \"erly\"");
+    assert_eq!(one(json!({"rho": -1})), "Unevaluable out-of-range rules[0].rho: -1");
     assert_eq!(one(json!({"zmin": "3"})), "Error wrong-type rules[0].zmin: \"3\"");
-    assert_eq!(one(json!({"cover": 1.5})), "Unjudgeable out-of-range rules[0].cover: 1.5");
-    assert_eq!(one(json!({"hold": -5})), "Unjudgeable out-of-range rules[0].hold: -5");
-    assert_eq!(one(json!({"skip": 99_000_000})), "Unjudgeable out-of-range rules[0].skip: 99000000");
-    assert_eq!(one(json!({"ladder": []})), "Unjudgeable out-of-range rules[0].ladder: []");
+    assert_eq!(one(json!({"cover": 1.5})), "Unevaluable out-of-range rules[0].cover: 1.5");
+    assert_eq!(one(json!({"hold": -5})), "Unevaluable out-of-range rules[0].hold: -5");
+    assert_eq!(one(json!({"skip": 99_000_000})), "Unevaluable out-of-range rules[0].skip: 99000000");
+    assert_eq!(one(json!({"ladder": []})), "Unevaluable out-of-range rules[0].ladder: []");
     let rung = |keys: Json| one(json!({"ladder": [keys]}));
     assert_eq!(
         rung(json!({"window": 1000, "points": 10, "growth": 0.1})),
-        "Unjudgeable out-of-range rules[0].ladder[0].window: 1000"
+        "Unevaluable out-of-range rules[0].ladder[0].window: 1000"
     );
     assert_eq!(
         rung(json!({"window": 300_000, "points": 5, "growth": 0.1})),
-        "Unjudgeable out-of-range rules[0].ladder[0].points: 5"
+        "Unevaluable out-of-range rules[0].ladder[0].points: 5"
     );
-    assert_eq!(rung(json!({"window": 300_000, "points": 10})), "Unjudgeable missing-key rules[0].ladder[0].growth: {");
+    assert_eq!(rung(json!({"window": 300_000, "points": 10})), "Unevaluable missing-key rules[0].ladder[0].growth: {");
     assert_eq!(
         rung(json!({"window": 300_000, "points": 10, "growth": 0.1, "grow": 1})),
         "Warning unknown-key rules[0].ladder[0].grow: \"grow\""
@@ -133,7 +133,7 @@ fn every_mistake_has_its_place() {
     );
     let long = json!({"window": 600_000, "points": 10, "growth": 0.1});
     let found = one(json!({"ladder": [long, long]}));
-    assert!(found.starts_with("Unjudgeable out-of-range rules[0].ladder: ["), "{found}");
+    assert!(found.starts_with("Unevaluable out-of-range rules[0].ladder: ["), "{found}");
     assert_eq!(one(json!({"aggregation": "avg"})), "Warning unknown-key rules[0].aggregation: \"aggregation\"");
 }
 
@@ -182,7 +182,7 @@ fn the_shipped_rule_is_judged_and_only_says_what_it_is() {
     let found: Vec<_> = loaded.problems.iter().map(|p| (p.severity, p.code)).collect();
     assert_eq!(found, [(Severity::Warning, "not-importable")]);
     assert_eq!(loaded.definitions.len(), 1);
-    assert!(loaded.definitions[0].is_judged());
+    assert!(loaded.definitions[0].is_evaluated());
     assert_eq!(loaded.definitions[0].name, "memory-leak-trend");
 }
 

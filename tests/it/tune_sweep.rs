@@ -143,7 +143,7 @@ fn replayed(
 /// Every threshold that can be swept.
 fn swept_rules(definitions: &[EventDefinition]) -> Vec<SweptRule> {
     let mut found = Vec::new();
-    for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_judged()) {
+    for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_evaluated()) {
         for (rule, of) in of.rules.iter().enumerate() {
             let RuleKind::Threshold(threshold) = &of.kind else { continue };
             if !matches!(threshold.condition.operator, CompareOp::Equal | CompareOp::NotEqual) {

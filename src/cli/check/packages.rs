@@ -89,7 +89,7 @@ impl Packages {
         let sources = self.sources.borrow();
         let source = sources.get(&definition.file)?;
         let whole = path.split_once('.').map_or("", |(whole, _)| whole);
-        let of = |path: &str| definition::position_of(source, &self.params, &definition.path_in_file(path));
+        let of = |path: &str| definition::position_of(&source.text, &self.params, &definition.path_in_file(path));
         of(path).or_else(|| of(whole))
     }
 }

@@ -94,7 +94,7 @@ pub(in crate::engine) fn means(presence: &Presence, resource: &Attributes) -> bo
 fn is_answerable(presence: &Presence) -> bool {
     match presence {
         Presence::CountVerification { matching, .. } | Presence::Verification { matching, .. } => {
-            matching.is_answerable()
+            matching.is_supported()
         }
         _ => true,
     }

@@ -73,7 +73,7 @@ impl Selection {
         let mut selection = Selection::default();
         for definition in definitions {
             let first = selection.rules.len();
-            if definition.is_judged() {
+            if definition.is_evaluated() {
                 for (index, rule) in definition.rules.iter().enumerate() {
                     let what = match &rule.kind {
                         RuleKind::Threshold(threshold) => What::Threshold {
@@ -113,7 +113,7 @@ impl Selection {
 
     /// The class of a resource.
     pub fn class(&mut self, definitions: &[EventDefinition], resource: &Attributes) -> u32 {
-        let selected = |d: &usize| definitions[*d].is_judged() && definitions[*d].query.selects(resource);
+        let selected = |d: &usize| definitions[*d].is_evaluated() && definitions[*d].query.selects(resource);
         let class = Class { definitions: (0..definitions.len()).filter(selected).collect() };
         match self.classes.iter().position(|c| *c == class) {
             Some(number) => number as u32,

@@ -37,7 +37,7 @@ pub(in crate::engine) struct EvictionSchedule {
 impl EvictionSchedule {
     /// `None` when nothing is ever evicted.
     pub fn new(definitions: &[EventDefinition], options: &Options) -> Option<Self> {
-        let rules = definitions.iter().filter(|d| d.is_judged()).flat_map(|d| &d.rules);
+        let rules = definitions.iter().filter(|d| d.is_evaluated()).flat_map(|d| &d.rules);
         let needed = rules.map(|rule| match &rule.kind {
             // A window and the point before it.
             RuleKind::Threshold(threshold) => threshold.window_ms.saturating_mul(2 * MS),

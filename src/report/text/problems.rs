@@ -42,7 +42,7 @@ fn one_line(problem: &Problem) -> String {
 fn snippet(problem: &Problem, text: Option<&str>, style: Style) -> String {
     let level = match problem.severity {
         Severity::Warning => Level::WARNING,
-        Severity::Unjudgeable => Level::WARNING.with_name("cannot be evaluated"),
+        Severity::Unevaluable => Level::WARNING.with_name("cannot be evaluated"),
         Severity::Error => Level::ERROR,
     };
     let title = level.primary_title(problem.message.as_str()).id(problem.code);
