@@ -3,7 +3,7 @@
 //! Everything is a function of the kept points alone, in the order of time: the same points give the same bits.
 
 use super::frame::{WindowFrame, frame};
-use super::sum::sum as sum_of;
+use super::sum::{counter_increase, sum as sum_of};
 use crate::model::{Aggregation, Nanos, SECOND};
 use crate::series::store::block::{Block, NumberKind};
 use crate::series::store::times::sampling_interval;
@@ -154,15 +154,6 @@ impl SeriesPoints {
 pub fn delta_step(value: f64, start: Nanos, time: Nanos, before: Nanos) -> f64 {
     let first_observation = start > before && (time - start).saturating_mul(4) < time - before;
     if first_observation { 0.0 } else { value }
-}
-
-/// The increase of a counter: the difference of the ends, and for every fall the value before it, because the counter
-/// went on from zero.
-pub fn counter_increase(values: &[f64]) -> f64 {
-    let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0.0 };
-    let mut terms = vec![*last, -first];
-    terms.extend(values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]));
-    sum_of(&terms)
 }
 
 #[inline]

@@ -2,8 +2,7 @@
 //!
 //! Additions are exact (see `sum`), so a sum depends on the terms in the window alone, not on how it came about.
 
-use super::aggregate::counter_increase;
-use super::sum::{Fixed, fixed, sum as sum_of};
+use super::sum::{Fixed, counter_increase, fixed, sum as sum_of};
 use crate::series::store::table::Table;
 
 /// The sum of a column's terms in a range of rows, for one rule.

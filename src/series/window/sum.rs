@@ -61,7 +61,16 @@ pub fn sum(terms: &[f64]) -> f64 {
     Fixed(total).rounded()
 }
 
-/// The same for terms that do not fit: parts that do not overlap hold the exact sum.
+/// The increase of a counter: the difference of the ends, and for every fall the value before it, because the counter
+/// went on from zero.
+pub fn counter_increase(values: &[f64]) -> f64 {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0.0 };
+    let mut terms = vec![*last, -first];
+    terms.extend(values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]));
+    sum(&terms)
+}
+
+/// The sum of terms that do not fit: parts that do not overlap hold the exact sum.
 #[cold]
 fn by_expansion(terms: &[f64]) -> f64 {
     let mut parts: Vec<f64> = Vec::new();
