@@ -158,10 +158,10 @@ fn starts(trace: &Trace, definitions: &[EventDefinition]) -> Vec<Vec<i64>> {
         let at = ORIGIN + t * SECOND;
         let body = Bytes::from(body(at, ORIGIN + start * SECOND, rss));
         if otlp::decode(Encoding::Protobuf, body, &mut export).is_ok() {
-            engine.step(Input { at: Some(at), export: Some(&export) }, &mut |_| {});
+            engine.step(Input { received_at: Some(at), export: Some(&export) }, &mut |_| {});
         }
     }
-    engine.step(Input { at: Some(ORIGIN + trace.duration_s * SECOND), export: None }, &mut |_| {});
+    engine.step(Input { received_at: Some(ORIGIN + trace.duration_s * SECOND), export: None }, &mut |_| {});
     engine.finish(&mut |_| {});
     let report = engine.report();
     let of = |d: usize| report.events.iter().filter(move |event| event.definition == d);

@@ -51,7 +51,7 @@ fn allocations_a_point(shape: Shape, compression: Compression) -> f64 {
     let mut engine = Engine::new(shipped::definitions(), Options::default());
     let (mut export, mut seen, mut region) = (Export::default(), 0, None);
     while let Some(arrival) = reader.next(&mut export) {
-        engine.step(Input { at: arrival.at, export: Some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: Some(&export) }, &mut |_| {});
         seen += export.points.len() as u64;
         if seen >= warm_up && region.is_none() {
             region = Some(Region::new(ALLOCATOR));
@@ -76,7 +76,7 @@ fn held_by_generations(generations: usize) -> Vec<isize> {
             corpus.step(Form::Protobuf, |request| {
                 let body = renamed(request.body, generation);
                 decoder.decode(Encoding::Protobuf, body.into(), &mut export).expect("generated bodies are sound");
-                engine.step(Input { at: Some(request.at as i64), export: Some(&export) }, &mut |_| {});
+                engine.step(Input { received_at: Some(request.at as i64), export: Some(&export) }, &mut |_| {});
             });
         }
         let change = region.change();

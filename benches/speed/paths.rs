@@ -159,7 +159,7 @@ impl Judge {
     }
 
     fn step(&mut self, at: Option<Nanos>, has_export: bool) {
-        let input = engine::Input { at, export: has_export.then_some(&self.export) };
+        let input = engine::Input { received_at: at, export: has_export.then_some(&self.export) };
         self.engine.step(input, &mut |_| self.transitions += 1);
     }
 

@@ -15,7 +15,7 @@ mod shipped;
 
 use bytes::Bytes;
 use corpus::{Corpus, Form, Shape};
-use foreshock::engine::{Engine, Input, Options, Watching};
+use foreshock::engine::{Engine, Input, Options, TraceLimits};
 use foreshock::model::Export;
 use foreshock::recording::{Compression, Reader, RecordingFormat, Source, Writer};
 use foreshock::tune::{BASELINE, Tuning};
@@ -97,7 +97,7 @@ fn feed(recording: &Bytes, engine: &mut Engine) {
     let mut reader = Reader::open(vec![source]).expect("a recording");
     let mut export = Export::default();
     while let Some(arrival) = reader.next(&mut export) {
-        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }
@@ -115,11 +115,11 @@ fn observe(recording: &Bytes, points: u64) -> u64 {
     points
 }
 
-fn watch(recording: &Bytes) -> foreshock::engine::Observations {
-    let watching = Watching { first_entity: 0, most_bytes: 2 << 30 };
-    let mut engine = Engine::watching(shipped::definitions(), Options::default(), watching);
+fn watch(recording: &Bytes) -> foreshock::engine::EvaluationTrace {
+    let watching = TraceLimits { first_entity: 0, most_bytes: 2 << 30 };
+    let mut engine = Engine::tracing(shipped::definitions(), Options::default(), watching);
     feed(recording, &mut engine);
-    let observed = engine.observations();
+    let observed = engine.trace();
     assert_eq!(observed.next, None, "one pass");
     observed
 }

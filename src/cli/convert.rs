@@ -118,7 +118,7 @@ impl Cutting {
     /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the grid that is
     /// judged ends where it did; outside the time that is kept it goes, too.
     fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<Output>) -> Result<(), WriteError> {
-        if let Some(start) = arrival.at.filter(|_| !self.started) {
+        if let Some(start) = arrival.received_at.filter(|_| !self.started) {
             self.started = true;
             self.cut.from = self.from.map(|from| from.resolve(start));
             self.cut.to = self.to.map(|to| to.resolve(start));
@@ -126,13 +126,13 @@ impl Cutting {
         let is_outside =
             |at: Nanos| self.cut.from.is_some_and(|from| at < from) || self.cut.to.is_some_and(|to| at > to);
         if let Some(export) = arrival.export {
-            if let Some(payload) = cut(&export.payload, arrival.at, &self.cut)? {
+            if let Some(payload) = cut(&export.payload, arrival.received_at, &self.cut)? {
                 self.kept += 1;
-                return writer.append(arrival.at, &payload);
+                return writer.append(arrival.received_at, &payload);
             }
             self.left_out += 1;
         }
-        match arrival.at {
+        match arrival.received_at {
             Some(at) if !is_outside(at) => writer.tick(at),
             Some(_) | None => Ok(()),
         }

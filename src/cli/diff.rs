@@ -12,7 +12,7 @@ use super::results::WithClients;
 use super::retention::RetentionArgs;
 use super::rules::RulesArgs;
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Options, Report, Verdict, drive};
+use crate::engine::{Engine, EvaluationReport, Options, Verdict, drive};
 use crate::inspect::Clients;
 use crate::report::{Diff, Outcome};
 use crate::tune::{RulesOutcome, compare};
@@ -55,7 +55,7 @@ pub(super) struct Args {
 /// One set of rules, evaluated.
 struct EvaluatedRules {
     definitions: Vec<EventDefinition>,
-    report: Report,
+    report: EvaluationReport,
     names: Vec<String>,
     damage: Vec<String>,
     is_damaged: bool,

@@ -1,7 +1,7 @@
 //! What makes `replay` and `run` fail: events at or above a severity, and input that shows nothing.
 
 use super::exit::ExitStatus;
-use crate::engine::{Event, Report, Verdict};
+use crate::engine::{Event, EvaluationReport, Verdict};
 use crate::gate::Finding;
 use clap::ValueEnum;
 
@@ -60,7 +60,7 @@ impl GateArgs {
 
 impl Gate {
     /// What is wrong with the input, for reports; the same that makes [`Gate::status`] inconclusive.
-    pub(super) fn input_findings(self, report: &Report, damage: &[String], damaged: bool) -> Vec<Finding> {
+    pub(super) fn input_findings(self, report: &EvaluationReport, damage: &[String], damaged: bool) -> Vec<Finding> {
         let finding =
             |code, message: &str| Finding { code, message: message.into(), details: String::new(), place: None };
         if damaged {
@@ -72,7 +72,7 @@ impl Gate {
 
     /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
     /// `--allow-no-data` says, because that option is about inputs that are complete and hold nothing to evaluate.
-    pub(super) fn status(self, report: &Report, damaged: bool) -> (ExitStatus, &'static str) {
+    pub(super) fn status(self, report: &EvaluationReport, damaged: bool) -> (ExitStatus, &'static str) {
         if report.events.iter().any(|event| self.fail_on.fails(event)) {
             let why = match self.fail_on {
                 FailOn::Never | FailOn::Warning => "an event at or above --fail-on warning",

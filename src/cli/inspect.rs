@@ -32,7 +32,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
     let mut inspection = Inspection::default();
     while let Some(arrival) = recordings.next() {
         if let Some(export) = arrival.export {
-            inspection.add(export, arrival.at);
+            inspection.add(export, arrival.received_at);
         }
     }
     let findings = inspection.finish();

@@ -71,7 +71,7 @@ impl KeptInputs {
 impl Inputs for KeptInputs {
     fn next(&mut self) -> Option<Input<'_>> {
         let arrival = self.reader.next(&mut self.export)?;
-        Some(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&self.export) })
+        Some(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&self.export) })
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn longest_interval(kept: &Bytes) -> Result<Option<Nanos>, CliError> 
     let (mut inputs, mut inspection) = (KeptInputs::open(kept)?, Inspection::default());
     while let Some(input) = inputs.next() {
         if let Some(export) = input.export {
-            inspection.add(export, input.at);
+            inspection.add(export, input.received_at);
         }
     }
     Ok(inspection.finish().services.iter().filter_map(|service| service.interval).max())

@@ -9,7 +9,7 @@ use super::output::{Output, Terminal, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
-use crate::engine::{Engine, Event, Inputs, Options, Report};
+use crate::engine::{Engine, Event, Inputs, Options, EvaluationReport};
 use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;
@@ -101,7 +101,7 @@ fn evaluate(
 
 /// The event with this id. An error lists the events there are.
 fn find<'a>(
-    report: &'a Report,
+    report: &'a EvaluationReport,
     definitions: &[EventDefinition],
     id: Option<&str>,
     recording: &Path,
@@ -132,7 +132,7 @@ fn past(recording: &Path, event: &Event) -> Result<EventPast, CliError> {
     let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
     while let Some(input) = recordings.next() {
         if let Some(export) = input.export {
-            past.add(input.at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
+            past.add(input.received_at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
         }
     }
     Ok(past)

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::output::{Output, Terminal, formats};
 use super::reports::{ReportArgs, Reports, from_root, job_summary};
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Event, Input, Inputs, Report, Transition};
+use crate::engine::{Engine, Event, Input, Inputs, EvaluationReport, Transition};
 use crate::gate::{FileLocation, Finding, Suite};
 use crate::inspect::{Client, Clients};
 use crate::report::{
@@ -29,7 +29,7 @@ pub(super) struct ResultArgs {
 /// What came out of an evaluation.
 pub(super) struct EvaluationResults<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) report: &'a Report,
+    pub(super) report: &'a EvaluationReport,
     pub(super) clients: Vec<Client>,
     /// Where it came from.
     pub(super) sources: &'a [String],

@@ -16,7 +16,7 @@ use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
 use crate::catalog;
 use crate::definition::{Aggregation, EventDefinition, RuleKind, Selector};
-use crate::engine::{Engine, EventState, Options, Report, drive};
+use crate::engine::{Engine, EventState, Options, EvaluationReport, drive};
 use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedInputs};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};
@@ -234,7 +234,7 @@ struct RunResults<'a> {
     interval: Nanos,
     scale: &'a ScaleArgs,
     silence: Option<String>,
-    judged: (&'a Engine, &'a Report, Vec<Client>),
+    judged: (&'a Engine, &'a EvaluationReport, Vec<Client>),
     gate: Gate,
     places: &'a Places,
     worse: Option<&'a Suite>,
@@ -339,7 +339,7 @@ fn finish(
 }
 
 /// Definitions that judge how fast a metric changes whose changes depend on how often one looks.
-fn depend_on_interval(definitions: &[EventDefinition], report: &Report) -> Vec<String> {
+fn depend_on_interval(definitions: &[EventDefinition], report: &EvaluationReport) -> Vec<String> {
     let depends = |definition: &EventDefinition| {
         definition.rules.iter().any(|rule| {
             let RuleKind::Threshold(threshold) = &rule.kind else { return false };

@@ -13,7 +13,7 @@ use super::recordings::{Recordings, RecordingsArgs};
 use super::results::WithClients;
 use super::rules::RulesArgs;
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{Options, Report};
+use crate::engine::{Options, EvaluationReport};
 use crate::inspect::{Client, Clients};
 use crate::model::Nanos;
 use crate::report::{Outcome, Pass, Replay, Tune};
@@ -101,7 +101,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
 
 /// What a first pass over a source gives besides the traces.
 struct SourceReport {
-    report: Report,
+    report: EvaluationReport,
     names: Vec<String>,
     damage: Vec<String>,
     is_damaged: bool,

@@ -145,7 +145,7 @@ pub struct SeriesLabel {
 
 /// Everything that was judged.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct EvaluationReport {
     /// Each event once, in its final state, by start, definition and entity; those that are closed only when they are kept.
     pub events: Vec<Event>,
     /// One per definition, in the order of the definitions.

@@ -3,14 +3,16 @@
 use super::Engine;
 use super::evaluate::judge::RuleTotals;
 use super::evaluate::trend::{LifeReport, TrendVerdict};
-use super::report::{Coverage, DefinitionReport, InconclusiveReason, Report, RuleReport, SeriesLabel, Verdict};
+use super::report::{
+    Coverage, DefinitionReport, EvaluationReport, InconclusiveReason, RuleReport, SeriesLabel, Verdict,
+};
 use crate::model::MetricIdentity;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Engine {
     /// What was judged so far: the content of `replay`'s document.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> EvaluationReport {
         let mut events: Vec<_> = self
             .judge
             .open_events()
@@ -27,7 +29,7 @@ impl Engine {
         } else {
             Coverage::default()
         };
-        Report {
+        EvaluationReport {
             events,
             definitions,
             counts: self.intake.counts.clone(),

@@ -7,7 +7,7 @@
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
 use crate::definition::{CompareOp, EventDefinition, RuleKind};
-use crate::engine::{Engine, Event, Input, Inputs, Observations, Options, Report, Verdict, Watching};
+use crate::engine::{Engine, Event, Input, Inputs, EvaluationTrace, Options, EvaluationReport, Verdict, TraceLimits};
 use crate::model::{Nanos, SECOND, Sketch};
 use crate::scenario::span;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 512 << 20;
 #[derive(Clone, Debug)]
 pub struct EvaluatedRecording {
     pub definitions: Vec<EventDefinition>,
-    pub report: Report,
+    pub report: EvaluationReport,
     /// The values that decided, when they were wanted.
     pub aggregates: Aggregates,
     /// What could not be read, one sentence each, when that matters.
@@ -62,8 +62,8 @@ pub struct TracedInputs<I> {
 impl<I: Inputs> TracedInputs<I> {
     /// Traces them when `is_wanted`.
     pub fn new(inputs: I, is_wanted: bool, definitions: &[EventDefinition], options: &Options) -> Self {
-        let watching = Watching { first_entity: 0, most_bytes: MOST_BYTES };
-        let engine = is_wanted.then(|| Engine::watching(definitions.to_vec(), options.clone(), watching));
+        let watching = TraceLimits { first_entity: 0, most_bytes: MOST_BYTES };
+        let engine = is_wanted.then(|| Engine::tracing(definitions.to_vec(), options.clone(), watching));
         TracedInputs { inputs, engine }
     }
 
@@ -72,7 +72,7 @@ impl<I: Inputs> TracedInputs<I> {
         let aggregates = self.engine.map(|mut engine| {
             engine.finish(&mut |_| {});
             let definitions = engine.definitions().to_vec();
-            Aggregates::of(&definitions, &engine.observations())
+            Aggregates::of(&definitions, &engine.trace())
         });
         (self.inputs, aggregates.unwrap_or_default())
     }
@@ -97,7 +97,7 @@ pub struct Aggregates {
 }
 
 impl Aggregates {
-    fn of(definitions: &[EventDefinition], observed: &Observations) -> Aggregates {
+    fn of(definitions: &[EventDefinition], observed: &EvaluationTrace) -> Aggregates {
         let sketches = |definition: &EventDefinition| vec![Sketch::default(); definition.rules.len()];
         let mut rules: Vec<Vec<Sketch<14>>> = definitions.iter().map(sketches).collect();
         for (d, of_definition) in rules.iter_mut().enumerate() {
@@ -174,8 +174,8 @@ fn case(d: usize, old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64)
 }
 
 /// A service has more events than it had; instances come and go.
-fn new_events(d: usize, old: &Report, new: &Report, found: &mut Vec<(&'static str, String)>) {
-    let by_service = |report: &Report| {
+fn new_events(d: usize, old: &EvaluationReport, new: &EvaluationReport, found: &mut Vec<(&'static str, String)>) {
+    let by_service = |report: &EvaluationReport| {
         let mut services: BTreeMap<String, Vec<Nanos>> = BTreeMap::new();
         let from = report.coverage.from.unwrap_or_default();
         for event in report.events.iter().filter(|event| event.definition == d) {
@@ -208,12 +208,12 @@ fn service(event: &Event) -> String {
 
 /// The time in violation, summed over entities, in relation to the length of the recording. One evaluation more
 /// is no regression.
-fn longer(d: usize, old: &Report, new: &Report, most: f64, found: &mut Vec<(&'static str, String)>) {
-    let length = |report: &Report| match (report.coverage.from, report.coverage.to) {
+fn longer(d: usize, old: &EvaluationReport, new: &EvaluationReport, most: f64, found: &mut Vec<(&'static str, String)>) {
+    let length = |report: &EvaluationReport| match (report.coverage.from, report.coverage.to) {
         (Some(from), Some(to)) if to > from => (to - from) as f64,
         (_, _) => 1.0,
     };
-    let violated = |report: &Report| report.definitions[d].violating as f64 * report.definitions[d].step as f64;
+    let violated = |report: &EvaluationReport| report.definitions[d].violating as f64 * report.definitions[d].step as f64;
     let (then, now) = (violated(old), violated(new));
     let scale = length(new) / length(old);
     let step = new.definitions[d].step as f64;

@@ -7,7 +7,7 @@
 use super::case::{Case, CaseResult, FileLocation, Finding};
 use super::run::ScenarioOutcome;
 use crate::definition::{EventDefinition, RuleKind, Selector};
-use crate::engine::{DefinitionReport, Report, Verdict};
+use crate::engine::{DefinitionReport, EvaluationReport, Verdict};
 use crate::model::MetricIdentity;
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl RuleCoverage {
     }
 
     /// Adds a run. Only the first `from_rules` definitions count.
-    pub fn add(&mut self, definitions: &[EventDefinition], from_rules: usize, report: &Report) {
+    pub fn add(&mut self, definitions: &[EventDefinition], from_rules: usize, report: &EvaluationReport) {
         for (definition, report) in definitions.iter().zip(&report.definitions).take(from_rules) {
             if !definition.enabled {
                 continue;

@@ -3,7 +3,7 @@
 //! Times are given as scenarios write them, since the scenario's start. Absent on purpose: colours, counts, exit codes.
 
 use crate::definition::{EventDefinition, Position, Problem};
-use crate::engine::{CloseReason, DropReason, Event, EventState, Report, Verdict};
+use crate::engine::{CloseReason, DropReason, EvaluationReport, Event, EventState, Verdict};
 use crate::model::Nanos;
 use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, Scenario, WantedVerdict, span};
 use std::fmt::{Display, Write as _};
@@ -42,7 +42,11 @@ pub(super) fn unknown_names(scenario: &Scenario, definitions: &[EventDefinition]
 }
 
 /// Everything that is not as expected.
-pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], report: &Report) -> Vec<Failure> {
+pub(super) fn failures(
+    scenario: &Scenario,
+    definitions: &[EventDefinition],
+    report: &EvaluationReport,
+) -> Vec<Failure> {
     let mut out = Vec::new();
     let (pairs, others) = pair(scenario, definitions, report);
     for (expected, got) in pairs {
@@ -78,7 +82,7 @@ pub(super) fn failures(scenario: &Scenario, definitions: &[EventDefinition], rep
 fn pair<'a>(
     scenario: &'a Scenario,
     definitions: &[EventDefinition],
-    report: &'a Report,
+    report: &'a EvaluationReport,
 ) -> (Vec<(&'a ExpectedEvent, Option<&'a Event>)>, Vec<&'a Event>) {
     let mut left: Vec<&Event> = report.events.iter().collect();
     let mut pairs: Vec<(&ExpectedEvent, Option<&Event>)> = scenario.events.iter().map(|e| (e, None)).collect();
@@ -199,7 +203,12 @@ fn near(wanted: f64, got: f64, tolerance: f64) -> bool {
     (wanted - got).abs() <= tolerance * wanted.abs().max(got.abs()).max(1e-3)
 }
 
-fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report: &Report, out: &mut Vec<Failure>) {
+fn verdict_failures(
+    scenario: &Scenario,
+    definitions: &[EventDefinition],
+    report: &EvaluationReport,
+    out: &mut Vec<Failure>,
+) {
     for expected in &scenario.verdicts {
         let index = definitions.iter().position(|definition| definition.name == expected.definition);
         let Some(got) = index.and_then(|i| report.definitions.get(i)) else {
@@ -236,7 +245,7 @@ fn verdict_failures(scenario: &Scenario, definitions: &[EventDefinition], report
     }
 }
 
-fn dropped_failures(scenario: &Scenario, report: &Report, out: &mut Vec<Failure>) {
+fn dropped_failures(scenario: &Scenario, report: &EvaluationReport, out: &mut Vec<Failure>) {
     let Some((position, wanted)) = &scenario.dropped else { return };
     for reason in DropReason::ALL {
         let wanted = wanted.iter().find(|(r, _)| *r == reason).map_or(0, |(_, n)| *n);

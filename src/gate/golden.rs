@@ -6,7 +6,7 @@
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
 use crate::definition::EventDefinition;
-use crate::engine::{CloseReason, Event, EventState, Report, Verdict};
+use crate::engine::{CloseReason, EvaluationReport, Event, EventState, Verdict};
 use crate::model::{Nanos, SECOND};
 use crate::scenario::span;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub struct Tolerance {
 
 impl Golden {
     /// The events of a report.
-    pub fn of(definitions: &[EventDefinition], report: &Report) -> Golden {
+    pub fn of(definitions: &[EventDefinition], report: &EvaluationReport) -> Golden {
         let from = report.coverage.from.unwrap_or_default();
         let from = from - from.rem_euclid(SECOND);
         let verdicts = definitions.iter().zip(&report.definitions);

@@ -7,7 +7,7 @@ use super::case::{Case, CaseResult, FileLocation, Finding};
 use super::expectation::{self, Failure};
 use super::payload::payloads;
 use crate::definition::{self, EventDefinition, Position, Problem, Severity};
-use crate::engine::{Engine, Input, Inputs, Report};
+use crate::engine::{Engine, Input, Inputs, EvaluationReport};
 use crate::model::{Export, Nanos, SECOND};
 use crate::otlp;
 use crate::scenario::{Key, Node, RuleOrigin, Scenario};
@@ -31,7 +31,7 @@ pub struct ScenarioOutcome {
     /// How many of them come from rules; the scenario's own are behind them.
     pub from_rules: usize,
     /// The report of the engine.
-    pub report: Report,
+    pub report: EvaluationReport,
 }
 
 /// Finds rules by the name a scenario gives: the definitions, or the problems that keep them from being read.
@@ -134,7 +134,7 @@ fn evaluate(
         // Inputs before the first receive time move nothing.
         while let Some(input) = recording.next() {
             engine.step(input, &mut |_| {});
-            if let Some(at) = input.at {
+            if let Some(at) = input.received_at {
                 relative = Some(Scenario { start: at - at.rem_euclid(SECOND), ..scenario.clone() });
                 break;
             }
@@ -170,14 +170,14 @@ fn feed(scenario: &Scenario, engine: &mut Engine, mut recording: Option<&mut dyn
         Bytes::from(payload),
         &mut export,
     ) {
-        Ok(()) => engine.step(Input { at: Some(at), export: Some(&export) }, &mut |_| {}),
+        Ok(()) => engine.step(Input { received_at: Some(at), export: Some(&export) }, &mut |_| {}),
         Err(error) => {
             let message = format!("the samples at {} cannot be decoded: {error}", expectation::since(scenario, at));
             failures.push(Failure { position: scenario.position, message, code: "undecodable" });
         }
     };
     while let Some(input) = recording.as_deref_mut().and_then(|recording| recording.next()) {
-        while let Some((at, payload)) = own.next_if(|(at, _)| input.at.is_some_and(|next| *at < next)) {
+        while let Some((at, payload)) = own.next_if(|(at, _)| input.received_at.is_some_and(|next| *at < next)) {
             step(engine, at, payload);
         }
         engine.step(input, &mut |_| {});
@@ -186,13 +186,13 @@ fn feed(scenario: &Scenario, engine: &mut Engine, mut recording: Option<&mut dyn
         step(engine, at, payload);
     }
     if let Some(until) = scenario.until {
-        engine.step(Input { at: Some(scenario.start + until), export: None }, &mut |_| {});
+        engine.step(Input { received_at: Some(scenario.start + until), export: None }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }
 
 /// Silence is no pass: recordings must hold data points, and without any only an expected verdict asserts something.
-fn proves_nothing(scenario: &Scenario, report: &Report) -> Option<Failure> {
+fn proves_nothing(scenario: &Scenario, report: &EvaluationReport) -> Option<Failure> {
     let (code, message) = if report.counts.points > 0 {
         return None;
     } else if !scenario.recordings.is_empty() {

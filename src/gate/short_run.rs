@@ -5,7 +5,7 @@
 //! on purpose: where the inputs are kept; the caller opens them as often as needed.
 
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{Engine, InconclusiveReason, Inputs, Options, Report, Verdict, drive};
+use crate::engine::{Engine, InconclusiveReason, Inputs, Options, EvaluationReport, Verdict, drive};
 use crate::model::{MS, Nanos, SECOND, to_ms};
 use std::convert::Infallible;
 
@@ -38,7 +38,7 @@ pub struct ScaledRun {
     /// The fraction of their length.
     pub scale: f64,
     pub definitions: Vec<EventDefinition>,
-    pub report: Report,
+    pub report: EvaluationReport,
 }
 
 /// A run whose inputs can be opened again.
@@ -65,7 +65,7 @@ fn shortest_window_ms(interval: Nanos) -> i64 {
 }
 
 /// The rules that never had enough data in a run, and how much they had, as far as evaluations of the run show.
-pub fn too_short(definitions: &[EventDefinition], report: &Report, options: &Options) -> Vec<TooShort> {
+pub fn too_short(definitions: &[EventDefinition], report: &EvaluationReport, options: &Options) -> Vec<TooShort> {
     use InconclusiveReason::{Scaled, WarmingUp};
     let mut found = Vec::new();
     for (definition, of_definition) in definitions.iter().zip(&report.definitions) {
@@ -170,7 +170,7 @@ impl<I: Inputs, E> ShortRun<'_, I, E> {
         })
     }
 
-    fn evaluate(&self, definitions: Vec<EventDefinition>, options: Options) -> Result<Report, E> {
+    fn evaluate(&self, definitions: Vec<EventDefinition>, options: Options) -> Result<EvaluationReport, E> {
         let mut engine = Engine::new(definitions, options);
         let Ok(()) = drive(&mut engine, &mut (self.open)()?, |_, _| Ok::<(), Infallible>(()));
         Ok(engine.report())

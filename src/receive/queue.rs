@@ -353,10 +353,10 @@ impl Inputs for InputStream {
         loop {
             if let Some(queued) = self.taken.pop_front() {
                 let queued = self.current.insert(queued);
-                return Some(Input { at: queued.received_at, export: queued.export.as_ref() });
+                return Some(Input { received_at: queued.received_at, export: queued.export.as_ref() });
             }
             if let Some(at) = self.tick.take() {
-                return Some(Input { at: Some(at), export: None });
+                return Some(Input { received_at: Some(at), export: None });
             }
             if self.is_ended {
                 return None;

@@ -173,6 +173,6 @@ impl Replayed {
 impl Inputs for Replayed {
     fn next(&mut self) -> Option<Input<'_>> {
         let RecordingEntry { at, is_tick, .. } = self.reader.next(&mut self.export)?;
-        Some(Input { at, export: (!is_tick).then_some(&self.export) })
+        Some(Input { received_at: at, export: (!is_tick).then_some(&self.export) })
     }
 }

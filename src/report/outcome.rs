@@ -1,7 +1,7 @@
 //! What there is to write: the results of each command, as plain data.
 
 use crate::definition::EventDefinition;
-use crate::engine::{Report, Transition};
+use crate::engine::{EvaluationReport, Transition};
 use crate::gate::{RuleCoverage, Suite, Tested, TooShort};
 use crate::inspect::{Client, Findings};
 use crate::model::Nanos;
@@ -109,7 +109,7 @@ pub struct Replay<'a> {
     /// The definitions, in the order of the report.
     pub definitions: &'a [EventDefinition],
     /// What came out.
-    pub report: &'a Report,
+    pub report: &'a EvaluationReport,
     /// What was evaluated, in a word: a recording or a run.
     pub what: &'static str,
     /// The recordings, as the caller named them.
@@ -124,7 +124,7 @@ pub struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     /// An evaluation of a recording without a name.
-    pub fn new(definitions: &'a [EventDefinition], report: &'a Report) -> Self {
+    pub fn new(definitions: &'a [EventDefinition], report: &'a EvaluationReport) -> Self {
         let (what, detail) = ("recording", Detail::Brief);
         Replay { definitions, report, what, sources: &[], damage: &[], clients: &[], detail }
     }
@@ -179,7 +179,7 @@ pub struct Preview<'a> {
     /// The definitions with those windows.
     pub definitions: &'a [EventDefinition],
     /// What comes out.
-    pub report: &'a Report,
+    pub report: &'a EvaluationReport,
     /// The command that evaluates like this.
     pub command: &'a str,
 }

@@ -2,7 +2,7 @@
 //! entity.
 
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{DefinitionReport, Event, EventState, Report, Verdict};
+use crate::engine::{DefinitionReport, EvaluationReport, Event, EventState, Verdict};
 use crate::model::{MS, Nanos};
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ pub struct RulesOutcome<'a> {
     /// The definitions, in the order of the report.
     pub definitions: &'a [EventDefinition],
     /// What came out.
-    pub report: &'a Report,
+    pub report: &'a EvaluationReport,
 }
 
 /// Compares two sides of the same recordings.

@@ -3,7 +3,7 @@
 //! Absent on purpose: opening recordings; the caller does it, once for each pass.
 
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Inputs, Observations, Options, Report, Watching, drive};
+use crate::engine::{Engine, Inputs, EvaluationTrace, Options, EvaluationReport, TraceLimits, drive};
 use std::convert::Infallible;
 
 /// Recordings that belong together.
@@ -11,7 +11,7 @@ use std::convert::Infallible;
 pub struct TracedSource {
     most_bytes: u64,
     /// The trace, when one pass holds all of it.
-    whole: Option<Observations>,
+    whole: Option<EvaluationTrace>,
 }
 
 /// Why the passes ended early.
@@ -37,16 +37,16 @@ impl TracedSource {
         (definitions, options): (&[EventDefinition], &Options),
         open: impl Fn() -> Result<I, E>,
         is_read_once: bool,
-        mut each: impl FnMut(&Report, &Observations),
-    ) -> Result<(Report, I), PassError<E>> {
+        mut each: impl FnMut(&EvaluationReport, &EvaluationTrace),
+    ) -> Result<(EvaluationReport, I), PassError<E>> {
         let mut first_entity = 0;
         loop {
             let mut inputs = open().map_err(PassError::Open)?;
-            let watching = Watching { first_entity, most_bytes: self.most_bytes };
-            let mut engine = Engine::watching(definitions.to_vec(), options.clone(), watching);
+            let watching = TraceLimits { first_entity, most_bytes: self.most_bytes };
+            let mut engine = Engine::tracing(definitions.to_vec(), options.clone(), watching);
             let Ok(()) = drive(&mut engine, &mut inputs, |_, _| Ok::<(), Infallible>(()));
             let report = engine.report();
-            let observed = engine.observations();
+            let observed = engine.trace();
             each(&report, &observed);
             match observed.next {
                 None => {
@@ -66,7 +66,7 @@ impl TracedSource {
         evaluated: (&[EventDefinition], &Options),
         open: impl Fn() -> Result<I, E>,
         is_read_once: bool,
-        mut each: impl FnMut(&Observations),
+        mut each: impl FnMut(&EvaluationTrace),
     ) -> Result<(), PassError<E>> {
         if let Some(whole) = self.whole.take() {
             each(&whole);

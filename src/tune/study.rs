@@ -7,7 +7,7 @@
 use super::label::Incident;
 use super::sweep::{Segment, Swept, SweptRule, segments, sweep};
 use crate::definition::{CompareOp, Condition, EventDefinition, RuleKind, Threshold};
-use crate::engine::{EntityLabel, EventState, Life, Observations, SeriesLabel, State};
+use crate::engine::{EntityLabel, EventState, EventLife, EvaluationTrace, SeriesLabel, ConditionState};
 use crate::model::{MS, Nanos, Sketch};
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub struct Candidate {
 
 /// One entity of a source, and the incidents on it by their number.
 pub(super) struct StudiedEntity<'a> {
-    pub observed: &'a Observations,
+    pub observed: &'a EvaluationTrace,
     pub definition: &'a EventDefinition,
     pub entity: usize,
     pub incidents: Vec<(usize, &'a Incident)>,
@@ -127,7 +127,7 @@ impl RuleStudy {
                 self.spans.extend(span.take());
                 return;
             }
-            let decides = effects.violating.state == State::Violating && effects.clear.state != State::Violating;
+            let decides = effects.violating.state == ConditionState::Violating && effects.clear.state != ConditionState::Violating;
             for (number, incident) in incidents.iter().filter(|_| decides) {
                 let has_evaluation = incident.part(from, to).is_some_and(|part| up(part.0, step) <= part.1);
                 let level = &mut self.levels[*number];
@@ -197,7 +197,7 @@ impl Candidate {
     /// Adds an event; `closed` is when the one before on the entity was closed.
     fn add(
         &mut self,
-        life: Life,
+        life: EventLife,
         state: EventState,
         of: &StudiedEntity<'_>,
         window: Nanos,

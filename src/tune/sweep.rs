@@ -3,10 +3,10 @@
 //! The trace is walked once. The states of the other rules are fixed, so each evaluation has three possible states: with the
 //! swept rule violated, clear, or unknown. Candidates are in order, so a value splits them in two, and only those between a
 //! value and the one before it change their state. Absent on purpose: when an event is over; that is decided by the engine's
-//! own [`Life`].
+//! own [`EventLife`].
 
 use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, RuleKind};
-use crate::engine::{EventState, Life, Observations, Said, State, combine};
+use crate::engine::{EventState, EventLife, EvaluationTrace, TracePoint, ConditionState, combine};
 use crate::model::{MS, Nanos};
 
 /// The rule whose threshold is swept.
@@ -54,7 +54,7 @@ pub fn swept_rules(definitions: &[EventDefinition]) -> (Vec<SweptRule>, Vec<(Swe
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swept {
     /// An event: its times and severity, and whether it is open at the end of the input, or how it was closed.
-    Event { life: Life, state: EventState },
+    Event { life: EventLife, state: EventState },
     /// An interval of violation: its first and its last evaluation.
     Violation { from: Nanos, to: Nanos },
 }
@@ -62,7 +62,7 @@ pub enum Swept {
 /// The state of a definition, and the highest severity of a rule that is violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
-    pub state: State,
+    pub state: ConditionState,
     severity: i64,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Segment {
 /// Calls `each` with the segments of a definition on an entity, in order.
 #[inline]
 pub(super) fn segments(
-    observed: &Observations,
+    observed: &EvaluationTrace,
     definition: &EventDefinition,
     target: SweptRule,
     entity: usize,
@@ -102,7 +102,7 @@ pub(super) fn segments(
         return Several::new(observed, definition, target, entity).walk(last, step, each);
     }
     let effects = alone(definition);
-    for (i, &Said { at: from, value, series }) in own.iter().enumerate() {
+    for (i, &TracePoint { at: from, value, series }) in own.iter().enumerate() {
         let to = own.get(i + 1).map_or(last, |next| next.at - step);
         each(Segment { from, to, value, series, effects });
     }
@@ -112,21 +112,21 @@ pub(super) fn segments(
 fn alone(definition: &EventDefinition) -> Effects {
     let severity = definition.rules.first().map_or(i64::MIN, |rule| rule.severity);
     let not = |state| Effect { state, severity: i64::MIN };
-    let violating = Effect { state: State::Violating, severity };
-    Effects { violating, clear: not(State::Clear), unknown: not(State::Unknown) }
+    let violating = Effect { state: ConditionState::Violating, severity };
+    Effects { violating, clear: not(ConditionState::Clear), unknown: not(ConditionState::Unknown) }
 }
 
 /// The rules of a definition side by side.
 struct Several<'a> {
     definition: &'a EventDefinition,
     swept: usize,
-    tracks: Vec<&'a [Said]>,
+    tracks: Vec<&'a [TracePoint]>,
     conditions: Vec<Option<Condition>>,
 }
 
 impl<'a> Several<'a> {
     fn new(
-        observed: &'a Observations,
+        observed: &'a EvaluationTrace,
         definition: &'a EventDefinition,
         SweptRule { definition: d, rule: swept }: SweptRule,
         entity: usize,
@@ -161,19 +161,19 @@ impl<'a> Several<'a> {
 
     fn effects(&self, values: &[f64]) -> Effects {
         let state = |rule: usize| match self.conditions[rule] {
-            Some(_) if values[rule].is_nan() => State::Unknown,
-            Some(condition) if condition.holds(values[rule]) => State::Violating,
-            Some(_) => State::Clear,
-            None => State::Unknown,
+            Some(_) if values[rule].is_nan() => ConditionState::Unknown,
+            Some(condition) if condition.holds(values[rule]) => ConditionState::Violating,
+            Some(_) => ConditionState::Clear,
+            None => ConditionState::Unknown,
         };
         let or = self.definition.operator == LogicalOperator::Or;
-        let effect = |swept: State| {
+        let effect = |swept: ConditionState| {
             let states = (0..values.len()).map(|rule| if rule == self.swept { swept } else { state(rule) });
-            let severities = states.clone().zip(&self.definition.rules).filter(|(state, _)| *state == State::Violating);
+            let severities = states.clone().zip(&self.definition.rules).filter(|(state, _)| *state == ConditionState::Violating);
             let severity = severities.map(|(_, rule)| rule.severity).max().unwrap_or(i64::MIN);
             Effect { state: combine(or, states), severity }
         };
-        Effects { violating: effect(State::Violating), clear: effect(State::Clear), unknown: effect(State::Unknown) }
+        Effects { violating: effect(ConditionState::Violating), clear: effect(ConditionState::Clear), unknown: effect(ConditionState::Unknown) }
     }
 }
 
@@ -182,13 +182,13 @@ impl<'a> Several<'a> {
 struct Running {
     effect: Option<Effect>,
     since: Nanos,
-    life: Option<Life>,
+    life: Option<EventLife>,
 }
 
 /// Calls `each` with what every candidate would have given, by its index. `thresholds` begin with the one that is violated most
 /// easily; an event is reported when it is over, or at the end.
 pub fn sweep(
-    observed: &Observations,
+    observed: &EvaluationTrace,
     definition: &EventDefinition,
     target: SweptRule,
     thresholds: &[f64],
@@ -255,12 +255,12 @@ impl Running {
     #[inline]
     fn end(&mut self, to: Nanos, step: Nanos, expiration: Nanos, mut each: impl FnMut(Swept)) {
         let Some(effect) = self.effect else { return };
-        if effect.state == State::Violating {
-            self.life.get_or_insert_with(|| Life::open(self.since)).violate(to, effect.severity);
+        if effect.state == ConditionState::Violating {
+            self.life.get_or_insert_with(|| EventLife::open(self.since)).violate(to, effect.severity);
             return each(Swept::Violation { from: self.since, to });
         }
         let Some(life) = &mut self.life else { return };
-        if let Some(state) = life.rest_until((self.since, to), step, effect.state == State::Clear, expiration) {
+        if let Some(state) = life.rest_until((self.since, to), step, effect.state == ConditionState::Clear, expiration) {
             each(Swept::Event { life: *life, state });
             self.life = None;
         }

@@ -8,7 +8,7 @@ use super::result::{Tuned, threshold_result};
 use super::study::{Candidate, RuleStudy, StudiedEntity};
 use super::sweep::swept_rules;
 use crate::definition::EventDefinition;
-use crate::engine::Observations;
+use crate::engine::EvaluationTrace;
 use crate::model::Nanos;
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl Tuning {
     }
 
     /// The first step: the values.
-    pub fn learn(&mut self, source: usize, observed: &Observations) {
+    pub fn learn(&mut self, source: usize, observed: &EvaluationTrace) {
         let facts = &mut self.sources[source];
         for (first, last, _) in observed.grids.iter().flatten() {
             let (from, to) = facts.span.unwrap_or((*first, *last));
@@ -82,14 +82,14 @@ impl Tuning {
     }
 
     /// The third step: what they would have done.
-    pub fn sweep(&mut self, source: usize, observed: &Observations) {
+    pub fn sweep(&mut self, source: usize, observed: &EvaluationTrace) {
         self.each_entity(source, observed, RuleStudy::sweep);
     }
 
     fn each_entity(
         &mut self,
         source: usize,
-        observed: &Observations,
+        observed: &EvaluationTrace,
         mut each: impl FnMut(&mut RuleStudy, &StudiedEntity<'_>),
     ) {
         for study in &mut self.studies {

@@ -4,7 +4,7 @@ use crate::generate::{Arrival, BASE, Point, PointValue, S, set, text};
 use crate::oracle_engine::{Step, definitions, run};
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, EventDefinition};
-use foreshock::engine::{DropReason, Options, Report, Retention, Transition};
+use foreshock::engine::{DropReason, EvaluationReport, Options, Retention, Transition};
 use foreshock::model::{Attributes, Kind, MetricIdentity, Temporality, Value};
 use foreshock::otlp::Encoding;
 use proptest::prelude::*;
@@ -41,12 +41,12 @@ fn forgetful(options: &Options) -> Options {
     Options { retention: Retention { forget_after: Some(24 * HOUR), ..Retention::default() }, ..options.clone() }
 }
 
-fn judged(world: &World, options: &Options, arrivals: &[Arrival]) -> (Vec<Transition>, Report) {
+fn judged(world: &World, options: &Options, arrivals: &[Arrival]) -> (Vec<Transition>, EvaluationReport) {
     run(definitions(world), options, Encoding::Protobuf, &steps(arrivals))
 }
 
 /// Everything a report says but how much is held at the moment.
-fn said(mut report: Report) -> String {
+fn said(mut report: EvaluationReport) -> String {
     (report.counts.series_now, report.counts.entities_now) = (0, 0);
     format!("{report:#?}")
 }
@@ -122,12 +122,12 @@ fn rule(metric: &str) -> Vec<EventDefinition> {
     definition::parse("high.json", &json.to_string()).0
 }
 
-fn limited(retention: Retention, arrivals: &[Arrival]) -> Report {
+fn limited(retention: Retention, arrivals: &[Arrival]) -> EvaluationReport {
     let options = Options { retention, ..Options::default() };
     run(rule("load"), &options, Encoding::Protobuf, &steps(arrivals)).1
 }
 
-fn dropped(report: &Report, reason: DropReason) -> u64 {
+fn dropped(report: &EvaluationReport, reason: DropReason) -> u64 {
     report.counts.dropped[reason as usize]
 }
 

@@ -28,7 +28,7 @@ proptest! {
             decoder.decode(Encoding::Protobuf, body.clone(), &mut export).expect("a body");
             let counts = count_dropped(&export, Received { at, timestamps });
             said.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-            engine.step(Input { at, export: Some(&export) }, &mut |_| {});
+            engine.step(Input { received_at: at, export: Some(&export) }, &mut |_| {});
         }
         prop_assert_eq!(engine.counts().dropped, said);
     }

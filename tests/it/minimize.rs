@@ -1,7 +1,7 @@
 //! Every event of every kept recording becomes a small scenario that passes, and stays what it was.
 
 use foreshock::definition::{self, EventDefinition, Problem, Settings};
-use foreshock::engine::{Engine, Event, Input, Options, Report};
+use foreshock::engine::{Engine, Event, Input, Options, EvaluationReport};
 use foreshock::gate::run_all;
 use foreshock::minimize::{EventPast, Minimized, Wanted, minimize};
 use foreshock::model::{Attributes, Export};
@@ -30,11 +30,11 @@ fn each_input(path: &Path, mut take: impl FnMut(Input<'_>)) {
     let mut reader = Reader::open(vec![source]).expect("a known form");
     let mut export = Export::default();
     while let Some(arrival) = reader.next(&mut export) {
-        take(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) });
+        take(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&export) });
     }
 }
 
-fn replayed(path: &Path) -> (Vec<EventDefinition>, Report) {
+fn replayed(path: &Path) -> (Vec<EventDefinition>, EvaluationReport) {
     let mut engine = Engine::new(all_rules(), Options::default());
     each_input(path, |input| engine.step(input, &mut |_| {}));
     engine.finish(&mut |_| {});
@@ -44,7 +44,7 @@ fn replayed(path: &Path) -> (Vec<EventDefinition>, Report) {
 /// Searches as `check --minimize` does.
 struct Incident {
     definitions: Vec<EventDefinition>,
-    report: Report,
+    report: EvaluationReport,
     path: PathBuf,
 }
 
@@ -64,7 +64,7 @@ impl Incident {
         let mut past = EventPast::new(only, event.start);
         each_input(&self.path, |input| {
             if let Some(export) = input.export {
-                past.add(input.at, export).expect("few points");
+                past.add(input.received_at, export).expect("few points");
             }
         });
         let definition = &self.definitions[event.definition];

@@ -6,7 +6,7 @@ use crate::oracle::document::{self, Document};
 use crate::oracle::judge;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, EventDefinition};
-use foreshock::engine::{Engine, Input, Options, Report, Transition};
+use foreshock::engine::{Engine, Input, Options, EvaluationReport, Transition};
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use proptest::prelude::*;
@@ -42,17 +42,17 @@ pub fn run(
     options: &Options,
     encoding: Encoding,
     steps: &[Step],
-) -> (Vec<Transition>, Report) {
+) -> (Vec<Transition>, EvaluationReport) {
     let mut engine = Engine::new(definitions, options.clone());
     let (mut decoder, mut export) = (Decoder::default(), Export::default());
     let mut transitions = Vec::new();
     for step in steps {
         let mut emit = |transition: Transition| transitions.push(transition);
         match &step.body {
-            None => engine.step(Input { at: step.at, export: None }, &mut emit),
+            None => engine.step(Input { received_at: step.at, export: None }, &mut emit),
             Some(body) => {
                 decoder.decode(encoding, body.clone().into(), &mut export).expect("bodies are well-formed");
-                engine.step(Input { at: step.at, export: Some(&export) }, &mut emit);
+                engine.step(Input { received_at: step.at, export: Some(&export) }, &mut emit);
             }
         }
     }
@@ -68,7 +68,7 @@ pub fn oracle(world: &World) -> Document {
 }
 
 /// What the engine says that it should not say by itself, whatever the oracle says.
-fn inconsistencies(transitions: &[Transition], report: &Report) -> Vec<String> {
+fn inconsistencies(transitions: &[Transition], report: &EvaluationReport) -> Vec<String> {
     let mut out = Vec::new();
     let opened = transitions.iter().filter(|t| t.at == t.event.start).count();
     if opened != report.events.len() {

@@ -4,7 +4,7 @@
 use crate::generate::{Arrival, BASE, Point, PointValue, S, set, text};
 use crate::oracle_engine::{Step, definitions, oracle, run};
 use crate::oracle_worlds::{World, world};
-use foreshock::engine::{Options, Report, Transition, Verdict};
+use foreshock::engine::{EvaluationReport, Options, Transition, Verdict};
 use foreshock::model::{Attributes, Buckets, Histogram, Kind, MetricIdentity, Temporality};
 use foreshock::otlp::Encoding;
 use proptest::prelude::*;
@@ -206,14 +206,14 @@ proptest! {
             }))
         });
         let definitions: Vec<_> = definitions.collect();
-        let judged = |temporality| -> Report {
+        let judged = |temporality| -> EvaluationReport {
             let arrivals = exports(&ticks, temporality);
             let world = World { options: Options::default(), definitions: definitions.clone(), arrivals };
             let steps: Vec<Step> = world.arrivals.iter().map(Step::of).collect();
             run(crate::oracle_engine::definitions(&world), &world.options, Encoding::Protobuf, &steps).1
         };
         let (cumulative, delta) = (judged(Temporality::Cumulative), judged(Temporality::Delta));
-        let events = |report: &Report| -> Vec<String> {
+        let events = |report: &EvaluationReport| -> Vec<String> {
             let told = |e: &foreshock::engine::Event| {
                 let series: Vec<_> = e.rules.iter().flat_map(|r| &r.series).map(|s| (s.value, s.points)).collect();
                 format!("{} {} {:?} {} {series:?}", e.definition, e.start, e.state, e.last_violation)

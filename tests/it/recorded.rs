@@ -29,7 +29,7 @@ fn judged(recording: &Path) -> Engine {
     let mut engine = Engine::new(package(), Options::default());
     let mut export = Export::default();
     while let Some(arrival) = reader.next(&mut export) {
-        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
     assert_eq!(reader.damages().count(), 0, "{}", recording.display());

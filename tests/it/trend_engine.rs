@@ -5,7 +5,7 @@ use crate::trend_recordings::shipped;
 use bytes::Bytes;
 use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::trend::{Evidence, TrendVerdict};
-use foreshock::engine::{Engine, InconclusiveReason, Input, Options, Report, Verdict};
+use foreshock::engine::{Engine, InconclusiveReason, Input, Options, EvaluationReport, Verdict};
 use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
 use foreshock::report::{self, Format, Outcome, Replay, ReplayOutcome, Style};
@@ -76,15 +76,15 @@ impl Fed {
     fn body(&mut self, at: Nanos, body: Vec<u8>) {
         otlp::decode(Encoding::Protobuf, Bytes::from(body), &mut self.export).expect("a body");
         let told = &mut self.told;
-        self.engine.step(Input { at: Some(at), export: Some(&self.export) }, &mut |t| told.push(format!("{t:?}")));
+        self.engine.step(Input { received_at: Some(at), export: Some(&self.export) }, &mut |t| told.push(format!("{t:?}")));
     }
 
     fn tick(&mut self, at: Nanos) {
         let told = &mut self.told;
-        self.engine.step(Input { at: Some(at), export: None }, &mut |t| told.push(format!("{t:?}")));
+        self.engine.step(Input { received_at: Some(at), export: None }, &mut |t| told.push(format!("{t:?}")));
     }
 
-    fn end(&mut self) -> Report {
+    fn end(&mut self) -> EvaluationReport {
         let told = &mut self.told;
         self.engine.finish(&mut |t| told.push(format!("{t:?}")));
         self.engine.report()
@@ -99,7 +99,7 @@ fn seconds(at: Nanos) -> f64 {
     ((at - ORIGIN) / SECOND) as f64
 }
 
-fn play(trace: &Trace, tick_every: Option<i64>) -> (Report, Vec<String>) {
+fn play(trace: &Trace, tick_every: Option<i64>) -> (EvaluationReport, Vec<String>) {
     let mut fed = Fed::new(shipped(), Options::default());
     let mut ticked = 0;
     for (t, start, value) in trace.points() {
@@ -178,7 +178,7 @@ fn definition(rule: &str) -> Vec<EventDefinition> {
 const OF_RSS: &str = r#""ruleType": "trend", "metricName": "metrics.sums.process.runtime.cpython.memory""#;
 
 /// A leak of 100 KiB/s from 100 MiB for half an hour, every ten seconds; `beside` adds to each body.
-fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64) -> Vec<Metric>) -> (Report, String) {
+fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64) -> Vec<Metric>) -> (EvaluationReport, String) {
     let mut fed = Fed::new(definitions, options);
     for t in 0..=180 {
         let at = ORIGIN + t * 10 * SECOND;
@@ -193,7 +193,7 @@ fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64
     (report, String::from_utf8(text).expect("a document is text"))
 }
 
-fn evidence(report: &Report) -> Evidence {
+fn evidence(report: &EvaluationReport) -> Evidence {
     *report.events[0].rules[0].series[0].trend.clone().expect("evidence")
 }
 

@@ -3,7 +3,7 @@
 
 use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::trend::{LifeReport, TrendVerdict};
-use foreshock::engine::{Engine, Input, Options, Report};
+use foreshock::engine::{Engine, Input, Options, EvaluationReport};
 use foreshock::model::{Export, MS, Nanos, SECOND, to_ms};
 use foreshock::recording::{self, Reader};
 use serde_json::Value as Json;
@@ -21,11 +21,11 @@ pub fn shipped() -> Vec<EventDefinition> {
     definition::load(&sources, &Settings::default()).definitions
 }
 
-fn judged(name: &str) -> Report {
+fn judged(name: &str) -> EvaluationReport {
     judged_with(name, shipped())
 }
 
-fn judged_with(name: &str, definitions: Vec<EventDefinition>) -> Report {
+fn judged_with(name: &str, definitions: Vec<EventDefinition>) -> EvaluationReport {
     let path = fixtures("recordings/").join(format!("{name}.jsonl.gz"));
     let file = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let source = recording::Source { name: name.to_string(), size: None, reader: Box::new(file) };
@@ -33,7 +33,7 @@ fn judged_with(name: &str, definitions: Vec<EventDefinition>) -> Report {
     let mut engine = Engine::new(definitions, Options::default());
     let mut export = Export::default();
     while let Some(arrival) = reader.next(&mut export) {
-        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
     engine.report()
@@ -46,7 +46,7 @@ fn attribute(life: &LifeReport, key: &str) -> String {
 /// `<service> <instance> <start in ms>`, and the instants of the raises with window and slope.
 type Told = (String, Vec<(Nanos, Nanos, f64)>);
 
-fn told(report: &Report) -> Vec<Told> {
+fn told(report: &EvaluationReport) -> Vec<Told> {
     let lives = report.definitions.iter().flat_map(|definition| &definition.lives);
     let mut told: Vec<Told> = lives
         .map(|life| {

@@ -5,7 +5,7 @@ use crate::generate::encode;
 use crate::oracle_engine::definitions;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, CompareOp, EventDefinition, RuleKind, Settings, Source};
-use foreshock::engine::{Engine, EventState, Input, Observations, Options, Watching};
+use foreshock::engine::{Engine, EventState, Input, EvaluationTrace, Options, TraceLimits};
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
@@ -34,7 +34,7 @@ fn feed_world(world: &World, engine: &mut Engine) {
     let (mut decoder, mut export) = (Decoder::default(), Export::default());
     for arrival in &world.arrivals {
         decoder.decode(Encoding::Protobuf, encode(&arrival.points).into(), &mut export).expect("well-formed");
-        engine.step(Input { at: arrival.at, export: Some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: Some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }
@@ -45,7 +45,7 @@ fn feed_recording(path: &Path, engine: &mut Engine) {
     let mut reader = Reader::open(vec![source]).expect("a known form");
     let mut export = Export::default();
     while let Some(arrival) = reader.next(&mut export) {
-        engine.step(Input { at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
+        engine.step(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&export) }, &mut |_| {});
     }
     engine.finish(&mut |_| {});
 }
@@ -56,12 +56,12 @@ fn observe(
     options: &Options,
     mut most_bytes: u64,
     feed: &Feed<'_>,
-) -> Vec<Observations> {
+) -> Vec<EvaluationTrace> {
     let (mut passes, mut first_entity) = (Vec::new(), 0);
     loop {
-        let mut engine = Engine::watching(definitions.to_vec(), options.clone(), Watching { first_entity, most_bytes });
+        let mut engine = Engine::tracing(definitions.to_vec(), options.clone(), TraceLimits { first_entity, most_bytes });
         feed(&mut engine);
-        let observed = engine.observations();
+        let observed = engine.trace();
         match observed.next {
             Some(next) if next == first_entity => {
                 most_bytes *= 2;
@@ -79,7 +79,7 @@ fn observe(
 
 /// Per threshold the events of the sweep, and how many instants violate.
 fn swept(
-    passes: &[Observations],
+    passes: &[EvaluationTrace],
     definition: &EventDefinition,
     target: SweptRule,
     thresholds: &[f64],
@@ -155,7 +155,7 @@ fn swept_rules(definitions: &[EventDefinition]) -> Vec<SweptRule> {
 }
 
 /// Sampled thresholds, in the order of the operator: values that came out, values between two of them, and the written one.
-fn thresholds(passes: &[Observations], of: &EventDefinition, target: SweptRule, picks: &[(Index, u8)]) -> Vec<f64> {
+fn thresholds(passes: &[EvaluationTrace], of: &EventDefinition, target: SweptRule, picks: &[(Index, u8)]) -> Vec<f64> {
     let RuleKind::Threshold(rule) = &of.rules[target.rule].kind else { unreachable!("a threshold rule") };
     let mut values = vec![rule.condition.value];
     for observed in passes {
@@ -236,7 +236,7 @@ fn little_memory_means_several_passes() {
         let feed = |engine: &mut Engine| feed_recording(&path, engine);
         observe(&package(), &Options::default(), most_bytes, &feed)
     };
-    let entities = |passes: &[Observations]| -> Vec<String> {
+    let entities = |passes: &[EvaluationTrace]| -> Vec<String> {
         passes.iter().flat_map(|pass| &pass.entities).map(|entity| entity.label.label.clone()).collect()
     };
     let (one, several) = (passes(1 << 30), passes(4 << 10));

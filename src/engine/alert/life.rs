@@ -1,6 +1,6 @@
 //! The life of an event: opened by a violation, kept alive by violations only, closed after the grace period.
 //!
-//! [`Life`] is the whole of the rule and nothing else, so that who asks what another threshold would have done lives by the
+//! [`EventLife`] is the whole of the rule and nothing else, so that who asks what another threshold would have done lives by the
 //! same code; [`OpenEvent`] is a life with what people are told of it.
 
 use crate::engine::evaluate::judge::multiple_from;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// What a definition says of an entity at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConditionState {
     /// It is violated.
     Violating,
     /// It was judged and is not.
@@ -22,11 +22,11 @@ pub enum State {
 }
 
 /// AND and OR over the states of rules.
-pub fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
+pub fn combine(or: bool, states: impl Iterator<Item = ConditionState>) -> ConditionState {
     let (decides, decided, needs) = if or {
-        (State::Violating, State::Violating, State::Clear)
+        (ConditionState::Violating, ConditionState::Violating, ConditionState::Clear)
     } else {
-        (State::Clear, State::Clear, State::Violating)
+        (ConditionState::Clear, ConditionState::Clear, ConditionState::Violating)
     };
     let mut all = true;
     let mut any = false;
@@ -37,12 +37,12 @@ pub fn combine(or: bool, states: impl Iterator<Item = State>) -> State {
         }
         all &= state == needs;
     }
-    if any && all { needs } else { State::Unknown }
+    if any && all { needs } else { ConditionState::Unknown }
 }
 
 /// An event's times and severity, from the first violation on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct EventLife {
     /// First violating instant.
     pub start: Nanos,
     /// Newest violating instant.
@@ -55,10 +55,10 @@ pub struct Life {
     recovered: bool,
 }
 
-impl Life {
+impl EventLife {
     /// It begins with a violating instant.
     pub fn open(at: Nanos) -> Self {
-        Life { start: at, last_violation: at, severity: i64::MIN, end: None, recovered: false }
+        EventLife { start: at, last_violation: at, severity: i64::MIN, end: None, recovered: false }
     }
 
     /// A violating instant; of several in a row the last one says it all.
@@ -105,7 +105,7 @@ impl Life {
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct OpenEvent {
     pub event: Event,
-    life: Life,
+    life: EventLife,
     /// Margin of the peak.
     peak_margin: f64,
 }
@@ -139,7 +139,7 @@ impl OpenEvent {
             rules,
             peak: None,
         };
-        OpenEvent { event, life: Life::open(at), peak_margin: f64::INFINITY }
+        OpenEvent { event, life: EventLife::open(at), peak_margin: f64::INFINITY }
     }
 
     /// A violating instant.
@@ -186,13 +186,13 @@ fn event_id(definition: &str, entity: Option<&EntityLabel>, start: Nanos) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::{State, combine};
-    use State::{Clear, Unknown, Violating};
+    use super::{ConditionState, combine};
+    use ConditionState::{Clear, Unknown, Violating};
 
     #[test]
     fn and_needs_all_or_needs_one() {
-        let and = |states: &[State]| combine(false, states.iter().copied());
-        let or = |states: &[State]| combine(true, states.iter().copied());
+        let and = |states: &[ConditionState]| combine(false, states.iter().copied());
+        let or = |states: &[ConditionState]| combine(true, states.iter().copied());
         assert_eq!(and(&[Violating, Violating]), Violating);
         assert_eq!(and(&[Violating, Unknown]), Unknown);
         assert_eq!(and(&[Unknown, Clear]), Clear);

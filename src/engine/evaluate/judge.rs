@@ -7,7 +7,7 @@
 //! makes the answer void.
 
 use crate::definition::{EventDefinition, LogicalOperator};
-use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::alert::life::{ConditionState, OpenEvent, Worst, combine};
 use crate::engine::evaluate::presence;
 use crate::engine::evaluate::selection::{Selection, What};
 use crate::engine::evaluate::trace::Watch;
@@ -457,7 +457,7 @@ impl Engine {
                 });
                 bounds[rules.clone()].fill((answer.margin, at));
             }
-            if state_of(selection, number, answer) == State::Violating {
+            if state_of(selection, number, answer) == ConditionState::Violating {
                 let rule = &selection.rules[number];
                 severity = severity.max(rule.severity);
                 if worst.is_none_or(|w| answer.margin < w.margin) {
@@ -470,11 +470,11 @@ impl Engine {
         let verdict = combine(or, rules.map(|number| state_of(selection, number, &answers[number])));
         let open = open[entity].iter().position(|(of, _)| *of == d);
         match (verdict, worst, open) {
-            (State::Violating, Some(worst), open) => {
+            (ConditionState::Violating, Some(worst), open) => {
                 violating[d] += 1;
                 self.violate(entity, d, at, severity, worst, open, emit);
             }
-            (_, _, Some(open)) => self.rest(entity, d, at, verdict == State::Clear, open, emit),
+            (_, _, Some(open)) => self.rest(entity, d, at, verdict == ConditionState::Clear, open, emit),
             _ => {}
         }
     }
@@ -570,7 +570,7 @@ impl Engine {
         let answers = &judge.answers[entity * selection.rules.len()..][..selection.rules.len()];
         selection.rules_of[d]
             .clone()
-            .filter(|&number| state_of(selection, number, &answers[number]) == State::Violating)
+            .filter(|&number| state_of(selection, number, &answers[number]) == ConditionState::Violating)
             .map(|number| ViolatedRule {
                 index: selection.rules[number].index,
                 observed: matches!(selection.rules[number].what, What::Presence { .. })
@@ -655,12 +655,12 @@ fn note(answers: &mut [RuleAnswer], selection: &Selection, said: &RuleResult<'_>
 }
 
 /// What a rule says on an entity. When the series with the smallest margin does not violate, none does.
-pub(in crate::engine) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) -> State {
+pub(in crate::engine) fn state_of(selection: &Selection, rule: usize, answer: &RuleAnswer) -> ConditionState {
     if answer.evaluations == 0 {
-        return State::Unknown;
+        return ConditionState::Unknown;
     }
     let violating = selection.conditions[rule].holds(answer.value);
-    if violating { State::Violating } else { State::Clear }
+    if violating { ConditionState::Violating } else { ConditionState::Clear }
 }
 
 /// The grace period of a definition.

@@ -6,7 +6,7 @@
 
 use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, MatchOperator, Presence};
 use crate::engine::Engine;
-use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::alert::life::{ConditionState, OpenEvent, Worst, combine};
 use crate::engine::evaluate::judge::{NO_SERIES, NearestSeen, RuleAnswer, expiration, state_of};
 use crate::engine::evaluate::selection::{Selection, What};
 use crate::engine::ingest::entity::Entity;
@@ -29,7 +29,7 @@ pub(in crate::engine) struct GlobalState {
     pub definition: usize,
     pub open: Option<Box<OpenEvent>>,
     /// What the last judged instant said.
-    last: State,
+    last: ConditionState,
     answers: Vec<(usize, RuleAnswer)>,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::engine) fn global_states(definitions: &[EventDefinition], selectio
             rules.peek().is_some()
                 && rules.all(|rule| matches!(&rule.what, What::Presence { presence, .. } if counts(presence)))
         })
-        .map(|definition| GlobalState { definition, open: None, last: State::Unknown, answers: Vec::new() })
+        .map(|definition| GlobalState { definition, open: None, last: ConditionState::Unknown, answers: Vec::new() })
         .collect()
 }
 
@@ -182,22 +182,23 @@ impl Engine {
         g: usize,
         d: usize,
         at: Nanos,
-        state: State,
+        state: ConditionState,
         answers: &[(usize, RuleAnswer)],
         emit: &mut dyn FnMut(Transition),
     ) {
         let Engine { judge, selection, definitions, .. } = self;
         let open = &mut judge.global[g].open;
         let grace = expiration(&definitions[d]);
-        if state != State::Violating {
-            if let Some(over) = open.take_if(|open| open.rest(at, state == State::Clear, grace)) {
+        if state != ConditionState::Violating {
+            if let Some(over) = open.take_if(|open| open.rest(at, state == ConditionState::Clear, grace)) {
                 emit(Transition { at, event: over.event.clone() });
                 judge.close(over.event);
             }
             return;
         }
         judge.violating[d] += 1;
-        let violated = answers.iter().filter(|(n, answer)| state_of(selection, *n, answer) == State::Violating);
+        let violated =
+            answers.iter().filter(|(n, answer)| state_of(selection, *n, answer) == ConditionState::Violating);
         let severity = violated.clone().map(|(n, _)| selection.rules[*n].severity).max().unwrap_or(i64::MIN);
         let opens = open.is_none();
         let event = open.get_or_insert_with(|| {
@@ -226,7 +227,7 @@ impl Engine {
         for global in &self.judge.global {
             let grace = expiration(&self.definitions[global.definition]);
             wake = wake.min(global.open.as_ref().map_or(Nanos::MAX, |open| {
-                if global.last == State::Violating { Nanos::MAX } else { open.expires(grace) }
+                if global.last == ConditionState::Violating { Nanos::MAX } else { open.expires(grace) }
             }));
             for number in self.selection.rules_of[global.definition].clone() {
                 let What::Presence { presence, .. } = &self.selection.rules[number].what else { continue };
@@ -251,7 +252,7 @@ impl Engine {
             self.count_global(d, &answers, from, times);
             let global = &mut self.judge.global[g];
             global.answers = answers;
-            if global.last == State::Violating
+            if global.last == ConditionState::Violating
                 && let Some(open) = &mut global.open
             {
                 open.violate_until(to - step);

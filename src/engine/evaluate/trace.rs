@@ -3,7 +3,7 @@
 //! The aggregate of a rule does not depend on its threshold. So of every rule on every entity the one value is kept that
 //! decides at an instant: the most violating one over its series. It stands until the next change, as the answers of the
 //! engine do, and an entity that is not looked at has not changed. An engine that watches opens no events for rules with
-//! windows: whoever reads the observations lets events live by [`crate::engine::Life`]. Everything before that, from the bytes to the
+//! windows: whoever reads the observations lets events live by [`crate::engine::EventLife`]. Everything before that, from the bytes to the
 //! answer of a rule, is the same code on the same path.
 //!
 //! Memory is bounded: when there is too much, the entities that came last are given up, for another pass to begin with.
@@ -22,11 +22,11 @@ const CHUNK: usize = 1 << 14;
 /// Gaps between reports that the interval of an entity is the median of.
 const GAPS: usize = 15;
 /// Bytes that a change takes while the observations are put in order.
-const BYTES_A_CHANGE: u64 = (size_of::<Change>() + size_of::<Said>()) as u64;
+const BYTES_A_CHANGE: u64 = (size_of::<Change>() + size_of::<TracePoint>()) as u64;
 
 /// What to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watching {
+pub struct TraceLimits {
     /// The first entity of this pass, in the order of their first arrival.
     pub first_entity: usize,
     /// Memory that the observations may take, in bytes.
@@ -129,7 +129,7 @@ impl Pace {
 }
 
 impl Watch {
-    fn new(watching: Watching, conditions: Vec<Condition>) -> Self {
+    fn new(watching: TraceLimits, conditions: Vec<Condition>) -> Self {
         let rules = conditions.len();
         let most_changes = usize::try_from(watching.most_bytes / BYTES_A_CHANGE).unwrap_or(usize::MAX);
         Watch {
@@ -231,9 +231,9 @@ impl Watch {
 
 /// What was observed of the entities of one pass.
 #[derive(Debug, Default)]
-pub struct Observations {
+pub struct EvaluationTrace {
     /// The entities of this pass, in the order of their first arrival.
-    pub entities: Vec<ObservedEntity>,
+    pub entities: Vec<TracedEntity>,
     /// The first entity of the next pass; `None` when this was the last one.
     pub next: Option<usize>,
     /// Of each definition its judged instants: the first, the last, the step; `None` when it was never judged.
@@ -242,34 +242,34 @@ pub struct Observations {
     conditions: Vec<Condition>,
     /// By entity and rule where its changes begin, and at the end where they all end.
     starts: Vec<usize>,
-    changes: Vec<Said>,
+    changes: Vec<TracePoint>,
     /// Of the entities of this pass.
     series: Vec<Option<SeriesLabel>>,
 }
 
 /// From an instant on a rule says this of an entity.
 #[derive(Clone, Copy, Debug)]
-pub struct Said {
+pub struct TracePoint {
     /// From here.
     pub at: Nanos,
     /// The most violating value over the series; not a number where the rule is unknown.
     pub value: f64,
-    /// The number of its series, see [`Observations::series`].
+    /// The number of its series, see [`EvaluationTrace::series`].
     pub series: u32,
 }
 
 /// One entity of a pass.
 #[derive(Clone, Debug)]
-pub struct ObservedEntity {
+pub struct TracedEntity {
     /// What identifies it, and how it is called.
     pub label: Arc<EntityLabel>,
     /// How often it reports; `None` when it did only once.
     pub interval: Option<Nanos>,
 }
 
-impl Observations {
+impl EvaluationTrace {
     /// What a rule of a definition said of an entity, by its place among the entities of this pass: every change, in order.
-    pub fn track(&self, entity: usize, definition: usize, rule: usize) -> &[Said] {
+    pub fn track(&self, entity: usize, definition: usize, rule: usize) -> &[TracePoint] {
         let range =
             self.place(entity, definition, rule).map_or(0..0, |place| self.starts[place]..self.starts[place + 1]);
         &self.changes[range]
@@ -293,9 +293,9 @@ impl Observations {
 }
 
 impl Engine {
-    /// An engine that keeps what decides each rule, to be read with [`Engine::observations`]. It forgets nothing: an entity
+    /// An engine that keeps what decides each rule, to be read with [`Engine::trace`]. It forgets nothing: an entity
     /// keeps its number from the first pass to the last.
-    pub fn watching(definitions: Vec<EventDefinition>, options: Options, watching: Watching) -> Self {
+    pub fn tracing(definitions: Vec<EventDefinition>, options: Options, watching: TraceLimits) -> Self {
         let retention = Retention { forget_after: None, ..options.retention.clone() };
         let mut engine = Engine::new(definitions, Options { retention, ..options });
         let written = engine.selection.conditions.clone();
@@ -369,20 +369,20 @@ impl Engine {
     }
 
     /// What was observed. Of an engine that does not watch: nothing.
-    pub fn observations(mut self) -> Observations {
+    pub fn trace(mut self) -> EvaluationTrace {
         let grids = (0..self.definitions.len()).map(|d| self.grid_of(d)).collect();
         let rules_of = self.selection.rules_of.clone();
-        let nothing = Watching { first_entity: 0, most_bytes: 0 };
+        let nothing = TraceLimits { first_entity: 0, most_bytes: 0 };
         let watch = self.judge.watch.take().map_or_else(|| Watch::new(nothing, Vec::new()), |watch| *watch);
         let all = self.intake.entities.len();
-        let entities = (watch.first.min(all)..watch.end.min(all)).map(|entity| ObservedEntity {
+        let entities = (watch.first.min(all)..watch.end.min(all)).map(|entity| TracedEntity {
             label: self.intake.label(entity),
             interval: watch.paces.get(entity - watch.first).and_then(Pace::interval),
         });
-        let entities: Vec<ObservedEntity> = entities.collect();
+        let entities: Vec<TracedEntity> = entities.collect();
         let next = (watch.end < all).then_some(watch.end);
         let conditions = watch.conditions.clone();
-        let mut found = Observations { entities, next, grids, rules_of, conditions, ..Observations::default() };
+        let mut found = EvaluationTrace { entities, next, grids, rules_of, conditions, ..EvaluationTrace::default() };
         found.sort(watch, &self);
         found
     }
@@ -396,7 +396,7 @@ impl Engine {
     }
 }
 
-impl Observations {
+impl EvaluationTrace {
     /// Puts the changes in order of entity, rule and instant.
     fn sort(&mut self, watch: Watch, engine: &Engine) {
         let places = self.entities.len() * self.conditions.len();
@@ -408,11 +408,11 @@ impl Observations {
         }
         next.push(begin);
         self.starts = next.clone();
-        self.changes = vec![Said { at: 0, value: 0.0, series: 0 }; begin];
+        self.changes = vec![TracePoint { at: 0, value: 0.0, series: 0 }; begin];
         for chunk in watch.chunks {
             for Change { at, value, place, series } in chunk {
                 let to = &mut next[place as usize];
-                self.changes[*to] = Said { at, value, series };
+                self.changes[*to] = TracePoint { at, value, series };
                 *to += 1;
             }
         }

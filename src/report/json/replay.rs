@@ -3,7 +3,7 @@
 use super::trend::{EvidenceJson, LifeJson, lives};
 use crate::definition::{EventDefinition, MetricId, Rule, RuleKind, Selector};
 use crate::engine::{
-    CloseReason, EntityLabel, Event, EventState, Observation, Report, SeriesLabel, Verdict, ViolatedRule,
+    CloseReason, EntityLabel, Event, EventState, Observation, EvaluationReport, SeriesLabel, Verdict, ViolatedRule,
 };
 use crate::model::{Attributes, MetricIdentity, to_ms};
 use crate::report::outcome::{CommandRun, Replay};
@@ -95,12 +95,12 @@ impl<'a> RunJson<'a> {
     }
 }
 
-fn events<'a>(definitions: &'a [EventDefinition], report: &'a Report) -> Vec<EventJson<'a>> {
+fn events<'a>(definitions: &'a [EventDefinition], report: &'a EvaluationReport) -> Vec<EventJson<'a>> {
     let known = |event: &'a Event| Some(EventJson::new(definitions.get(event.definition)?, event));
     report.events.iter().filter_map(known).collect()
 }
 
-fn verdicts<'a>(definitions: &'a [EventDefinition], report: &'a Report) -> Vec<DefinitionJson<'a>> {
+fn verdicts<'a>(definitions: &'a [EventDefinition], report: &'a EvaluationReport) -> Vec<DefinitionJson<'a>> {
     definitions.iter().zip(&report.definitions).map(DefinitionJson::new).collect()
 }
 

@@ -3,7 +3,7 @@
 use super::event::{meant, measure, presence_seen, severity, short_series};
 use super::{no_match, trend};
 use crate::definition::{EventDefinition, LogicalOperator, RuleKind, Threshold};
-use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, Report, SeriesLabel, Verdict};
+use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, EvaluationReport, SeriesLabel, Verdict};
 use crate::report::outcome::Replay;
 use crate::report::quantity::{against, count, counted, extreme, percent};
 use crate::report::time::{Times, duration, span_ms};
@@ -221,7 +221,7 @@ pub(in crate::report) fn series_name(label: &SeriesLabel) -> String {
 }
 
 /// One sentence over all definitions.
-pub fn summary(report: &Report) -> String {
+pub fn summary(report: &EvaluationReport) -> String {
     let number = |wanted: fn(&Verdict) -> bool| report.definitions.iter().filter(|d| wanted(&d.verdict)).count() as u64;
     let opened = report.definitions.iter().map(|definition| definition.opened).sum();
     let fired = number(|verdict| matches!(verdict, Verdict::Fired));

@@ -4,7 +4,7 @@
 
 use crate::catalog::{self, OtherName, Relation, Release};
 use crate::definition::{EventDefinition, MetricId, MetricPattern, Selector};
-use crate::engine::Report;
+use crate::engine::EvaluationReport;
 use crate::inspect::Client;
 use crate::model::MetricIdentity;
 use crate::report::outcome::Replay;
@@ -12,7 +12,7 @@ use crate::report::quantity::{count, counted};
 use std::sync::Arc;
 
 /// Why a query selects nothing.
-pub(super) fn no_entity(definition: &EventDefinition, report: &Report) -> String {
+pub(super) fn no_entity(definition: &EventDefinition, report: &EvaluationReport) -> String {
     let query = &definition.query.text;
     let none = match report.counts.entities {
         0 => return "no metrics received".to_string(),

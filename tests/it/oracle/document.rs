@@ -3,7 +3,7 @@
 //! `differences` is the comparison all tests use: numbers at 1e-9 relative, everything else equal.
 
 use foreshock::definition::{EventDefinition, RuleKind, Selector};
-use foreshock::engine::{CloseReason, DropReason, EventState, Report};
+use foreshock::engine::{CloseReason, DropReason, EvaluationReport, EventState};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -132,7 +132,7 @@ fn ms(nanos: i64) -> i64 {
 }
 
 /// What the engine reports.
-pub fn of_report(definitions: &[EventDefinition], report: &Report) -> Document {
+pub fn of_report(definitions: &[EventDefinition], report: &EvaluationReport) -> Document {
     let event = |e: &foreshock::engine::Event| {
         let definition = &definitions[e.definition];
         let (end, closed_at, reason) = match e.state {

@@ -12,7 +12,7 @@ use super::verdict::{Evidence, LifeReport, TrendVerdict};
 use super::watch::Watch;
 use crate::definition::{EventDefinition, LogicalOperator, MemoryLimit, MetricId, RuleKind, Trend};
 use crate::engine::Engine;
-use crate::engine::alert::life::{OpenEvent, State, Worst, combine};
+use crate::engine::alert::life::{ConditionState, OpenEvent, Worst, combine};
 use crate::engine::evaluate::judge::multiple_from;
 use crate::engine::evaluate::selection::{Selection, What};
 use crate::engine::report::{Event, InconclusiveReason, SeriesLabel, Transition, ViolatedRule, ViolatingSeries};
@@ -258,14 +258,14 @@ impl Engine {
         let or = self.definitions[d].operator == LogicalOperator::Or;
         let rules = self.selection.rules_of[d].clone();
         let state = combine(or, rules.map(|rule| self.state_of_trend(subject, rule as u32, &raised)));
-        if state != State::Violating {
-            let expiration = if state == State::Clear {
+        if state != ConditionState::Violating {
+            let expiration = if state == ConditionState::Clear {
                 0
             } else {
                 crate::engine::evaluate::judge::expiration(&self.definitions[d])
             };
             let open = &mut self.trends.subjects[subject].open;
-            if let Some(over) = open.take_if(|open| open.rest(at, state == State::Clear, expiration)) {
+            if let Some(over) = open.take_if(|open| open.rest(at, state == ConditionState::Clear, expiration)) {
                 emit(Transition { at, event: over.event.clone() });
                 self.judge.close(over.event);
             }
@@ -296,13 +296,13 @@ impl Engine {
         self.trends.subjects[subject].open = open;
     }
 
-    fn state_of_trend(&self, subject: usize, rule: u32, raised: &[Raised]) -> State {
+    fn state_of_trend(&self, subject: usize, rule: u32, raised: &[Raised]) -> ConditionState {
         if raised.iter().any(|raised| raised.rule == rule) {
-            return State::Violating;
+            return ConditionState::Violating;
         }
         let watches = self.trends.subjects[subject].watches.iter().map(|&number| &self.trends.watches[number as usize]);
         let silent = watches.filter(|watch| watch.rule == rule).any(Watch::is_raised);
-        if silent { State::Unknown } else { State::Clear }
+        if silent { ConditionState::Unknown } else { ConditionState::Clear }
     }
 
     fn violated_trends(&self, d: usize, raised: &[Raised]) -> Vec<ViolatedRule> {
