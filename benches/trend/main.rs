@@ -11,8 +11,8 @@ mod measure;
 
 use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::Detector;
-use foreshock::engine::trend::ladder::Workbench;
-use foreshock::engine::trend::ring::{BUCKET, KEPT};
+use foreshock::engine::trend::minima::{BUCKET, KEPT};
+use foreshock::engine::trend::windows::Workbench;
 use foreshock::model::SECOND;
 use measure::{cpu_ns, resident_bytes};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! What makes `replay` and `run` fail: events at or above a severity, and input that shows nothing.
 
 use super::exit::ExitStatus;
-use crate::engine::{Event, EvaluationReport, Verdict};
+use crate::engine::{EvaluationReport, Event, Verdict};
 use crate::gate::Finding;
 use clap::ValueEnum;
 

@@ -9,7 +9,7 @@ use super::output::{Output, Terminal, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
-use crate::engine::{Engine, Event, Inputs, Options, EvaluationReport};
+use crate::engine::{Engine, EvaluationReport, Event, Inputs, Options};
 use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;

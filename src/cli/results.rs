@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::output::{Output, Terminal, formats};
 use super::reports::{ReportArgs, Reports, from_root, job_summary};
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Event, Input, Inputs, EvaluationReport, Transition};
+use crate::engine::{Engine, EvaluationReport, Event, Input, Inputs, Transition};
 use crate::gate::{FileLocation, Finding, Suite};
 use crate::inspect::{Client, Clients};
 use crate::report::{

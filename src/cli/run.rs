@@ -16,7 +16,7 @@ use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
 use crate::catalog;
 use crate::definition::{Aggregation, EventDefinition, RuleKind, Selector};
-use crate::engine::{Engine, EventState, Options, EvaluationReport, drive};
+use crate::engine::{Engine, EvaluationReport, EventState, Options, drive};
 use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedInputs};
 use crate::inspect::{Client, Clients};
 use crate::model::{MS, Nanos, SECOND};

@@ -13,7 +13,7 @@ use super::recordings::{Recordings, RecordingsArgs};
 use super::results::WithClients;
 use super::rules::RulesArgs;
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{Options, EvaluationReport};
+use crate::engine::{EvaluationReport, Options};
 use crate::inspect::{Client, Clients};
 use crate::model::Nanos;
 use crate::report::{Outcome, Pass, Replay, Tune};

@@ -7,7 +7,9 @@
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
 use crate::definition::{CompareOp, EventDefinition, RuleKind};
-use crate::engine::{Engine, Event, Input, Inputs, EvaluationTrace, Options, EvaluationReport, Verdict, TraceLimits};
+use crate::engine::{
+    Engine, EvaluationReport, EvaluationTrace, Event, Input, Inputs, Options, TraceLimits, TraceSpan, Verdict,
+};
 use crate::model::{Nanos, SECOND, Sketch};
 use crate::scenario::span;
 use std::collections::BTreeMap;
@@ -101,7 +103,7 @@ impl Aggregates {
         let sketches = |definition: &EventDefinition| vec![Sketch::default(); definition.rules.len()];
         let mut rules: Vec<Vec<Sketch<14>>> = definitions.iter().map(sketches).collect();
         for (d, of_definition) in rules.iter_mut().enumerate() {
-            let Some((_, last, step)) = observed.grids.get(d).copied().flatten() else { continue };
+            let Some(TraceSpan { last, step, .. }) = observed.spans.get(d).copied().flatten() else { continue };
             for (rule, sketch) in of_definition.iter_mut().enumerate() {
                 for entity in 0..observed.entities.len() {
                     let track = observed.track(entity, d, rule);
@@ -208,12 +210,19 @@ fn service(event: &Event) -> String {
 
 /// The time in violation, summed over entities, in relation to the length of the recording. One evaluation more
 /// is no regression.
-fn longer(d: usize, old: &EvaluationReport, new: &EvaluationReport, most: f64, found: &mut Vec<(&'static str, String)>) {
+fn longer(
+    d: usize,
+    old: &EvaluationReport,
+    new: &EvaluationReport,
+    most: f64,
+    found: &mut Vec<(&'static str, String)>,
+) {
     let length = |report: &EvaluationReport| match (report.coverage.from, report.coverage.to) {
         (Some(from), Some(to)) if to > from => (to - from) as f64,
         (_, _) => 1.0,
     };
-    let violated = |report: &EvaluationReport| report.definitions[d].violating as f64 * report.definitions[d].step as f64;
+    let violated =
+        |report: &EvaluationReport| report.definitions[d].violating as f64 * report.definitions[d].step as f64;
     let (then, now) = (violated(old), violated(new));
     let scale = length(new) / length(old);
     let step = new.definitions[d].step as f64;

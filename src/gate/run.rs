@@ -7,7 +7,7 @@ use super::case::{Case, CaseResult, FileLocation, Finding};
 use super::expectation::{self, Failure};
 use super::payload::payloads;
 use crate::definition::{self, EventDefinition, Position, Problem, Severity};
-use crate::engine::{Engine, Input, Inputs, EvaluationReport};
+use crate::engine::{Engine, EvaluationReport, Input, Inputs};
 use crate::model::{Export, Nanos, SECOND};
 use crate::otlp;
 use crate::scenario::{Key, Node, RuleOrigin, Scenario};

@@ -5,7 +5,7 @@
 //! on purpose: where the inputs are kept; the caller opens them as often as needed.
 
 use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::{Engine, InconclusiveReason, Inputs, Options, EvaluationReport, Verdict, drive};
+use crate::engine::{Engine, EvaluationReport, InconclusiveReason, Inputs, Options, Verdict, drive};
 use crate::model::{MS, Nanos, SECOND, to_ms};
 use std::convert::Infallible;
 

@@ -3,7 +3,7 @@
 //! Absent on purpose: opening recordings; the caller does it, once for each pass.
 
 use crate::definition::EventDefinition;
-use crate::engine::{Engine, Inputs, EvaluationTrace, Options, EvaluationReport, TraceLimits, drive};
+use crate::engine::{Engine, EvaluationReport, EvaluationTrace, Inputs, Options, TraceLimits, drive};
 use std::convert::Infallible;
 
 /// Recordings that belong together.

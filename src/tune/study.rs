@@ -7,7 +7,7 @@
 use super::label::Incident;
 use super::sweep::{Segment, Swept, SweptRule, segments, sweep};
 use crate::definition::{CompareOp, Condition, EventDefinition, RuleKind, Threshold};
-use crate::engine::{EntityLabel, EventState, EventLife, EvaluationTrace, SeriesLabel, ConditionState};
+use crate::engine::{ConditionState, EntityLabel, EvaluationTrace, EventLife, EventState, SeriesLabel};
 use crate::model::{MS, Nanos, Sketch};
 use std::sync::Arc;
 
@@ -127,7 +127,8 @@ impl RuleStudy {
                 self.spans.extend(span.take());
                 return;
             }
-            let decides = effects.violating.state == ConditionState::Violating && effects.clear.state != ConditionState::Violating;
+            let decides = effects.violating.state == ConditionState::Violating
+                && effects.clear.state != ConditionState::Violating;
             for (number, incident) in incidents.iter().filter(|_| decides) {
                 let has_evaluation = incident.part(from, to).is_some_and(|part| up(part.0, step) <= part.1);
                 let level = &mut self.levels[*number];

@@ -6,7 +6,7 @@
 //! own [`EventLife`].
 
 use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, RuleKind};
-use crate::engine::{EventState, EventLife, EvaluationTrace, TracePoint, ConditionState, combine};
+use crate::engine::{ConditionState, EvaluationTrace, EventLife, EventState, TracePoint, TraceSpan, combine};
 use crate::model::{MS, Nanos};
 
 /// The rule whose threshold is swept.
@@ -96,7 +96,7 @@ pub(super) fn segments(
     entity: usize,
     mut each: impl FnMut(Segment),
 ) {
-    let Some((_, last, step)) = observed.grids.get(target.definition).copied().flatten() else { return };
+    let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else { return };
     let own = observed.track(entity, target.definition, target.rule);
     if definition.rules.len() > 1 {
         return Several::new(observed, definition, target, entity).walk(last, step, each);
@@ -169,11 +169,16 @@ impl<'a> Several<'a> {
         let or = self.definition.operator == LogicalOperator::Or;
         let effect = |swept: ConditionState| {
             let states = (0..values.len()).map(|rule| if rule == self.swept { swept } else { state(rule) });
-            let severities = states.clone().zip(&self.definition.rules).filter(|(state, _)| *state == ConditionState::Violating);
+            let severities =
+                states.clone().zip(&self.definition.rules).filter(|(state, _)| *state == ConditionState::Violating);
             let severity = severities.map(|(_, rule)| rule.severity).max().unwrap_or(i64::MIN);
             Effect { state: combine(or, states), severity }
         };
-        Effects { violating: effect(ConditionState::Violating), clear: effect(ConditionState::Clear), unknown: effect(ConditionState::Unknown) }
+        Effects {
+            violating: effect(ConditionState::Violating),
+            clear: effect(ConditionState::Clear),
+            unknown: effect(ConditionState::Unknown),
+        }
     }
 }
 
@@ -195,7 +200,7 @@ pub fn sweep(
     entity: usize,
     mut each: impl FnMut(usize, Swept),
 ) {
-    let Some((_, last, step)) = observed.grids.get(target.definition).copied().flatten() else { return };
+    let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else { return };
     let Some(condition) = observed.condition(target.definition, target.rule) else { return };
     let sign = if condition.is_upper() { 1.0 } else { -1.0 };
     let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
@@ -260,8 +265,9 @@ impl Running {
             return each(Swept::Violation { from: self.since, to });
         }
         let Some(life) = &mut self.life else { return };
-        if let Some(state) = life.rest_until((self.since, to), step, effect.state == ConditionState::Clear, expiration) {
-            each(Swept::Event { life: *life, state });
+        let closes_at = life.rest(self.since, effect.state == ConditionState::Clear, expiration, step);
+        if closes_at <= to {
+            each(Swept::Event { life: *life, state: life.close(closes_at) });
             self.life = None;
         }
     }

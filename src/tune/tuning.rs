@@ -8,7 +8,7 @@ use super::result::{Tuned, threshold_result};
 use super::study::{Candidate, RuleStudy, StudiedEntity};
 use super::sweep::swept_rules;
 use crate::definition::EventDefinition;
-use crate::engine::EvaluationTrace;
+use crate::engine::{EvaluationTrace, TraceSpan};
 use crate::model::Nanos;
 use std::collections::BTreeSet;
 
@@ -50,13 +50,13 @@ impl Tuning {
     /// The first step: the values.
     pub fn learn(&mut self, source: usize, observed: &EvaluationTrace) {
         let facts = &mut self.sources[source];
-        for (first, last, _) in observed.grids.iter().flatten() {
+        for TraceSpan { first, last, .. } in observed.spans.iter().flatten() {
             let (from, to) = facts.span.unwrap_or((*first, *last));
             facts.span = Some((from.min(*first), to.max(*last)));
         }
         facts.services.extend(observed.entities.iter().filter_map(|entity| service_of(&entity.label)));
         self.each_entity(source, observed, |study, of| {
-            if let Some((.., step)) = of.observed.grids[study.target.definition] {
+            if let Some(TraceSpan { step, .. }) = of.observed.spans[study.target.definition] {
                 study.step = step;
                 study.learn(of);
             }

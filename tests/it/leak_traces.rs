@@ -6,9 +6,9 @@
 
 use flate2::read::GzDecoder;
 use foreshock::definition::TrendParameters;
-use foreshock::engine::trend::ladder::{Figures, Workbench};
-use foreshock::engine::trend::ring::{BUCKET, bucket_of};
-use foreshock::engine::trend::{Change, Detector};
+use foreshock::engine::trend::minima::{BUCKET, bucket_of};
+use foreshock::engine::trend::windows::{Figures, Workbench};
+use foreshock::engine::trend::{Detector, LeakChange};
 use foreshock::model::{Nanos, SECOND};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader};
@@ -88,8 +88,8 @@ impl Driven {
         let at: Nanos = (self.bucket + 1) * BUCKET;
         let change = detector.close(at, &self.parameters, &mut self.bench)?.change?;
         let raise = match change {
-            Change::Raised(figures) => Some(figures),
-            Change::Cleared => None,
+            LeakChange::Raised(figures) => Some(figures),
+            LeakChange::Cleared => None,
         };
         Some(Happened { told, at: at / SECOND, raise })
     }

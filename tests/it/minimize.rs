@@ -1,7 +1,7 @@
 //! Every event of every kept recording becomes a small scenario that passes, and stays what it was.
 
 use foreshock::definition::{self, EventDefinition, Problem, Settings};
-use foreshock::engine::{Engine, Event, Input, Options, EvaluationReport};
+use foreshock::engine::{Engine, EvaluationReport, Event, Input, Options};
 use foreshock::gate::run_all;
 use foreshock::minimize::{EventPast, Minimized, Wanted, minimize};
 use foreshock::model::{Attributes, Export};

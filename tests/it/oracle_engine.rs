@@ -6,7 +6,7 @@ use crate::oracle::document::{self, Document};
 use crate::oracle::judge;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, EventDefinition};
-use foreshock::engine::{Engine, Input, Options, EvaluationReport, Transition};
+use foreshock::engine::{Engine, EvaluationReport, Input, Options, Transition};
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use proptest::prelude::*;

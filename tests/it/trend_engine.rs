@@ -5,7 +5,7 @@ use crate::trend_recordings::shipped;
 use bytes::Bytes;
 use foreshock::definition::{self, EventDefinition};
 use foreshock::engine::trend::{Evidence, TrendVerdict};
-use foreshock::engine::{Engine, InconclusiveReason, Input, Options, EvaluationReport, Verdict};
+use foreshock::engine::{Engine, EvaluationReport, InconclusiveReason, Input, Options, Verdict};
 use foreshock::model::{Export, Nanos, SECOND};
 use foreshock::otlp::{self, Encoding};
 use foreshock::report::{self, Format, Outcome, Replay, ReplayOutcome, Style};
@@ -76,7 +76,8 @@ impl Fed {
     fn body(&mut self, at: Nanos, body: Vec<u8>) {
         otlp::decode(Encoding::Protobuf, Bytes::from(body), &mut self.export).expect("a body");
         let told = &mut self.told;
-        self.engine.step(Input { received_at: Some(at), export: Some(&self.export) }, &mut |t| told.push(format!("{t:?}")));
+        self.engine
+            .step(Input { received_at: Some(at), export: Some(&self.export) }, &mut |t| told.push(format!("{t:?}")));
     }
 
     fn tick(&mut self, at: Nanos) {
@@ -178,7 +179,11 @@ fn definition(rule: &str) -> Vec<EventDefinition> {
 const OF_RSS: &str = r#""ruleType": "trend", "metricName": "metrics.sums.process.runtime.cpython.memory""#;
 
 /// A leak of 100 KiB/s from 100 MiB for half an hour, every ten seconds; `beside` adds to each body.
-fn leak(definitions: Vec<EventDefinition>, options: Options, beside: impl Fn(i64) -> Vec<Metric>) -> (EvaluationReport, String) {
+fn leak(
+    definitions: Vec<EventDefinition>,
+    options: Options,
+    beside: impl Fn(i64) -> Vec<Metric>,
+) -> (EvaluationReport, String) {
     let mut fed = Fed::new(definitions, options);
     for t in 0..=180 {
         let at = ORIGIN + t * 10 * SECOND;

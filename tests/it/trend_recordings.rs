@@ -3,7 +3,7 @@
 
 use foreshock::definition::{self, EventDefinition, Settings, Source};
 use foreshock::engine::trend::{LifeReport, TrendVerdict};
-use foreshock::engine::{Engine, Input, Options, EvaluationReport};
+use foreshock::engine::{Engine, EvaluationReport, Input, Options};
 use foreshock::model::{Export, MS, Nanos, SECOND, to_ms};
 use foreshock::recording::{self, Reader};
 use serde_json::Value as Json;

@@ -5,7 +5,7 @@ use crate::generate::encode;
 use crate::oracle_engine::definitions;
 use crate::oracle_worlds::{World, world};
 use foreshock::definition::{self, CompareOp, EventDefinition, RuleKind, Settings, Source};
-use foreshock::engine::{Engine, EventState, Input, EvaluationTrace, Options, TraceLimits};
+use foreshock::engine::{Engine, EvaluationTrace, EventState, Input, Options, TraceLimits, TraceSpan};
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
@@ -59,7 +59,8 @@ fn observe(
 ) -> Vec<EvaluationTrace> {
     let (mut passes, mut first_entity) = (Vec::new(), 0);
     loop {
-        let mut engine = Engine::tracing(definitions.to_vec(), options.clone(), TraceLimits { first_entity, most_bytes });
+        let mut engine =
+            Engine::tracing(definitions.to_vec(), options.clone(), TraceLimits { first_entity, most_bytes });
         feed(&mut engine);
         let observed = engine.trace();
         match observed.next {
@@ -86,7 +87,7 @@ fn swept(
 ) -> Vec<(Vec<Seen>, u64)> {
     let mut all = vec![(Vec::new(), 0); thresholds.len()];
     for observed in passes {
-        let Some((_, _, step)) = observed.grids[target.definition] else { continue };
+        let Some(TraceSpan { step, .. }) = observed.spans[target.definition] else { continue };
         for (entity, of) in observed.entities.iter().enumerate() {
             sweep(observed, definition, target, thresholds, entity, |threshold, swept| match swept {
                 Swept::Violation { from, to } => all[threshold].1 += ((to - from) / step + 1) as u64,

@@ -1,3 +1,5 @@
-//! Alert: the life of events.
+//! Alert: the life of events, and the transitions that outputs get.
 
+pub(super) mod alerts;
+pub(super) mod event;
 pub(super) mod life;

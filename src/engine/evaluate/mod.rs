@@ -1,7 +1,12 @@
 //! Evaluate: when rules are evaluated, and what they find.
 
-pub(super) mod judge;
-pub(super) mod presence;
-pub(super) mod selection;
+pub(super) mod evaluation;
+pub(super) mod finding;
+mod fleet;
+mod presence;
+pub(super) mod schedule;
+pub(super) mod state;
+pub(super) mod tally;
+mod threshold;
 pub(super) mod trace;
 pub mod trend;

@@ -4,7 +4,7 @@
 //! to the sender and `inspect` all use this one. What depends on other samples is decided by `admit`.
 
 use super::drop_reason::DropReason;
-use crate::engine::Timestamps;
+use crate::engine::options::Timestamps;
 use crate::model::{Buckets, Export, Histogram, Kind, MINUTE, Nanos, PointSpan, PointValue, Sample, SampleValue};
 use crate::otlp;
 

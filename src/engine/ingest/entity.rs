@@ -1,8 +1,8 @@
 //! Resources and entities. An entity is the resource that is evaluated; several resources are one entity when they have the
 //! same service name and instance.
 
-use crate::engine::evaluate::selection::Selection;
-use crate::engine::report::EntityLabel;
+use super::subscriptions::Subscriptions;
+use crate::engine::label::EntityLabel;
 use crate::model::{Attributes, Nanos, Value};
 use crate::series::{Renumbered, ResourceId, SeriesId};
 
@@ -20,9 +20,9 @@ pub(in crate::engine) struct Entity {
     pub(super) first: ResourceId,
     pub(super) class: u32,
     /// Time of its newest point that passed the checks up to `future`.
-    pub newest: Nanos,
+    pub(super) newest: Nanos,
     /// Number of its series.
-    pub series: u32,
+    pub(super) series: u32,
     /// What most entities do not have.
     pub(super) rest: Option<Box<EntityRest>>,
 }
@@ -76,9 +76,19 @@ impl Entity {
 
     /// The evaluated definitions that select one of its resources, in order.
     #[inline]
-    pub fn definitions<'a>(&'a self, selection: &'a Selection) -> &'a [usize] {
+    pub(super) fn definitions<'a>(&'a self, subscriptions: &'a Subscriptions) -> &'a [usize] {
         let own = &self.rest().of_classes;
-        if own.is_empty() { &selection.classes[self.class as usize].definitions } else { own }
+        if own.is_empty() { subscriptions.definitions(self.class) } else { own }
+    }
+
+    /// Time of its newest sample.
+    pub fn newest(&self) -> Nanos {
+        self.newest
+    }
+
+    /// Whether a presence rule is about it.
+    pub fn is_meant_by(&self, rule: usize) -> bool {
+        self.rest().meant_by.contains(&rule)
     }
 }
 

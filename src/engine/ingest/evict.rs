@@ -6,15 +6,15 @@
 //! no window holds its points, no event of it is open, no presence rule is about it, no trend compares with it. When it comes
 //! back it is new. What was counted stays counted.
 
-use crate::definition::{EventDefinition, RuleKind};
-use crate::engine::evaluate::judge::{Judge, NO_SERIES};
-use crate::engine::evaluate::presence::interest;
-use crate::engine::evaluate::trend::KEPT_FOR;
-use crate::engine::report::SeriesLabel;
-use crate::engine::{Engine, Options};
-use crate::model::{MS, MetricIdentity, Nanos, SECOND};
-use crate::series::{EvictionHorizon, Renumbered, Renumbering, ResourceId};
-use std::collections::HashMap;
+use super::resources::Ingest;
+use crate::engine::evaluate::trend::minima::KEPT_FOR;
+use crate::engine::label::SeriesLabel;
+use crate::engine::options::Options;
+use crate::engine::presence_rule::interest;
+use crate::engine::rules::{Evaluator, Rules};
+use crate::model::{MetricIdentity, Nanos, SECOND};
+use crate::series::{EvictionHorizon, Renumbered, Renumbering, ResourceId, SeriesId};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Periods until something is evicted.
@@ -25,7 +25,7 @@ const MOST_NAMED: usize = 4096;
 
 /// When something is evicted.
 #[derive(Debug)]
-pub(in crate::engine) struct EvictionSchedule {
+pub(super) struct EvictionSchedule {
     /// The silence it takes.
     silence: Nanos,
     /// How long a period is.
@@ -36,22 +36,21 @@ pub(in crate::engine) struct EvictionSchedule {
 
 impl EvictionSchedule {
     /// `None` when nothing is ever evicted.
-    pub fn new(definitions: &[EventDefinition], options: &Options) -> Option<Self> {
-        let rules = definitions.iter().filter(|d| d.is_evaluated()).flat_map(|d| &d.rules);
-        let needed = rules.map(|rule| match &rule.kind {
-            // A window and the point before it.
-            RuleKind::Threshold(threshold) => threshold.window_ms.saturating_mul(2 * MS),
-            RuleKind::Presence(presence) => interest(presence),
-            RuleKind::Trend(_) => KEPT_FOR,
+    pub fn new(rules: &Rules, options: &Options) -> Option<Self> {
+        let needed = rules.rules.iter().map(|rule| match &rule.evaluator {
+            // A window and the sample before it.
+            Evaluator::Threshold { request, .. } => request.length.saturating_mul(2),
+            Evaluator::Presence(presence) => interest(presence),
+            Evaluator::Trend(_) => KEPT_FOR,
         });
         let silence = needed.fold(options.retention.forget_after?, Nanos::max);
         let length = (silence / PERIODS / SECOND * SECOND).max(SECOND);
         Some(EvictionSchedule { silence, length, current: None })
     }
 
-    /// The period that begins with an input received at `at`, with what is silent then; `None` within a period.
+    /// The period that begins with an input at `at`, with what is old then; `None` within a period.
     fn begin(&mut self, at: Nanos) -> Option<(u32, EvictionHorizon)> {
-        // An input at the first moment of a period is the last of the period before: that moment is not evaluated yet.
+        // An input at the first moment of a period is the last of the period before: that time is not evaluated yet.
         let period = (at - 1).div_euclid(self.length).max(0);
         if self.current.is_some_and(|current| period <= current) {
             return None;
@@ -65,136 +64,136 @@ impl EvictionSchedule {
 }
 
 /// What the report still says of what is evicted.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Evicted {
+#[derive(Debug)]
+pub(super) struct Evicted {
     /// Per definition the entities it selected.
     entities: Vec<u64>,
-    pub metrics: HashMap<Arc<MetricIdentity>, usize>,
-    pub several_writers: Vec<SeriesLabel>,
-    pub negative_deltas: Vec<Arc<MetricIdentity>>,
+    metrics: HashMap<Arc<MetricIdentity>, usize>,
+    several_writers: Vec<SeriesLabel>,
+    negative_deltas: Vec<Arc<MetricIdentity>>,
 }
 
 impl Evicted {
+    pub fn new(rules: &Rules) -> Self {
+        Evicted {
+            entities: vec![0; rules.definitions.len()],
+            metrics: HashMap::new(),
+            several_writers: Vec::new(),
+            negative_deltas: Vec::new(),
+        }
+    }
+
     /// Evicted entities that a definition selected.
     pub fn matched_entities(&self, definition: usize) -> u64 {
-        self.entities.get(definition).copied().unwrap_or(0)
+        self.entities[definition]
     }
 }
 
-/// Evicts what is silent for too long when a new period begins at `at`.
-pub(in crate::engine) fn evict(engine: &mut Engine, at: Nanos) {
-    let Some((period, horizon)) = engine.rounds.as_mut().and_then(|schedule| schedule.begin(at)) else { return };
-    engine.store.begin_period(period);
-    let mut gone = engine.store.silent(horizon);
-    hold_open_events(engine, &mut gone);
-    if gone.contains(&true) {
-        remember_evicted(engine, &gone);
-        let new = engine.store.evict(&gone);
-        let entities = evict_entities(engine, &new);
-        engine.selection.renumber(&new.keys);
-        engine.judge.renumber(&new.series, &entities);
-        engine.trends.renumber(&new, &entities);
-    }
+/// New numbers after an eviction.
+#[derive(Debug)]
+pub(in crate::engine) struct NewNumbers {
+    pub series: Renumbering,
+    pub resources: Renumbering,
+    pub entities: Renumbering,
 }
 
-/// An entity stays with all its series while an event of it is open, even if nothing of it is received any more.
-fn hold_open_events(engine: &Engine, gone: &mut [bool]) {
-    let mut held = engine.judge.has_open_event();
-    for entity in engine.trends.entities_with_open_events() {
-        held[entity as usize] = true;
+impl Ingest {
+    /// When a new period begins: which series are silent for too long. An entity stays with all its series while an event of
+    /// it is open, even if nothing of it comes any more.
+    pub fn begin_eviction(&mut self, with_open_events: impl Iterator<Item = u32>) -> Option<Vec<bool>> {
+        let (period, horizon) = self.eviction.as_mut()?.begin(self.now?)?;
+        self.store.begin_period(period);
+        let mut gone = self.store.silent(horizon);
+        let mut held = vec![false; self.entities.len()];
+        with_open_events.for_each(|entity| held[entity as usize] = true);
+        for series in self.store.series_ids().filter(|&series| !gone[series as usize]) {
+            held[self.entity_of(series) as usize] = false;
+        }
+        for series in self.store.series_ids() {
+            gone[series as usize] &= !held[self.entity_of(series) as usize];
+        }
+        gone.contains(&true).then_some(gone)
     }
-    let Engine { store, intake, .. } = engine;
-    let entity_of = |series| intake.resources[store.resource_of(series) as usize].entity as usize;
-    for series in store.series_ids().filter(|&series| !gone[series as usize]) {
-        held[entity_of(series)] = false;
-    }
-    for series in store.series_ids() {
-        gone[series as usize] &= !held[entity_of(series)];
-    }
-}
 
-/// Keeps what the report says of series that go.
-fn remember_evicted(engine: &mut Engine, gone: &[bool]) {
-    for d in 0..engine.definitions.len() {
-        let goes = |series: u32| gone.get(series as usize).copied().unwrap_or(false);
-        if engine.judge.nearest[d].as_ref().is_some_and(|nearest| goes(nearest.series)) {
-            let label = engine.nearest_of(d).and_then(|nearest| nearest.series).map(Box::new);
-            if let Some(nearest) = &mut engine.judge.nearest[d] {
-                nearest.label = label;
+    /// Evicts series, resources without a series, and entities without a resource; the others get new numbers.
+    pub fn evict(
+        &mut self,
+        gone: &[bool],
+        several_writers: &HashSet<SeriesId, impl std::hash::BuildHasher>,
+    ) -> NewNumbers {
+        for series in self.store.series_ids().filter(|&series| gone[series as usize]) {
+            let several = self.store.has_several_writers(series) || several_writers.contains(&series);
+            let label = several.then(|| self.series_label(series));
+            let (metric, past) = (self.store.metric_of(series), &mut self.past);
+            if let Some(n) = past.metrics.get_mut(metric) {
+                *n += 1;
+            } else if past.metrics.len() < MOST_NAMED {
+                past.metrics.insert(metric.clone(), 1);
+            }
+            if past.several_writers.len() < MOST_NAMED {
+                past.several_writers.extend(label);
+            }
+            if self.store.has_negative_delta(series)
+                && past.negative_deltas.len() < MOST_NAMED
+                && !past.negative_deltas.contains(metric)
+            {
+                past.negative_deltas.push(metric.clone());
             }
         }
-    }
-    let several_writers = engine.trends.several_writers();
-    for series in engine.store.series_ids().filter(|&series| gone[series as usize]) {
-        let metric = engine.store.metric_of(series);
-        let several = engine.store.has_several_writers(series) || several_writers.contains(&series);
-        let label = several.then(|| engine.label_of(series));
-        let past = &mut engine.intake.past;
-        if let Some(n) = past.metrics.get_mut(metric) {
-            *n += 1;
-        } else if past.metrics.len() < MOST_NAMED {
-            past.metrics.insert(metric.clone(), 1);
-        }
-        if past.several_writers.len() < MOST_NAMED {
-            past.several_writers.extend(label);
-        }
-        if engine.store.has_negative_delta(series)
-            && past.negative_deltas.len() < MOST_NAMED
-            && !past.negative_deltas.contains(metric)
-        {
-            past.negative_deltas.push(metric.clone());
-        }
-    }
-    engine.tell_lives_of(gone);
-}
-
-/// Evicts entities without a resource, and renumbers the others.
-fn evict_entities(engine: &mut Engine, new: &Renumbered) -> Renumbering {
-    let stays = |resource| new.resources.get(resource).is_some();
-    let intake = &mut engine.intake;
-    intake.past.entities.resize(engine.definitions.len(), 0);
-    for entity in intake.entities.iter().filter(|entity| !entity.resources().any(stays)) {
-        for &d in entity.definitions(&engine.selection) {
-            intake.past.entities[d] += 1;
-        }
-    }
-    let entities = Renumbering::of(intake.entities.iter().map(|entity| entity.resources().any(stays)));
-    (intake.counts.series_now, intake.counts.entities_now) =
-        (new.series.remaining() as u64, entities.remaining() as u64);
-    intake.renumber(new, &entities);
-    for resource in 0..new.resources.remaining() {
-        let entity = intake.resources[resource].entity as usize;
-        intake.entities[entity].series += engine.store.series_of(resource as ResourceId) as u32;
-    }
-    entities
-}
-
-impl Judge {
-    /// Of each entity whether an event of it is open.
-    fn has_open_event(&self) -> Vec<bool> {
-        self.open.iter().map(|open| !open.is_empty()).collect()
+        let new = self.store.evict(gone);
+        let entities = self.evict_entities(&new);
+        self.subscriptions.renumber(&new.keys);
+        let Renumbered { series, resources, .. } = new;
+        NewNumbers { series, resources, entities }
     }
 
-    fn renumber(&mut self, series: &Renumbering, entities: &Renumbering) {
-        self.clocks = entities.keep(std::mem::take(&mut self.clocks));
-        self.open = entities.keep(std::mem::take(&mut self.open));
-        let rules = self.totals.len();
-        if rules > 0 {
-            let all = std::mem::take(&mut self.answers);
-            self.answers.reserve_exact(entities.remaining() * rules);
-            let kept = all.chunks_exact(rules).zip(0..).filter(|(_, entity)| entities.get(*entity).is_some());
-            kept.for_each(|(answers, _)| self.answers.extend_from_slice(answers));
-        }
-        for (answer, number) in self.answers.iter_mut().zip(0..).filter(|(answer, _)| answer.series != NO_SERIES) {
-            match series.get(answer.series) {
-                Some(new) => answer.series = new,
-                // The series behind the answer is no more: it is asked for again.
-                None => self.clocks[number / rules].void(),
+    /// Evicts entities without a resource, and renumbers the others.
+    fn evict_entities(&mut self, new: &Renumbered) -> Renumbering {
+        let stays = |resource| new.resources.get(resource).is_some();
+        for entity in self.entities.iter().filter(|entity| !entity.resources().any(stays)) {
+            for &d in entity.definitions(&self.subscriptions) {
+                self.past.entities[d] += 1;
             }
         }
-        for nearest in self.nearest.iter_mut().flatten() {
-            nearest.entity = entities.get(nearest.entity).unwrap_or(u32::MAX);
-            nearest.series = series.get(nearest.series).unwrap_or(NO_SERIES);
+        let entities = Renumbering::of(self.entities.iter().map(|entity| entity.resources().any(stays)));
+        (self.counts.series_now, self.counts.entities_now) =
+            (new.series.remaining() as u64, entities.remaining() as u64);
+        self.renumber(new, &entities);
+        for resource in 0..new.resources.remaining() {
+            let entity = self.resources[resource].entity as usize;
+            self.entities[entity].series += self.store.series_of(resource as ResourceId) as u32;
         }
+        entities
+    }
+
+    /// Series that several processes write, evicted ones first.
+    pub fn several_writers(&self, found: &HashSet<SeriesId, impl std::hash::BuildHasher>) -> Vec<SeriesLabel> {
+        let named = |series: &SeriesId| self.store.has_several_writers(*series) || found.contains(series);
+        let present = self.store.series_ids().filter(named).map(|series| self.series_label(series));
+        self.past.several_writers.iter().cloned().chain(present).collect()
+    }
+
+    /// Monotonic delta sums that sent a negative delta.
+    pub fn negative_deltas(&self) -> Vec<Arc<MetricIdentity>> {
+        let mut named = self.past.negative_deltas.clone();
+        for series in self.store.series_ids().filter(|&series| self.store.has_negative_delta(series)) {
+            let metric = self.store.metric_of(series);
+            if !named.contains(metric) {
+                named.push(metric.clone());
+            }
+        }
+        named
+    }
+
+    /// Every metric that came, with its number of series.
+    pub fn metrics(&self) -> Vec<(Arc<MetricIdentity>, usize)> {
+        let mut metrics: HashMap<&Arc<MetricIdentity>, usize> =
+            self.past.metrics.iter().map(|(metric, n)| (metric, *n)).collect();
+        for series in self.store.series_ids() {
+            *metrics.entry(self.store.metric_of(series)).or_default() += 1;
+        }
+        let mut metrics: Vec<_> = metrics.into_iter().map(|(metric, n)| (metric.clone(), n)).collect();
+        metrics.sort_by_cached_key(|(metric, _)| (metric.id(), metric.kind, metric.temporality, metric.monotonic));
+        metrics
     }
 }

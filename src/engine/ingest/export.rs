@@ -2,30 +2,31 @@
 //!
 //! A resource and an entity exist from the first sample that `classify` lets pass.
 
-use super::admit::{Admission, admit, forward, has_room};
+use super::admit::{Admission, admit, has_room};
+use super::changes::{Changes, ReceivedFrom, TrendSample};
 use super::classify::{Received, classify, classify_row};
 use super::drop_reason::DropReason;
-use super::resources::find_or_add_resource;
-use crate::engine::{Engine, SeriesMode};
-use crate::model::{Export, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Sample};
+use super::resources::{Ingest, find_or_add_resource};
+use crate::engine::rules::Rules;
+use crate::model::{Export, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan};
 use crate::otlp;
 use crate::series::{MetricBytes, ResourceId};
 
-/// Takes an export in at the engine's time.
-pub(in crate::engine) fn ingest(engine: &mut Engine, export: &Export) {
-    engine.intake.counts.points += export.points.len() as u64;
-    if let Some(at) = engine.at {
-        engine.intake.coverage.from.get_or_insert(at);
-        engine.judge.start(at, &engine.selection);
+/// Takes an export in at the engine's time; `changes` gets what it has changed.
+pub(in crate::engine) fn ingest(ingest: &mut Ingest, rules: &Rules, export: &Export, changes: &mut Changes) {
+    changes.clear();
+    ingest.counts.points += export.points.len() as u64;
+    if let Some(now) = ingest.now {
+        ingest.coverage.from.get_or_insert(now);
     }
-    engine.intake.any_time |= export.points.iter().any(|p| p.time != 0);
+    ingest.any_time |= export.points.iter().any(|p| p.time != 0);
     let (mut metric, mut point) = (0, 0);
     for resource in &export.resources {
         let metrics = &export.metrics[metric..resource.metrics_end as usize];
         metric = resource.metrics_end as usize;
         let end = metrics.last().map_or(point, |m| m.points_end as usize);
-        if !ingest_row(engine, export, resource, &export.points[point..end]) {
-            ingest_samples(engine, export, resource, metrics, point);
+        if !ingest_row(ingest, changes, export, resource, &export.points[point..end]) {
+            ingest_samples(ingest, (rules, changes), export, resource, metrics, point);
         }
         point = end;
     }
@@ -33,33 +34,44 @@ pub(in crate::engine) fn ingest(engine: &mut Engine, export: &Export) {
 
 /// The first path: an export of the shape of the resource's last one, all of whose samples are plain. Tells whether it was.
 #[inline]
-fn ingest_row(engine: &mut Engine, export: &Export, span: &ResourceSpan, points: &[PointSpan]) -> bool {
-    if span.shape == 0 || engine.options.series == SeriesMode::Merge {
+fn ingest_row(
+    ingest: &mut Ingest,
+    changes: &mut Changes,
+    export: &Export,
+    span: &ResourceSpan,
+    points: &[PointSpan],
+) -> bool {
+    if span.shape == 0 || ingest.merges() {
         return false;
     }
-    let received = Received { at: engine.at, timestamps: engine.options.timestamps };
-    let (Some(resource), Some(now)) = (engine.intake.find_bytes(export.bytes(span.raw)), engine.at) else {
+    let received = Received { at: ingest.now, timestamps: ingest.options.timestamps };
+    let (Some(resource), Some(now)) = (ingest.find_bytes(export.bytes(span.raw)), ingest.now) else {
         return false;
     };
     let Some(time) = classify_row(points, received) else { return false };
-    if !engine.store.put_row(resource, span.shape, points, time, now) {
+    if !ingest.store.put_row(resource, span.shape, points, time, now) {
         return false;
     }
     let mut forwarded = 0;
-    while let Some((position, series)) = engine.store.forwarded(resource, forwarded) {
+    while let Some((position, series)) = ingest.store.forwarded(resource, forwarded) {
         forwarded += 1;
         let PointSpan { start, value: PointValue::Number(value), .. } = points[position] else { continue };
-        if let Err(reason) = forward(engine, series, Sample { time, start, value }) {
-            count_drop(engine, reason);
-        }
+        changes.trend_samples.push(TrendSample { series, time, start, value });
     }
-    end_export(engine, resource, time);
+    end_export(ingest, changes, resource, time);
     true
 }
 
 /// The second path: each sample is classified and admitted by itself. The points begin at `first`.
-fn ingest_samples(engine: &mut Engine, export: &Export, span: &ResourceSpan, metrics: &[MetricSpan], first: usize) {
-    let received = Received { at: engine.at, timestamps: engine.options.timestamps };
+fn ingest_samples(
+    ingest: &mut Ingest,
+    (rules, changes): (&Rules, &mut Changes),
+    export: &Export,
+    span: &ResourceSpan,
+    metrics: &[MetricSpan],
+    first: usize,
+) {
+    let received = Received { at: ingest.now, timestamps: ingest.options.timestamps };
     let mut admission: Option<Admission> = None;
     let mut begin = first;
     for metric in metrics {
@@ -70,37 +82,37 @@ fn ingest_samples(engine: &mut Engine, export: &Export, span: &ResourceSpan, met
             let result = classify(export, metric.kind, point, received).and_then(|sample| {
                 let admission = match &mut admission {
                     Some(admission) => admission,
-                    None => admission.insert(begin_export(engine, export.bytes(span.raw))?),
+                    None => admission.insert(begin_export(ingest, rules, export.bytes(span.raw))?),
                 };
                 if !is_begun {
                     is_begun = true;
-                    begin_metric(engine, admission, export, metric);
+                    begin_metric(ingest, admission, export, metric);
                 }
-                admit(engine, admission, export.bytes(point.attributes), sample)
+                admit(ingest, rules, changes, admission, export.bytes(point.attributes), sample)
             });
             if let Err(reason) = result {
-                count_drop(engine, reason);
+                ingest.counts.dropped[reason as usize] += 1;
             }
         }
     }
     if let Some(Admission { cursor, newest, .. }) = admission {
         let (resource, is_whole) = (cursor.resource(), cursor.points() == begin - first);
-        engine.store.end(cursor, if is_whole { span.shape } else { 0 });
-        end_export(engine, resource, newest);
+        ingest.store.end(cursor, if is_whole { span.shape } else { 0 });
+        end_export(ingest, changes, resource, newest);
     }
 }
 
-fn begin_export(engine: &mut Engine, raw: &[u8]) -> Result<Admission, DropReason> {
-    let resource = find_or_add_resource(engine, raw)?;
-    let entity = engine.intake.resources[resource as usize].entity;
-    let cursor = engine.store.begin(resource);
+fn begin_export(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<Admission, DropReason> {
+    let resource = find_or_add_resource(ingest, rules, raw)?;
+    let entity = ingest.resources[resource as usize].entity;
+    let cursor = ingest.store.begin(resource);
     // A sample that `classify` lets pass has been received.
-    Ok(Admission { cursor, entity, now: engine.at.unwrap_or(Nanos::MIN), newest: Nanos::MIN })
+    Ok(Admission { cursor, entity, now: ingest.now.unwrap_or(Nanos::MIN), newest: Nanos::MIN })
 }
 
 #[inline]
-fn begin_metric(engine: &mut Engine, admission: &mut Admission, export: &Export, metric: &MetricSpan) {
-    let has_room = has_room(engine, admission.entity);
+fn begin_metric(ingest: &mut Ingest, admission: &mut Admission, export: &Export, metric: &MetricSpan) {
+    let has_room = has_room(ingest, admission.entity);
     let bytes = MetricBytes {
         scope: export.bytes(metric.scope),
         name: export.bytes(metric.name),
@@ -108,21 +120,14 @@ fn begin_metric(engine: &mut Engine, admission: &mut Admission, export: &Export,
         temporality: metric.temporality,
         monotonic: metric.monotonic,
     };
-    engine.store.metric(&mut admission.cursor, &bytes, has_room, || otlp::metric(export, metric));
+    ingest.store.metric(&mut admission.cursor, &bytes, has_room, || otlp::metric(export, metric));
 }
 
 /// An export of a resource is in; the newest of its samples has this time.
 #[inline]
-fn end_export(engine: &mut Engine, resource: ResourceId, newest: Nanos) {
-    let entity = engine.intake.resources[resource as usize].entity;
-    let of = &mut engine.intake.entities[entity as usize];
+fn end_export(ingest: &mut Ingest, changes: &mut Changes, resource: ResourceId, newest: Nanos) {
+    let entity = ingest.resources[resource as usize].entity;
+    let of = &mut ingest.entities[entity as usize];
     of.newest = of.newest.max(newest);
-    if let Some(watch) = &mut engine.judge.watch {
-        watch.report(entity, newest);
-    }
-    engine.report_came(entity);
-}
-
-fn count_drop(engine: &mut Engine, reason: DropReason) {
-    engine.intake.counts.dropped[reason as usize] += 1;
+    changes.received.push(ReceivedFrom { entity, newest });
 }

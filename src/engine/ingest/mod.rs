@@ -4,9 +4,11 @@
 //! `resources` knows who sends; `evict` removes what is silent.
 
 pub(super) mod admit;
+pub(super) mod changes;
 pub(super) mod classify;
 pub(super) mod drop_reason;
 pub(super) mod entity;
 pub(super) mod evict;
 pub(super) mod export;
 pub(super) mod resources;
+mod subscriptions;

@@ -5,35 +5,44 @@
 
 use super::admit::{admit_entity, admit_resource};
 use super::drop_reason::DropReason;
-use super::entity::{Entity, KnownResource, entity_label};
-use super::evict::Evicted;
-use crate::engine::Engine;
-use crate::engine::evaluate::presence::means;
-use crate::engine::evaluate::selection::What;
-use crate::engine::report::{Counts, Coverage, EntityLabel};
+use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
+use super::evict::{Evicted, EvictionSchedule};
+use super::subscriptions::Subscriptions;
+use crate::engine::evaluate::trend::inputs::TrendInput;
+use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
+use crate::engine::options::{Options, SeriesMode};
+use crate::engine::presence_rule::means;
+use crate::engine::report::{Counts, Coverage};
+use crate::engine::rules::{Evaluator, Rules};
 use crate::model::{Attributes, Nanos};
 use crate::otlp;
-use crate::series::{Renumbered, Renumbering, ResourceId, SeriesId};
+use crate::series::{BlockWindows, Renumbered, Renumbering, ResourceId, RuleResult, SeriesId, SeriesStore, emit_one};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// What was received, and the resources and entities that sent it.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct IngestState {
-    pub counts: Counts,
-    pub coverage: Coverage,
+/// The room's owner: what was received, the resources and entities that sent it, and their series.
+#[derive(Debug)]
+pub(in crate::engine) struct Ingest {
+    pub(super) options: Options,
+    pub(super) store: SeriesStore,
+    pub(super) subscriptions: Subscriptions,
+    /// The engine's time: the latest `received_at` so far.
+    pub(super) now: Option<Nanos>,
+    pub(super) counts: Counts,
+    pub(super) coverage: Coverage,
     /// Whether an export had a point with a time.
-    pub any_time: bool,
-    pub resources: Vec<KnownResource>,
-    pub entities: Vec<Entity>,
-    pub matched_series: Vec<u64>,
-    pub matched_by_rule: Vec<u64>,
+    pub(super) any_time: bool,
+    pub(super) resources: Vec<KnownResource>,
+    pub(super) entities: Vec<Entity>,
+    pub(super) matched_series: Vec<u64>,
+    pub(super) matched_by_rule: Vec<u64>,
     /// With merged series: those that have joined the others of their metric.
     pub(super) joined: HashSet<SeriesId, RandomState>,
+    pub(super) eviction: Option<EvictionSchedule>,
     /// What is evicted.
-    pub past: Evicted,
+    pub(super) past: Evicted,
     /// Resources by their bytes, and of each resource the bytes it was first seen with.
     by_bytes: HashMap<Arc<[u8]>, ResourceId, RandomState>,
     bytes: Vec<Arc<[u8]>>,
@@ -41,9 +50,154 @@ pub(in crate::engine) struct IngestState {
     by_identity: HashMap<u64, ResourceId, RandomState>,
     entity_by_identity: HashMap<u64, u32, RandomState>,
     hasher: RandomState,
+    no_attributes: Arc<Attributes>,
 }
 
-impl IngestState {
+impl Ingest {
+    pub fn new(rules: &Rules, options: &Options) -> Self {
+        Ingest {
+            store: SeriesStore::new(options.max_points_per_series),
+            subscriptions: Subscriptions::default(),
+            now: None,
+            counts: Counts::default(),
+            coverage: Coverage::default(),
+            any_time: false,
+            resources: Vec::new(),
+            entities: Vec::new(),
+            matched_series: vec![0; rules.definitions.len()],
+            matched_by_rule: vec![0; rules.rules.len()],
+            joined: HashSet::default(),
+            eviction: EvictionSchedule::new(rules, options),
+            past: Evicted::new(rules),
+            by_bytes: HashMap::default(),
+            bytes: Vec::new(),
+            by_identity: HashMap::default(),
+            entity_by_identity: HashMap::default(),
+            hasher: RandomState::default(),
+            no_attributes: Arc::default(),
+            options: options.clone(),
+        }
+    }
+
+    /// Time goes on.
+    pub fn set_now(&mut self, now: Nanos) {
+        self.now = Some(now);
+    }
+
+    pub fn now(&self) -> Option<Nanos> {
+        self.now
+    }
+
+    /// When the first export was received.
+    pub fn started_at(&self) -> Option<Nanos> {
+        self.coverage.from
+    }
+
+    /// What the exports covered.
+    pub fn coverage(&self) -> Coverage {
+        if self.any_time { Coverage { from: self.coverage.from, to: self.now } } else { Coverage::default() }
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    pub fn store(&self) -> &SeriesStore {
+        &self.store
+    }
+
+    /// Whether the series of an entity are read as one.
+    pub fn merges(&self) -> bool {
+        self.options.series == SeriesMode::Merge
+    }
+
+    pub fn entities(&self) -> &[Entity] {
+        &self.entities
+    }
+
+    /// The entity of a series.
+    pub fn entity_of(&self, series: SeriesId) -> u32 {
+        self.resources[self.store.resource_of(series) as usize].entity
+    }
+
+    /// The definitions that select a resource of an entity, in order.
+    #[inline]
+    pub fn definitions_of(&self, entity: usize) -> &[usize] {
+        self.entities[entity].definitions(&self.subscriptions)
+    }
+
+    /// Why trend rules look at a series.
+    pub fn trend_inputs(&self, series: SeriesId) -> &[TrendInput] {
+        self.subscriptions.trend_inputs(self.store.subscription_of(series))
+    }
+
+    /// Series that a definition selected so far, and of these one rule.
+    pub fn matched_series(&self, definition: usize) -> u64 {
+        self.matched_series[definition]
+    }
+
+    pub fn matched_by_rule(&self, rule: usize) -> u64 {
+        self.matched_by_rule[rule]
+    }
+
+    /// Entities that a definition selected so far.
+    pub fn matched_entities(&self, definition: usize) -> u64 {
+        let selected = |entity: &&Entity| entity.definitions(&self.subscriptions).contains(&definition);
+        self.entities.iter().filter(selected).count() as u64 + self.past.matched_entities(definition)
+    }
+
+    /// The name of a series in outputs.
+    pub fn series_label(&self, series: SeriesId) -> SeriesLabel {
+        SeriesLabel {
+            entity: self.label(self.entity_of(series) as usize),
+            metric: self.store.metric_of(series).clone(),
+            attributes: self.store.attributes_of(series).clone(),
+        }
+    }
+
+    /// The name of a series as a rule reads it on an entity: merged with others it has no attributes.
+    pub fn series_name(&self, entity: usize, rule: u32, series: SeriesId) -> SeriesName {
+        let groups = &self.entities[entity].rest().groups;
+        let is_merged =
+            |group: &MergedSeries| group.rule == rule && group.members[0] == series && group.members.len() > 1;
+        let attributes = match groups.iter().any(is_merged) {
+            true => self.no_attributes.clone(),
+            false => self.store.attributes_of(series).clone(),
+        };
+        SeriesName { metric: self.store.metric_of(series).clone(), attributes }
+    }
+
+    /// The same with the name of the entity.
+    pub fn label_on(&self, entity: usize, rule: u32, series: SeriesId) -> SeriesLabel {
+        let SeriesName { metric, attributes } = self.series_name(entity, rule, series);
+        SeriesLabel { entity: self.label(entity), metric, attributes }
+    }
+
+    /// Evaluates the windows of an entity; `each` gets the results.
+    pub fn results(
+        &mut self,
+        rules: &Rules,
+        (entity, at): (usize, Nanos),
+        frames: &mut BlockWindows,
+        mut each: impl FnMut(&RuleResult<'_>),
+    ) {
+        let min_coverage = self.options.min_coverage;
+        let entity = &self.entities[entity];
+        if self.options.series == SeriesMode::Merge {
+            for group in &entity.rest().groups {
+                let Evaluator::Threshold { request, .. } = &rules.rules[group.rule as usize].evaluator else {
+                    continue;
+                };
+                let result = self.store.evaluate_merged(&group.members, at, request, min_coverage);
+                emit_one(group.rule, group.members[0], result, &mut |result| each(&result));
+            }
+            return;
+        }
+        for resource in entity.resources() {
+            self.store.evaluate_resource(resource, at, min_coverage, frames, |result| each(&result));
+        }
+    }
+
     /// The resource with these bytes.
     #[inline]
     pub(super) fn find_bytes(&self, raw: &[u8]) -> Option<ResourceId> {
@@ -112,45 +266,44 @@ fn find_identity(all: &HashMap<u64, u32, RandomState>, mut key: u64, is_it: impl
 
 /// The resource with these bytes. An error says why there is no room for it.
 #[inline]
-pub(super) fn find_or_add_resource(engine: &mut Engine, raw: &[u8]) -> Result<ResourceId, DropReason> {
-    match engine.intake.find_bytes(raw) {
+pub(super) fn find_or_add_resource(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<ResourceId, DropReason> {
+    match ingest.find_bytes(raw) {
         Some(resource) => Ok(resource),
-        None => look_up_resource(engine, raw),
+        None => look_up_resource(ingest, rules, raw),
     }
 }
 
 /// Bytes never seen: a new resource, or a known one with its attributes in another order.
 #[cold]
-fn look_up_resource(engine: &mut Engine, raw: &[u8]) -> Result<ResourceId, DropReason> {
+fn look_up_resource(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<ResourceId, DropReason> {
     let attributes = otlp::resource(raw)?;
-    let found = engine.intake.find_resource(&attributes);
+    let found = ingest.find_resource(&attributes);
     let bytes: Arc<[u8]> = raw.into();
     let resource = match found {
         Ok(resource) => resource,
         Err(place) => {
-            let resource = add_resource(engine, &attributes)?;
-            engine.intake.by_identity.insert(place, resource);
-            engine.intake.bytes.push(bytes.clone());
+            let resource = add_resource(ingest, rules, &attributes)?;
+            ingest.by_identity.insert(place, resource);
+            ingest.bytes.push(bytes.clone());
             resource
         }
     };
-    engine.intake.by_bytes.insert(bytes, resource);
+    ingest.by_bytes.insert(bytes, resource);
     Ok(resource)
 }
 
-fn add_resource(engine: &mut Engine, attributes: &Attributes) -> Result<ResourceId, DropReason> {
-    let class = engine.selection.class(&engine.definitions, attributes);
-    let resource = engine.intake.resources.len() as ResourceId;
-    let entity = entity_of_new_resource(engine, attributes, resource, class)?;
-    engine.store.add_resource();
-    let Engine { intake, selection, .. } = engine;
-    intake.resources.push(KnownResource { entity, class });
-    let of = &mut intake.entities[entity as usize];
-    let definitions = &selection.classes[class as usize].definitions;
+fn add_resource(ingest: &mut Ingest, rules: &Rules, attributes: &Attributes) -> Result<ResourceId, DropReason> {
+    let class = ingest.subscriptions.class(rules, attributes);
+    let resource = ingest.resources.len() as ResourceId;
+    let entity = entity_of_new_resource(ingest, attributes, resource, class)?;
+    ingest.store.add_resource();
+    ingest.resources.push(KnownResource { entity, class });
+    let of = &mut ingest.entities[entity as usize];
+    let definitions = ingest.subscriptions.definitions(class);
     if of.first != resource {
         of.rest_mut().others.push(resource);
         if of.class != class {
-            let mut all = of.definitions(selection).to_vec();
+            let mut all = of.definitions(&ingest.subscriptions).to_vec();
             all.extend_from_slice(definitions);
             all.sort_unstable();
             all.dedup();
@@ -158,8 +311,8 @@ fn add_resource(engine: &mut Engine, attributes: &Attributes) -> Result<Resource
         }
     }
     for &d in definitions {
-        for number in selection.rules_of[d].clone() {
-            if let What::Presence { presence, .. } = &selection.rules[number].what
+        for number in rules.compiled[d].rules.clone() {
+            if let Evaluator::Presence(presence) = &rules.rules[number].evaluator
                 && means(presence, attributes)
             {
                 of.rest_mut().meant_by.push(number);
@@ -171,22 +324,20 @@ fn add_resource(engine: &mut Engine, attributes: &Attributes) -> Result<Resource
 
 /// The entity of a new resource, which is its first one when the entity is new as well.
 fn entity_of_new_resource(
-    engine: &mut Engine,
+    ingest: &mut Ingest,
     attributes: &Attributes,
     resource: ResourceId,
     class: u32,
 ) -> Result<u32, DropReason> {
-    let place = match engine.intake.find_entity(&entity_label(attributes).resource) {
-        Ok(entity) => return admit_resource(engine, entity).map(|()| entity),
+    let place = match ingest.find_entity(&entity_label(attributes).resource) {
+        Ok(entity) => return admit_resource(ingest, entity).map(|()| entity),
         Err(place) => place,
     };
-    admit_entity(engine)?;
-    let intake = &mut engine.intake;
-    let entity = intake.entities.len() as u32;
-    intake.entity_by_identity.insert(place, entity);
-    intake.entities.push(Entity { first: resource, class, newest: Nanos::MIN, series: 0, rest: None });
-    intake.counts.entities += 1;
-    intake.counts.entities_now += 1;
-    engine.judge.add_entity(engine.selection.rules.len());
+    admit_entity(ingest)?;
+    let entity = ingest.entities.len() as u32;
+    ingest.entity_by_identity.insert(place, entity);
+    ingest.entities.push(Entity { first: resource, class, newest: Nanos::MIN, series: 0, rest: None });
+    ingest.counts.entities += 1;
+    ingest.counts.entities_now += 1;
     Ok(entity)
 }

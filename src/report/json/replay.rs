@@ -3,7 +3,7 @@
 use super::trend::{EvidenceJson, LifeJson, lives};
 use crate::definition::{EventDefinition, MetricId, Rule, RuleKind, Selector};
 use crate::engine::{
-    CloseReason, EntityLabel, Event, EventState, Observation, EvaluationReport, SeriesLabel, Verdict, ViolatedRule,
+    CloseReason, EntityLabel, EvaluationReport, Event, EventState, Observation, SeriesLabel, Verdict, ViolatedRule,
 };
 use crate::model::{Attributes, MetricIdentity, to_ms};
 use crate::report::outcome::{CommandRun, Replay};

@@ -3,7 +3,7 @@
 use super::event::{meant, measure, presence_seen, severity, short_series};
 use super::{no_match, trend};
 use crate::definition::{EventDefinition, LogicalOperator, RuleKind, Threshold};
-use crate::engine::{DefinitionReport, Event, InconclusiveReason, Nearest, EvaluationReport, SeriesLabel, Verdict};
+use crate::engine::{DefinitionReport, EvaluationReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
 use crate::report::outcome::Replay;
 use crate::report::quantity::{against, count, counted, extreme, percent};
 use crate::report::time::{Times, duration, span_ms};

@@ -1,18 +1,18 @@
-//! One process life under watch: its floors, and whether a leak is raised.
+//! One life of a process: its minima, and whether a leak is active.
 //!
 //! A point costs its bucket a comparison; the evaluation is paid once, when the bucket closes. The conditions must hold for a
 //! while until a leak is raised, and growth must be gone for a while until it is cleared.
 
-use super::ladder::{Figures, Reading, View, Workbench};
-use super::ring::{BUCKET, Ring};
+use super::minima::{BUCKET, Minima};
+use super::windows::{Figures, Reading, View, Workbench};
 use crate::definition::TrendParameters;
 use crate::model::{MS, Nanos};
 
-/// See the module's own words.
+/// Looks for a leak in one life of a process.
 #[derive(Clone, Debug)]
 pub struct Detector {
     start: Nanos,
-    ring: Ring,
+    minima: Minima,
     /// The conditions hold since here, short failures not counted.
     since: Option<Nanos>,
     /// The last instant at which they held.
@@ -24,18 +24,18 @@ pub struct Detector {
 
 /// What the end of a bucket brings.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evaluation {
+pub struct BucketEvaluation {
     /// Whether a window is covered by points.
     pub covered: bool,
     /// What the windows say, while a leak is raised.
     pub reading: Option<Reading>,
     /// Whether a leak is raised or cleared by it.
-    pub change: Option<Change>,
+    pub change: Option<LeakChange>,
 }
 
 /// A leak begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
+pub enum LeakChange {
     /// Raised; the figures are those of the longest window that shows it.
     Raised(Figures),
     /// Cleared: the growth has ended.
@@ -46,7 +46,7 @@ impl Detector {
     /// A process that started at an instant.
     pub fn new(start: Nanos) -> Self {
         let never = Nanos::MIN / 2;
-        Detector { start, ring: Ring::default(), since: None, last: never, last_weak: never, raised: false }
+        Detector { start, minima: Minima::default(), since: None, last: never, last_weak: never, raised: false }
     }
 
     /// When the process started.
@@ -57,38 +57,43 @@ impl Detector {
     /// Takes a point in, which must not be older than the last closed bucket.
     #[inline]
     pub fn add(&mut self, time: Nanos, value: f64) {
-        self.ring.add(time, value);
+        self.minima.add(time, value);
     }
 
     /// Closes the bucket that ends at `at` and evaluates, when it had a point.
-    pub fn close(&mut self, at: Nanos, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Evaluation> {
-        if !self.ring.close(at) {
+    pub fn close(
+        &mut self,
+        at: Nanos,
+        parameters: &TrendParameters,
+        bench: &mut Workbench,
+    ) -> Option<BucketEvaluation> {
+        if !self.minima.close(at) {
             return None;
         }
         let view = self.view(at, parameters);
         if !self.raised {
             let glance = bench.glance(&view);
             if !self.holds(at, glance.leak, parameters) {
-                return Some(Evaluation { covered: glance.covered, reading: None, change: None });
+                return Some(BucketEvaluation { covered: glance.covered, reading: None, change: None });
             }
             let reading = bench.evaluate(&self.view(at, parameters));
             self.raised = true;
-            let change = reading.leak.map(Change::Raised);
-            return Some(Evaluation { covered: true, reading: Some(reading), change });
+            let change = reading.leak.map(LeakChange::Raised);
+            return Some(BucketEvaluation { covered: true, reading: Some(reading), change });
         }
         let reading = bench.evaluate(&view);
-        let change = self.clears(at, &reading, parameters).then_some(Change::Cleared);
-        Some(Evaluation { covered: reading.covered.is_some(), reading: Some(reading), change })
+        let change = self.clears(at, &reading, parameters).then_some(LeakChange::Cleared);
+        Some(BucketEvaluation { covered: reading.covered.is_some(), reading: Some(reading), change })
     }
 
     /// What the windows say of the newest bucket that was closed.
     pub fn reading(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Reading> {
-        let at = (self.ring.newest()?.bucket() + 1).saturating_mul(BUCKET);
+        let at = (self.minima.newest()?.bucket() + 1).saturating_mul(BUCKET);
         Some(bench.evaluate(&self.view(at, parameters)))
     }
 
     fn view<'a>(&'a self, at: Nanos, parameters: &'a TrendParameters) -> View<'a> {
-        View { ring: &self.ring, from: self.start.saturating_add(parameters.skip_ms * MS), at, parameters }
+        View { minima: &self.minima, from: self.start.saturating_add(parameters.skip_ms * MS), at, parameters }
     }
 
     /// Whether the conditions have held for long enough.
@@ -125,11 +130,11 @@ impl Detector {
     /// Ends the life: what is raised ends with it, and its open buckets are not evaluated.
     pub fn end(&mut self) {
         self.raised = false;
-        self.ring.drop_open();
+        self.minima.drop_open();
     }
 
-    /// Its floors.
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+    /// Its minima.
+    pub fn minima(&self) -> &Minima {
+        &self.minima
     }
 }

@@ -1,22 +1,19 @@
-//! Trends: memory that grows and does not come back, process life by process life.
+//! Trends: memory that grows and does not come back, one life of a process after the other.
 //!
-//! Pure code: floors of buckets of 30 s ([`ring`]), statistics over a few of them ([`statistics`]), the conditions
-//! ([`ladder`]), and when a leak is raised and cleared ([`Detector`]). What it finds and misses is told in
-//! `docs/leak-detection.md`.
+//! The room's face is `trends`: samples in, findings and reports of lives out. Behind it is pure code: minima of buckets of
+//! 30 s ([`minima`]), statistics over a few of them ([`statistics`]), the conditions on windows of several lengths
+//! ([`windows`]), and when a leak begins and ends ([`Detector`]). `docs/leak-detection.md` says what it finds and misses.
 
-mod aside;
+mod auxiliary;
 mod detector;
-mod forget;
-mod judge;
-pub mod ladder;
-mod life;
-pub mod ring;
+pub(in crate::engine) mod inputs;
+pub mod minima;
+mod process;
+mod series;
 pub mod statistics;
+pub(in crate::engine) mod trends;
 mod verdict;
-mod watch;
+pub mod windows;
 
-pub use detector::{Change, Detector, Evaluation};
+pub use detector::{BucketEvaluation, Detector, LeakChange};
 pub use verdict::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
-
-pub(in crate::engine) use forget::KEPT_FOR;
-pub(in crate::engine) use judge::{Trends, Watcher, watchers};

@@ -1,7 +1,8 @@
 //! What is said of a process life: leak, no leak, or why that cannot be told, with the figures behind it. Data only.
 
-use super::ladder::Figures;
-use crate::engine::report::{InconclusiveReason, SeriesLabel};
+use super::windows::Figures;
+use crate::engine::label::SeriesLabel;
+use crate::engine::verdict::InconclusiveReason;
 use crate::model::Nanos;
 
 /// The evidence of one life at one instant.
@@ -13,7 +14,7 @@ pub struct Evidence {
     pub figures: Figures,
     /// The smallest steady growth, in bytes a second, that one of the covered windows would have shown over its noise.
     pub smallest: f64,
-    /// The newest floor less the first one that counted.
+    /// The newest minimum less the first one that counted.
     pub grown: f64,
     /// Full garbage collections in the window; `None` when the process does not report them.
     pub collections: Option<u64>,

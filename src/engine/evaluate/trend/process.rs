@@ -1,11 +1,11 @@
 //! One life of a process: the detector, and what it takes to say afterwards why there was no leak.
 
-use super::detector::{Change, Detector, Evaluation};
-use super::ladder::{Figures, Reading, Workbench};
-use super::ring::{BUCKET, Floor, KEPT, bucket_of};
+use super::detector::{BucketEvaluation, Detector, LeakChange};
+use super::minima::{BUCKET, BucketMinimum, KEPT, bucket_of};
 use super::statistics::median;
+use super::windows::{Figures, Reading, Workbench};
 use crate::definition::TrendParameters;
-use crate::engine::report::InconclusiveReason;
+use crate::engine::verdict::InconclusiveReason;
 use crate::model::{MINUTE, MS, Nanos};
 
 /// Instants of raises that are kept of a life.
@@ -14,9 +14,9 @@ const MOST_RAISES: usize = 32;
 /// Values of the first minute that are kept, until their median is known.
 const MOST_EARLY: usize = 64;
 
-/// See the module's own words.
+/// One life of a process whose memory a series reports.
 #[derive(Clone, Debug)]
-pub(super) struct Life {
+pub(super) struct ProcessLife {
     /// The start time of its points; 0 when they have none.
     pub key: Nanos,
     pub detector: Detector,
@@ -24,9 +24,9 @@ pub(super) struct Life {
     pub ended: bool,
     pub raised_at: Vec<Nanos>,
     /// What the windows said at the first raise.
-    pub said: Option<Said>,
-    /// The first floor that counts, and the newest bucket that was closed.
-    first: Option<Floor>,
+    pub first_leak: Option<LifeFigures>,
+    /// The first minimum that counts, and the newest bucket that was closed.
+    first: Option<BucketMinimum>,
     newest: i64,
     /// Covered windows without a break longer than the detector bears: since when and until when.
     covered: Option<(Nanos, Nanos)>,
@@ -37,15 +37,15 @@ pub(super) struct Life {
 
 /// What the windows say of a life, in short.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(super) struct LifeFigures {
     pub figures: Figures,
     pub smallest: f64,
 }
 
-impl Said {
-    fn of(reading: &Reading) -> Option<Said> {
+impl LifeFigures {
+    fn of(reading: &Reading) -> Option<LifeFigures> {
         let figures = reading.leak.or(reading.covered)?;
-        Some(Said { figures, smallest: reading.smallest })
+        Some(LifeFigures { figures, smallest: reading.smallest })
     }
 }
 
@@ -57,15 +57,15 @@ struct Early {
     previous: f64,
 }
 
-impl Life {
+impl ProcessLife {
     /// A life whose points have this start time; without one it starts at its first point.
     pub fn new(key: Nanos, first: Nanos) -> Self {
-        Life {
+        ProcessLife {
             key,
             detector: Detector::new(if key == 0 { first } else { key }),
             ended: false,
             raised_at: Vec::new(),
-            said: None,
+            first_leak: None,
             first: None,
             newest: bucket_of(first),
             covered: None,
@@ -99,22 +99,27 @@ impl Life {
     }
 
     /// Whether a point of this time comes so late that nothing of the life is left to compare with.
-    pub fn is_forgotten_by(&self, time: Nanos) -> bool {
-        let newest = self.detector.ring().newest_bucket().unwrap_or(self.newest);
+    pub fn is_evicted_by(&self, time: Nanos) -> bool {
+        let newest = self.detector.minima().newest_bucket().unwrap_or(self.newest);
         bucket_of(time) - newest > KEPT as i64
     }
 
     /// Closes the bucket that ends at `at`, when it had a point.
-    pub fn close(&mut self, at: Nanos, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Evaluation> {
+    pub fn close(
+        &mut self,
+        at: Nanos,
+        parameters: &TrendParameters,
+        bench: &mut Workbench,
+    ) -> Option<BucketEvaluation> {
         let evaluation = self.detector.close(at, parameters, bench)?;
-        let newest = *self.detector.ring().newest()?;
+        let newest = *self.detector.minima().newest()?;
         self.newest = newest.bucket();
         let from = self.detector.start().saturating_add(parameters.skip_ms * MS);
         if self.first.is_none() && newest.bucket() * BUCKET >= from {
             self.first = Some(newest);
         }
-        if matches!(evaluation.change, Some(Change::Raised(_))) {
-            self.said = self.said.or(evaluation.reading.as_ref().and_then(Said::of));
+        if matches!(evaluation.change, Some(LeakChange::Raised(_))) {
+            self.first_leak = self.first_leak.or(evaluation.reading.as_ref().and_then(LifeFigures::of));
             if self.raised_at.len() < MOST_RAISES {
                 self.raised_at.push(at);
             }
@@ -126,13 +131,13 @@ impl Life {
     }
 
     /// What the windows say while a leak is raised; the first raise stands in when no window is covered at the moment.
-    pub fn said_now(&self, evaluation: &Evaluation) -> Option<Said> {
-        evaluation.reading.as_ref().and_then(Said::of).or(self.said)
+    pub fn figures_now(&self, evaluation: &BucketEvaluation) -> Option<LifeFigures> {
+        evaluation.reading.as_ref().and_then(LifeFigures::of).or(self.first_leak)
     }
 
     /// What the windows said in the end: at the first raise, else of the newest bucket.
-    pub fn said_at_last(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Said> {
-        self.said.or_else(|| Said::of(&self.detector.reading(parameters, bench)?))
+    pub fn figures_at_end(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<LifeFigures> {
+        self.first_leak.or_else(|| LifeFigures::of(&self.detector.reading(parameters, bench)?))
     }
 
     fn note_coverage(&mut self, at: Nanos, parameters: &TrendParameters) {
@@ -144,9 +149,9 @@ impl Life {
         self.conclusive |= at - since >= parameters.hold_ms * MS;
     }
 
-    /// How much the newest floor is above the first one that counted.
+    /// How much the newest minimum is above the first one that counted.
     pub fn grown(&self) -> f64 {
-        match (self.first, self.detector.ring().newest()) {
+        match (self.first, self.detector.minima().newest()) {
             (Some(first), Some(newest)) => newest.value - first.value,
             _ => 0.0,
         }
@@ -159,7 +164,7 @@ impl Life {
 
     /// The end of its newest bucket.
     pub fn newest_end(&self) -> Nanos {
-        (self.detector.ring().newest_bucket().unwrap_or(self.newest) + 1).saturating_mul(BUCKET)
+        (self.detector.minima().newest_bucket().unwrap_or(self.newest) + 1).saturating_mul(BUCKET)
     }
 
     /// Whether a leak could have been raised.
@@ -171,9 +176,9 @@ impl Life {
     pub fn reason(&self, parameters: &TrendParameters) -> InconclusiveReason {
         let mut spacings: Vec<i64> = Vec::new();
         let mut later = None;
-        for floor in self.detector.ring().newest_first() {
-            if let Some(later) = later.replace(floor.bucket()) {
-                spacings.push(later - floor.bucket());
+        for minimum in self.detector.minima().newest_first() {
+            if let Some(later) = later.replace(minimum.bucket()) {
+                spacings.push(later - minimum.bucket());
             }
         }
         spacings.sort_unstable();
@@ -182,11 +187,11 @@ impl Life {
             return InconclusiveReason::WarmingUp;
         };
         // What a life without holes would have needed at this spacing.
-        let enough = parameters.ladder.iter().filter_map(|rung| {
-            let buckets = rung.window_ms * MS / BUCKET;
-            let apart = (buckets as f64 / rung.points as f64).ceil().max(usual as f64);
+        let enough = parameters.ladder.iter().filter_map(|window| {
+            let buckets = window.window_ms * MS / BUCKET;
+            let apart = (buckets as f64 / window.points as f64).ceil().max(usual as f64);
             let fits = buckets as f64 / apart >= parameters.nmin as f64;
-            fits.then_some((parameters.cover * rung.window_ms as f64) as i64 * MS + parameters.hold_ms * MS)
+            fits.then_some((parameters.cover * window.window_ms as f64) as i64 * MS + parameters.hold_ms * MS)
         });
         match enough.min() {
             None => InconclusiveReason::Gap,

@@ -1,10 +1,10 @@
-//! The floor ladder: what windows of several lengths say of a process' floors, taken together.
+//! The window ladder: what windows of several lengths say of a process' minima, taken together.
 //!
-//! A window's floors are merged into a few points. A leak is a window whose points rise beyond chance, by enough, in both
-//! halves alike, above every floor before the window, while no longer window slows down. The shape conditions do the real
+//! A window's minima are merged into a few points. A leak is a window whose points rise beyond chance, by enough, in both
+//! halves alike, above every minimum before the window, while no longer window slows down. The shape conditions do the real
 //! work: what fools a test for trends is not chance but real growth that ends, a warm-up, a ramp, a cycle.
 
-use super::ring::{BUCKET, Floor, Ring};
+use super::minima::{BUCKET, BucketMinimum, Minima};
 use super::statistics::{Point, Scratch};
 use crate::definition::{Rung, TrendParameters};
 use crate::model::{MS, Nanos, SECOND};
@@ -76,11 +76,11 @@ pub struct Glance {
     pub covered: bool,
 }
 
-/// The floors of a process at the end of a bucket, and what counts.
+/// The minima of a process at the end of a bucket, and what counts.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The closed floors.
-    pub ring: &'a Ring,
+    /// The closed minima.
+    pub minima: &'a Minima,
     /// Floors of buckets that begin before this do not count.
     pub from: Nanos,
     /// The end of the bucket.
@@ -102,10 +102,10 @@ impl Workbench {
     /// Whether there is a leak, and no more.
     pub fn glance(&mut self, view: &View<'_>) -> Glance {
         let mut glance = Glance { leak: false, covered: false };
-        for (i, rung) in view.parameters.ladder.iter().enumerate() {
-            if self.gather(view, rung) && self.is_covered(view, rung) {
+        for (i, window) in view.parameters.ladder.iter().enumerate() {
+            if self.gather(view, window) && self.is_covered(view, window) {
                 glance.covered = true;
-                glance.leak = glance.leak || self.rises(view, rung) && self.is_steady(view, i + 1);
+                glance.leak = glance.leak || self.rises(view, window) && self.is_steady(view, i + 1);
             }
         }
         glance
@@ -114,16 +114,17 @@ impl Workbench {
     /// Everything the windows say.
     pub fn evaluate(&mut self, view: &View<'_>) -> Reading {
         let mut reading = Reading { leak: None, covered: None, smallest: f64::INFINITY, weak: false };
-        for (i, rung) in view.parameters.ladder.iter().enumerate() {
-            if !self.gather(view, rung) || !self.is_covered(view, rung) {
+        for (i, window) in view.parameters.ladder.iter().enumerate() {
+            if !self.gather(view, window) || !self.is_covered(view, window) {
                 continue;
             }
-            let figures = self.figures(view, rung);
+            let figures = self.figures(view, window);
             reading.covered = Some(figures);
             reading.smallest = reading.smallest.min(figures.smallest);
             let growth = figures.growth();
-            reading.weak |= figures.low > 0.0 && growth >= 0.5 * rung.growth * figures.level && figures.last_half > 0.0;
-            if self.rises(view, rung) && self.is_steady(view, i + 1) {
+            reading.weak |=
+                figures.low > 0.0 && growth >= 0.5 * window.growth * figures.level && figures.last_half > 0.0;
+            if self.rises(view, window) && self.is_steady(view, i + 1) {
                 reading.leak = Some(figures);
             }
         }
@@ -131,11 +132,11 @@ impl Workbench {
     }
 
     /// Makes the points of a window; false when they are too few to say anything.
-    fn gather(&mut self, view: &View<'_>, rung: &Rung) -> bool {
+    fn gather(&mut self, view: &View<'_>, window: &Rung) -> bool {
         self.points.clear();
         self.numbers.clear();
-        groups(view, merged(rung), |group| {
-            if group.number >= rung.points as i64 {
+        groups(view, merged(window), |group| {
+            if group.number >= window.points as i64 {
                 return false;
             }
             self.points.push(((group.time - view.at) as f64 / SECOND as f64, group.value));
@@ -147,15 +148,15 @@ impl Workbench {
         self.points.len() >= FEWEST
     }
 
-    fn is_covered(&self, view: &View<'_>, rung: &Rung) -> bool {
+    fn is_covered(&self, view: &View<'_>, window: &Rung) -> bool {
         let (oldest, newest) = (self.numbers[0], self.numbers[self.numbers.len() - 1]);
-        let span = ((oldest - newest + 1) * merged(rung) * (BUCKET / SECOND)) as f64;
-        let seconds = seconds(rung);
+        let span = ((oldest - newest + 1) * merged(window) * (BUCKET / SECOND)) as f64;
+        let seconds = seconds(window);
         span.min(seconds) >= view.parameters.cover * seconds && self.points.len() >= view.parameters.nmin
     }
 
     /// The conditions on the window itself, the cheap ones first.
-    fn rises(&mut self, view: &View<'_>, rung: &Rung) -> bool {
+    fn rises(&mut self, view: &View<'_>, window: &Rung) -> bool {
         let parameters = view.parameters;
         let trend = self.scratch.mann_kendall(&self.points);
         if trend.z() < parameters.zmin {
@@ -163,19 +164,19 @@ impl Workbench {
         }
         let sen = self.scratch.theil_sen(&self.points, trend.variance);
         let level = self.scratch.level(&self.points);
-        if sen.slope * seconds(rung) < rung.growth * level || sen.low < parameters.smin {
+        if sen.slope * seconds(window) < window.growth * level || sen.low < parameters.smin {
             return false;
         }
         let (first, last) = self.halves();
         let balanced = first > 0.0 && last >= parameters.rho * first && first >= parameters.rho2 * last;
-        balanced && (parameters.record == 0.0 || self.is_record(view, rung))
+        balanced && (parameters.record == 0.0 || self.is_record(view, window))
     }
 
     /// Whether the end of the window is above all that was before it.
-    fn is_record(&self, view: &View<'_>, rung: &Rung) -> bool {
+    fn is_record(&self, view: &View<'_>, window: &Rung) -> bool {
         let mut record = f64::NEG_INFINITY;
-        groups(view, merged(rung), |group| {
-            if group.number >= rung.points as i64 {
+        groups(view, merged(window), |group| {
+            if group.number >= window.points as i64 {
                 record = record.max(group.value);
             }
             true
@@ -187,8 +188,8 @@ impl Workbench {
 
     /// Whether none of the longer windows slows down, covered or not.
     fn is_steady(&mut self, view: &View<'_>, longer: usize) -> bool {
-        view.parameters.ladder[longer..].iter().all(|rung| {
-            if !self.gather(view, rung) {
+        view.parameters.ladder[longer..].iter().all(|window| {
+            if !self.gather(view, window) {
                 return true;
             }
             let (first, last) = self.halves();
@@ -202,17 +203,17 @@ impl Workbench {
         (self.scratch.slope(&self.points[..half]), self.scratch.slope(&self.points[n - half..]))
     }
 
-    fn figures(&mut self, view: &View<'_>, rung: &Rung) -> Figures {
+    fn figures(&mut self, view: &View<'_>, window: &Rung) -> Figures {
         let n = self.points.len();
         let trend = self.scratch.mann_kendall(&self.points);
         let sen = self.scratch.theil_sen(&self.points, trend.variance);
         let (first_half, last_half) = self.halves();
         let level = self.scratch.level(&self.points);
-        let newest = view.ring.newest().map_or(0, Floor::bucket);
+        let newest = view.minima.newest().map_or(0, BucketMinimum::bucket);
         let noise = (sen.slope - sen.low).max(0.0);
         Figures {
             at: view.at,
-            window: rung.window_ms * MS,
+            window: window.window_ms * MS,
             points: n,
             slope: sen.slope,
             low: sen.low,
@@ -224,19 +225,19 @@ impl Workbench {
             last_half,
             level,
             last: self.points[n - 1].1,
-            buckets: (newest - (self.numbers[0] + 1) * merged(rung) + 1, newest),
-            smallest: (rung.growth * level / seconds(rung)).max(view.parameters.smin + noise),
+            buckets: (newest - (self.numbers[0] + 1) * merged(window) + 1, newest),
+            smallest: (window.growth * level / seconds(window)).max(view.parameters.smin + noise),
         }
     }
 }
 
-fn seconds(rung: &Rung) -> f64 {
-    (rung.window_ms * MS) as f64 / SECOND as f64
+fn seconds(window: &Rung) -> f64 {
+    (window.window_ms * MS) as f64 / SECOND as f64
 }
 
 /// How many buckets become one point.
-fn merged(rung: &Rung) -> i64 {
-    (seconds(rung) / rung.points as f64 / (BUCKET / SECOND) as f64).round_ties_even().max(1.0) as i64
+fn merged(window: &Rung) -> i64 {
+    (seconds(window) / window.points as f64 / (BUCKET / SECOND) as f64).round_ties_even().max(1.0) as i64
 }
 
 /// Floors that become one point: their number from the newest on, where they begin, and the least of them.
@@ -250,29 +251,29 @@ struct Group {
 
 /// Hands out the groups of `merged` buckets, counted backwards from the newest bucket, until one is not wanted.
 ///
-/// Hours of floors are walked, so groups are told apart by comparing times: a floor that lies in the group next to the last
+/// Hours of minima are walked, so groups are told apart by comparing times: a minimum that lies in the group next to the last
 /// one needs no division.
 fn groups(view: &View<'_>, merged: i64, mut wanted: impl FnMut(&Group) -> bool) {
     let from = view.from.saturating_add(BUCKET - 1).div_euclid(BUCKET).saturating_mul(BUCKET);
     let length = merged * BUCKET;
-    let mut floors = view.ring.newest_first().take_while(|floor| floor.time >= from);
-    let Some(newest) = floors.next() else { return };
+    let mut minima = view.minima.newest_first().take_while(|minimum| minimum.time >= from);
+    let Some(newest) = minima.next() else { return };
     let begin = (newest.bucket() + 1) * BUCKET - length;
     let mut group = Group { number: 0, begin, time: newest.time, value: newest.value };
-    for floor in floors {
-        if floor.time >= group.begin {
-            if floor.value <= group.value {
-                (group.time, group.value) = (floor.time, floor.value);
+    for minimum in minima {
+        if minimum.time >= group.begin {
+            if minimum.value <= group.value {
+                (group.time, group.value) = (minimum.time, minimum.value);
             }
             continue;
         }
         if !wanted(&group) {
             return;
         }
-        let behind = group.begin - floor.time;
+        let behind = group.begin - minimum.time;
         let further = if behind <= length { 1 } else { (behind - 1) / length + 1 };
         let (number, begin) = (group.number + further, group.begin - further * length);
-        group = Group { number, begin, time: floor.time, value: floor.value };
+        group = Group { number, begin, time: minimum.time, value: minimum.value };
     }
     wanted(&group);
 }
@@ -297,13 +298,13 @@ mod tests {
         let (parameters, mut bench) = (TrendParameters::default(), Workbench::default());
         let mut leaks = 0;
         for world in 0..60 {
-            let mut ring = Ring::default();
+            let mut minima = Minima::default();
             for bucket in 0..200 {
                 let Some(value) = value(world, bucket) else { continue };
-                ring.add(bucket * BUCKET + SECOND, value);
+                minima.add(bucket * BUCKET + SECOND, value);
                 let at = (bucket + 1) * BUCKET;
-                ring.close(at);
-                let view = View { ring: &ring, from: 2 * BUCKET, at, parameters: &parameters };
+                minima.close(at);
+                let view = View { minima: &minima, from: 2 * BUCKET, at, parameters: &parameters };
                 let (glance, reading) = (bench.glance(&view), bench.evaluate(&view));
                 assert_eq!(glance, Glance { leak: reading.leak.is_some(), covered: reading.covered.is_some() });
                 leaks += usize::from(glance.leak);

@@ -1,30 +1,31 @@
-//! One series under the watch of one rule: its lives, told apart by their start times.
+//! A series as one rule looks at it: lives of processes, kept apart by their start times.
 //!
 //! A younger start time ends the life before it. When the older one speaks again several processes write the series: their
 //! lives are then watched side by side. Without start times (gauges never have one) a life ends when the value falls back to
 //! where it began. Bounded: so many lives, and the times of the points in open buckets.
 
-use super::detector::Evaluation;
-use super::ladder::Workbench;
-use super::life::Life;
+use super::detector::BucketEvaluation;
+use super::process::ProcessLife;
+use super::windows::Workbench;
 use crate::definition::TrendParameters;
-use crate::model::{Nanos, Sample};
+use crate::engine::ingest::changes::TrendSample;
+use crate::model::Nanos;
 use crate::series::{NotKept, SeriesId};
 
 /// Lives kept of a series; the one that was silent the longest gives way.
 const MOST_LIVES: usize = 16;
 
-/// See the module's own words.
+/// A series that a trend rule looks at.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct TrendSeries {
     /// Number of the rule among all rules.
     pub rule: u32,
     pub series: SeriesId,
     /// Whether start times tell lives apart.
     pub has_starts: bool,
-    pub lives: Vec<Life>,
+    pub lives: Vec<ProcessLife>,
     /// Lives that are over and forgotten, until they are collected.
-    pub over: Vec<Life>,
+    pub over: Vec<ProcessLife>,
     pub several_writers: bool,
     /// Points that came after their bucket had closed.
     pub ignored: u64,
@@ -32,9 +33,9 @@ pub(super) struct Watch {
     times: Vec<Nanos>,
 }
 
-impl Watch {
+impl TrendSeries {
     pub fn new(rule: u32, series: SeriesId, has_starts: bool) -> Self {
-        Watch {
+        TrendSeries {
             rule,
             series,
             has_starts,
@@ -47,8 +48,8 @@ impl Watch {
     }
 
     /// Takes a point in. `open` is where the oldest open bucket begins; at most `limit` points of open buckets are taken.
-    pub fn add(&mut self, sample: Sample, open: Nanos, limit: usize) -> Result<(), NotKept> {
-        let Sample { time, value, .. } = sample;
+    pub fn add(&mut self, sample: &TrendSample, open: Nanos, limit: usize) -> Result<(), NotKept> {
+        let TrendSample { time, value, .. } = *sample;
         if time < open {
             self.ignored += 1;
             return Ok(());
@@ -68,9 +69,9 @@ impl Watch {
     }
 
     /// The life with the start time of a point.
-    fn life_of(&mut self, Sample { time, start, .. }: Sample) -> usize {
+    fn life_of(&mut self, &TrendSample { time, start, .. }: &TrendSample) -> usize {
         if let Some(known) = self.lives.iter().position(|life| life.key == start) {
-            if self.lives[known].is_forgotten_by(time) {
+            if self.lives[known].is_evicted_by(time) {
                 return self.begin_again(known, start, time);
             }
             self.several_writers |= self.lives[known].ended;
@@ -86,9 +87,9 @@ impl Watch {
         self.begin(start, time)
     }
 
-    fn life_without_start(&mut self, Sample { time, value, .. }: Sample) -> usize {
+    fn life_without_start(&mut self, &TrendSample { time, value, .. }: &TrendSample) -> usize {
         match self.lives.iter().position(|life| life.key == 0 && !life.ended) {
-            Some(known) if self.lives[known].is_forgotten_by(time) => self.begin_again(known, 0, time),
+            Some(known) if self.lives[known].is_evicted_by(time) => self.begin_again(known, 0, time),
             Some(known) if self.lives[known].is_over_with(value) => {
                 self.lives[known].ended = true;
                 self.begin(0, time)
@@ -103,12 +104,12 @@ impl Watch {
             let silent = (0..self.lives.len()).min_by_key(|&i| self.lives[i].newest_end()).unwrap_or(0);
             self.over.push(self.lives.remove(silent));
         }
-        self.lives.push(Life::new(key, time));
+        self.lives.push(ProcessLife::new(key, time));
         self.lives.len() - 1
     }
 
     fn begin_again(&mut self, life: usize, key: Nanos, time: Nanos) -> usize {
-        self.over.push(std::mem::replace(&mut self.lives[life], Life::new(key, time)));
+        self.over.push(std::mem::replace(&mut self.lives[life], ProcessLife::new(key, time)));
         life
     }
 
@@ -118,7 +119,7 @@ impl Watch {
         at: Nanos,
         parameters: &TrendParameters,
         bench: &mut Workbench,
-        mut each: impl FnMut(&Life, &Evaluation),
+        mut each: impl FnMut(&ProcessLife, &BucketEvaluation),
     ) {
         for life in &mut self.lives {
             if life.ended {
@@ -132,15 +133,15 @@ impl Watch {
     }
 
     /// Takes out the lives of which no point can come that they could be compared with.
-    pub fn forget(&mut self, at: Nanos) -> impl Iterator<Item = Life> {
-        let gone = |life: &mut Life| life.is_forgotten_by(at);
+    pub fn evict(&mut self, at: Nanos) -> impl Iterator<Item = ProcessLife> {
+        let gone = |life: &mut ProcessLife| life.is_evicted_by(at);
         self.over.extend(self.lives.extract_if(.., gone));
         self.over.drain(..)
     }
 
     /// When the next bucket closes.
     pub fn next_close(&self) -> Option<Nanos> {
-        self.lives.iter().filter_map(|life| life.detector.ring().next_close()).min()
+        self.lives.iter().filter_map(|life| life.detector.minima().next_close()).min()
     }
 
     /// Whether a leak is raised in a life that goes on.

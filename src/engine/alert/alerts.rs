@@ -1,0 +1,209 @@
+//! The room's owner: findings in, transitions of events out.
+//!
+//! An event is opened by a violation and kept open by violations only. The state of a definition stands until the next
+//! finding about it, so the end of the grace period is known beforehand and is the one time this room asks to be called at.
+
+use super::event::{Event, EventState, Observation, Peak, Transition};
+use super::life::EventLife;
+use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
+use crate::engine::evaluate::schedule::multiple_before;
+use crate::engine::evaluate::state::ConditionState;
+use crate::engine::label::{EntityLabel, SeriesLabel};
+use crate::engine::rules::{CompiledDefinition, Rules};
+use crate::model::Nanos;
+use crate::series::Renumbering;
+use std::collections::BTreeMap;
+
+/// All events that are open, and those that were closed.
+#[derive(Debug)]
+pub(in crate::engine) struct Alerts {
+    /// By what they are about, and the definition: the order of transitions at one time.
+    open: BTreeMap<(About, usize), OpenEvent>,
+    /// When the first of them is closed, unless a violation comes.
+    next_close: Nanos,
+    closed: Vec<Event>,
+    keeps_closed: bool,
+    /// Per definition how many events were opened.
+    opened: Vec<u64>,
+}
+
+/// An event that is not closed yet.
+#[derive(Debug)]
+struct OpenEvent {
+    event: Event,
+    life: EventLife,
+    /// Of the peak.
+    margin: f64,
+    /// The state that stands.
+    state: ConditionState,
+    /// When it is closed; `Nanos::MAX` while the definition is violated.
+    closes_at: Nanos,
+}
+
+impl Alerts {
+    pub fn new(definitions: usize, keeps_closed: bool) -> Self {
+        Alerts {
+            open: BTreeMap::new(),
+            next_close: Nanos::MAX,
+            closed: Vec::new(),
+            keeps_closed,
+            opened: vec![0; definitions],
+        }
+    }
+
+    /// When something is to be done although there may be no finding.
+    pub fn next(&self) -> Nanos {
+        self.next_close
+    }
+
+    /// Turns the findings of a time into transitions.
+    pub fn apply(&mut self, at: Nanos, findings: &mut Vec<Finding>, rules: &Rules, emit: &mut dyn FnMut(Transition)) {
+        if findings.is_empty() && self.next_close > at {
+            return;
+        }
+        let mut opened = Vec::new();
+        for finding in findings.drain(..) {
+            let key = (finding.about, finding.definition);
+            match (finding.violation, self.open.get_mut(&key)) {
+                (Some(violation), Some(open)) => open.violate(at, violation),
+                (Some(mut violation), None) => {
+                    let Some(opening) = violation.opening.take() else { continue };
+                    let name = &rules.definitions[finding.definition].name;
+                    let mut open = OpenEvent::new(finding.definition, name, opening, at);
+                    open.violate(at, violation);
+                    self.opened[finding.definition] += 1;
+                    self.open.insert(key, open);
+                    opened.push(key);
+                }
+                (None, Some(open)) => open.rest(at, finding.state, key.0, &rules.compiled[finding.definition]),
+                (None, None) => {}
+            }
+        }
+        opened.sort_unstable();
+        self.emit(at, &opened, emit);
+    }
+
+    /// Emits the events that were opened or are over, in the order of all events.
+    fn emit(&mut self, at: Nanos, opened: &[(About, usize)], emit: &mut dyn FnMut(Transition)) {
+        let mut opened = opened.iter().peekable();
+        let mut over = Vec::new();
+        self.next_close = Nanos::MAX;
+        for (key, open) in &mut self.open {
+            if opened.next_if(|opened| *opened == key).is_some() {
+                emit(Transition { at, event: open.event.clone() });
+            }
+            if open.closes_at <= at {
+                open.event.state = open.life.close(at);
+                emit(Transition { at, event: open.event.clone() });
+                over.push(*key);
+            } else {
+                self.next_close = self.next_close.min(open.closes_at);
+            }
+        }
+        for key in over {
+            let event = self.open.remove(&key).map(|open| open.event);
+            self.closed.extend(event.filter(|_| self.keeps_closed));
+        }
+    }
+
+    /// All events in their state before a time: open ones, then closed ones that are kept.
+    pub fn events(&self, until: Nanos, rules: &Rules) -> Vec<Event> {
+        let open = self.open.iter().map(|((_, d), open)| {
+            let mut event = open.event.clone();
+            if open.state == ConditionState::Violating {
+                event.last_violation = event.last_violation.max(multiple_before(until, rules.compiled[*d].step));
+            }
+            event
+        });
+        open.chain(self.closed.iter().cloned()).collect()
+    }
+
+    /// How many events of a definition were opened.
+    pub fn opened(&self, definition: usize) -> u64 {
+        self.opened[definition]
+    }
+
+    /// The entities that open events are about.
+    pub fn entities(&self) -> impl Iterator<Item = u32> {
+        self.open.keys().filter_map(|(about, _)| match about {
+            About::Entity(entity) | About::Trend { entity, .. } => Some(*entity),
+            About::Fleet => None,
+        })
+    }
+
+    /// Entities have new numbers; those with an open event stay.
+    pub fn renumber(&mut self, entities: &Renumbering) {
+        let new = |entity| entities.get(entity).unwrap_or(entity);
+        let renumbered = std::mem::take(&mut self.open).into_iter().map(|((about, d), open)| {
+            let about = match about {
+                About::Entity(entity) => About::Entity(new(entity)),
+                About::Trend { order, entity } => About::Trend { order, entity: new(entity) },
+                About::Fleet => About::Fleet,
+            };
+            ((about, d), open)
+        });
+        self.open = renumbered.collect();
+    }
+}
+
+impl OpenEvent {
+    fn new(definition: usize, name: &str, opening: Opening, at: Nanos) -> Self {
+        let event = Event {
+            id: event_id(name, opening.entity.as_deref(), at),
+            definition,
+            entity: opening.entity,
+            state: EventState::Open,
+            start: at,
+            last_violation: at,
+            severity: i64::MIN,
+            rules: opening.rules,
+            peak: None,
+        };
+        OpenEvent {
+            event,
+            life: EventLife::open(at),
+            margin: f64::INFINITY,
+            state: ConditionState::Violating,
+            closes_at: Nanos::MAX,
+        }
+    }
+
+    fn violate(&mut self, at: Nanos, Violation { severity, worst, .. }: Violation) {
+        (self.state, self.closes_at) = (ConditionState::Violating, Nanos::MAX);
+        self.life.violate(at, severity);
+        (self.event.last_violation, self.event.severity) = (at, self.life.severity);
+        if worst.margin < self.margin {
+            self.margin = worst.margin;
+            let entity = self.event.entity.clone();
+            let series = worst.series.zip(entity).map(|(name, entity)| SeriesLabel {
+                entity,
+                metric: name.metric,
+                attributes: name.attributes,
+            });
+            let observation = Observation { value: worst.value, at };
+            self.event.peak = Some(Peak { observation, rule: worst.rule, series });
+        }
+    }
+
+    /// From a time on the definition is not violated.
+    fn rest(&mut self, at: Nanos, state: ConditionState, about: About, definition: &CompiledDefinition) {
+        if self.state == ConditionState::Violating {
+            // The violation stood until the time before.
+            let last = multiple_before(at, definition.step).max(self.event.last_violation);
+            self.life.violate(last, self.life.severity);
+            self.event.last_violation = last;
+        }
+        self.state = state;
+        let is_clear = state == ConditionState::Clear;
+        // Growth that has ended needs no grace: the leak was watched long enough before it was called over.
+        let grace = if matches!(about, About::Trend { .. }) && is_clear { 0 } else { definition.grace };
+        self.closes_at = self.life.rest(at, is_clear, grace, definition.step);
+    }
+}
+
+/// The same definition, entity and start give the same id: a name-based UUID (RFC 9562, version 5).
+fn event_id(definition: &str, entity: Option<&EntityLabel>, start: Nanos) -> String {
+    let resource = entity.map(|entity| entity.resource.to_json().to_string()).unwrap_or_default();
+    let name = format!("foreshock\0{definition}\0{resource}\0{start}");
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes()).to_string()
+}

@@ -1,0 +1,55 @@
+//! What an evaluation finds, as `alert` gets it: states of definitions as they change, and every violation.
+
+use super::state::ConditionState;
+use crate::engine::alert::event::ViolatedRule;
+use crate::engine::label::{EntityLabel, SeriesName};
+use std::sync::Arc;
+
+/// From the time of evaluation on a definition has this state, until the next finding about it.
+#[derive(Debug)]
+pub(in crate::engine) struct Finding {
+    pub about: About,
+    pub definition: usize,
+    pub state: ConditionState,
+    /// With the state `Violating`.
+    pub violation: Option<Violation>,
+}
+
+/// What a finding is about. Transitions at one time come in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::engine) enum About {
+    Entity(u32),
+    Fleet,
+    /// The processes of an entity; `order` says which came first.
+    Trend {
+        order: u32,
+        entity: u32,
+    },
+}
+
+/// What violates.
+#[derive(Debug)]
+pub(in crate::engine) struct Violation {
+    /// The highest of the violated rules.
+    pub severity: i64,
+    pub worst: Worst,
+    /// When the definition did not violate before: what an event that begins here says.
+    pub opening: Option<Opening>,
+}
+
+/// The value that violates by the most.
+#[derive(Debug)]
+pub(in crate::engine) struct Worst {
+    pub margin: f64,
+    pub value: f64,
+    /// Index in the definition's rules.
+    pub rule: usize,
+    pub series: Option<SeriesName>,
+}
+
+/// The beginning of an event.
+#[derive(Debug)]
+pub(in crate::engine) struct Opening {
+    pub entity: Option<Arc<EntityLabel>>,
+    pub rules: Vec<ViolatedRule>,
+}

@@ -1,0 +1,115 @@
+//! Definitions that only count entities: each has one event at a time, about all entities together.
+
+use super::finding::{About, Finding, Opening, Violation, Worst};
+use super::presence;
+use super::state::{ConditionState, RuleState, combine};
+use super::tally::Tally;
+use crate::definition::LogicalOperator;
+use crate::engine::alert::event::ViolatedRule;
+use crate::engine::ingest::resources::Ingest;
+use crate::engine::rules::{Rules, Target};
+use crate::model::Nanos;
+
+/// The counting definitions.
+#[derive(Debug)]
+pub(super) struct Fleet(Vec<Counted>);
+
+/// One of them.
+#[derive(Debug)]
+struct Counted {
+    definition: usize,
+    /// Of its rules, and of itself: they hold from `since` on and are not in the tally yet.
+    rule_states: Vec<RuleState>,
+    state: ConditionState,
+    since: Nanos,
+    /// Nothing changes before; `Nanos::MIN` after samples came.
+    wake: Nanos,
+}
+
+impl Fleet {
+    pub fn new(rules: &Rules) -> Self {
+        let counting = (0..rules.compiled.len()).filter(|&d| rules.compiled[d].target == Target::Fleet);
+        let new = |definition| Counted {
+            definition,
+            rule_states: Vec::new(),
+            state: ConditionState::Unknown,
+            since: Nanos::MIN,
+            wake: Nanos::MIN,
+        };
+        Fleet(counting.map(new).collect())
+    }
+
+    /// Samples came.
+    #[inline]
+    pub fn wake(&mut self) {
+        self.0.iter_mut().for_each(|counted| counted.wake = Nanos::MIN);
+    }
+
+    /// Evaluates the definitions that are due; when the next one may say something else.
+    pub fn run(
+        &mut self,
+        at: Nanos,
+        ingest: &Ingest,
+        rules: &Rules,
+        tally: &mut Tally,
+        findings: &mut Vec<Finding>,
+    ) -> Nanos {
+        for counted in &mut self.0 {
+            if counted.wake <= at && at % rules.compiled[counted.definition].step == 0 {
+                counted.settle(at, rules, tally);
+                counted.evaluate(at, ingest, rules, tally, findings);
+            }
+        }
+        self.0.iter().map(|counted| counted.wake).min().unwrap_or(Nanos::MAX)
+    }
+
+    /// Adds what stood until a time to a tally.
+    pub fn settle(&self, until: Nanos, rules: &Rules, tally: &mut Tally) {
+        self.0.iter().for_each(|counted| counted.settle(until, rules, tally));
+    }
+}
+
+impl Counted {
+    fn settle(&self, until: Nanos, rules: &Rules, tally: &mut Tally) {
+        if !self.rule_states.is_empty() {
+            let definition = &rules.compiled[self.definition];
+            tally.add((self.definition, definition), &(self.since..until), &self.rule_states, self.state);
+        }
+    }
+
+    fn evaluate(&mut self, at: Nanos, ingest: &Ingest, rules: &Rules, tally: &mut Tally, findings: &mut Vec<Finding>) {
+        let d = self.definition;
+        let definition = &rules.compiled[d];
+        (self.since, self.wake) = (at, Nanos::MAX);
+        self.rule_states.clear();
+        for number in definition.rules.clone() {
+            let (state, valid_until) = presence::count(ingest, rules, number, at);
+            self.wake = self.wake.min(valid_until);
+            self.rule_states.push(state);
+        }
+        tally.note_nearest(d, definition.rules.start, &self.rule_states, at, u32::MAX);
+        let or = definition.operator == LogicalOperator::Or;
+        let state = combine(or, self.rule_states.iter().map(RuleState::state));
+        let before = std::mem::replace(&mut self.state, state);
+        let violation = (state == ConditionState::Violating).then(|| self.violation(rules, before != state));
+        if state != before || violation.is_some() {
+            findings.push(Finding { about: About::Fleet, definition: d, state, violation: violation.flatten() });
+        }
+    }
+
+    fn violation(&self, rules: &Rules, opens: bool) -> Option<Violation> {
+        let numbered = rules.rules[rules.compiled[self.definition].rules.clone()].iter().zip(&self.rule_states);
+        let violated = || numbered.clone().filter(|(_, state)| state.violating);
+        let (rule, worst) = violated().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin))?;
+        let of_rule = |(rule, state): (&crate::engine::rules::CompiledRule, &RuleState)| ViolatedRule {
+            index: rule.index,
+            series: Vec::new(),
+            observed: Some(state.value),
+        };
+        Some(Violation {
+            severity: violated().map(|(rule, _)| rule.severity).max()?,
+            worst: Worst { margin: worst.margin, value: worst.value, rule: rule.index, series: None },
+            opening: opens.then(|| Opening { entity: None, rules: violated().map(of_rule).collect() }),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Which rules look at which series, worked out once for every kind of resource and of series.
+//!
+//! Resources that the same queries select form a *class*; a class and a pair of metric and attributes have a *subscription*:
+//! what the rules that select the series want to know of it. So the choice is made when something is seen for the first
+//! time, and a fleet of equal processes shares it.
+
+use crate::definition::Selector;
+use crate::engine::evaluate::trend::inputs::{TrendInput, inputs};
+use crate::engine::rules::{Evaluator, Rules};
+use crate::model::Attributes;
+use crate::series::{Renumbering, SeriesStore, SubscribedRequest, Subscription};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// No rule looks at a series.
+const NONE: u32 = u32::MAX;
+
+/// The classes of resources and the subscriptions of series.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    /// Of each class the definitions whose query selects its resources, in order.
+    classes: Vec<Vec<usize>>,
+    /// Why trend rules look at the samples of a series, by subscription.
+    trend_inputs: Vec<Vec<TrendInput>>,
+    /// By class and key.
+    known: HashMap<(u32, u32), u32, RandomState>,
+}
+
+impl Subscriptions {
+    /// The class of a resource.
+    pub fn class(&mut self, rules: &Rules, resource: &Attributes) -> u32 {
+        let selects = |d: &usize| rules.definitions[*d].is_evaluated() && rules.definitions[*d].query.selects(resource);
+        let class: Vec<usize> = (0..rules.definitions.len()).filter(selects).collect();
+        let known = self.classes.iter().position(|known| *known == class);
+        known.unwrap_or_else(|| {
+            self.classes.push(class);
+            self.classes.len() - 1
+        }) as u32
+    }
+
+    /// The definitions whose query selects the resources of a class, in order.
+    #[inline]
+    pub fn definitions(&self, class: u32) -> &[usize] {
+        &self.classes[class as usize]
+    }
+
+    /// The subscription of a series, `None` when no rule selects it.
+    pub fn subscription(&mut self, rules: &Rules, store: &mut SeriesStore, class: u32, key: u32) -> Option<u32> {
+        if let Some(&known) = self.known.get(&(class, key)) {
+            return (known != NONE).then_some(known);
+        }
+        let definitions = &self.classes[class as usize];
+        let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
+        let mut new = Subscription::default();
+        for number in definitions.iter().flat_map(|&d| rules.compiled[d].rules.clone()) {
+            let Evaluator::Threshold { selector, request } = &rules.rules[number].evaluator else { continue };
+            let selected = match selector {
+                Selector::Id(id) => id.selects(metric, attributes),
+                Selector::Pattern(pattern) => pattern.selects(metric, attributes),
+            };
+            if selected {
+                new.requests.push(SubscribedRequest { rule: number as u32, request: *request });
+            }
+        }
+        let inputs = inputs(rules, definitions, metric, attributes);
+        new.forwards = !inputs.is_empty();
+        let is_wanted = new.forwards || !new.requests.is_empty();
+        let number = if is_wanted { self.number_of(store, new, inputs) } else { NONE };
+        self.known.insert((class, key), number);
+        (number != NONE).then_some(number)
+    }
+
+    /// The number of a subscription: series of which the same is wanted share it.
+    fn number_of(&mut self, store: &mut SeriesStore, new: Subscription, inputs: Vec<TrendInput>) -> u32 {
+        let known = self.trend_inputs.iter().zip(0..).filter(|(known, _)| **known == inputs);
+        if let Some(number) = known.map(|(_, number)| number).find(|&number| *store.subscription(number) == new) {
+            return number;
+        }
+        self.trend_inputs.push(inputs);
+        store.add_subscription(new)
+    }
+
+    /// Why trend rules look at the samples of a series with this subscription.
+    pub fn trend_inputs(&self, subscription: u32) -> &[TrendInput] {
+        &self.trend_inputs[subscription as usize]
+    }
+
+    /// Pairs of metric and attributes have new numbers; subscriptions of those that are gone are chosen anew when they come
+    /// back.
+    pub fn renumber(&mut self, keys: &Renumbering) {
+        let known = std::mem::take(&mut self.known).into_iter();
+        self.known = known.filter_map(|((class, key), number)| Some(((class, keys.get(key)?), number))).collect();
+    }
+}
