@@ -135,6 +135,11 @@ pub(super) fn shown(command: &[OsString]) -> String {
 /// A word as a shell reads it back.
 pub(super) fn quoted(word: &str) -> String {
     // No word of a command has a NUL character.
+    // shlex quotes `=` too, which a shell takes apart in the first word of a command only.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_string();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_string(), Cow::into_owned)
 }
 
@@ -240,7 +245,7 @@ mod tests {
     fn a_word_is_quoted_when_a_shell_would_take_it_apart() {
         assert_eq!(quoted("--window-scale=0.05"), "--window-scale=0.05");
         assert_eq!(quoted("sleep 1; echo $HOME"), "'sleep 1; echo $HOME'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("it's"), "\"it's\"");
         assert_eq!(quoted(""), "''");
     }
 }

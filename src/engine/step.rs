@@ -100,7 +100,9 @@ impl Engine {
                 break;
             }
             self.evaluate.run(at, &mut self.ingest, &self.rules, &mut self.findings);
-            self.alerts.apply(at, &mut self.findings, &self.rules, emit);
+            let Engine { ingest, rules, evaluate, alerts, findings, .. } = self;
+            let opening = |entity, d| evaluate.opening((entity, d, at), ingest, rules);
+            alerts.apply(at, findings, rules, opening, emit);
         }
         self.evaluate.pass(until);
     }

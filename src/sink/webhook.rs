@@ -169,8 +169,8 @@ mod tests {
     fn a_refusal_is_quoted_but_cannot_move_the_cursor() {
         let long = "x".repeat(1000);
         let quoted = |status: u16, response: &[u8]| explained(StatusCode::from_u16(status).unwrap(), response);
-        assert_eq!(quoted(404, b""), "the receiver answered 404 Not Found");
-        assert_eq!(quoted(400, b" bad\x1b[2J\n"), "the receiver answered 400 Bad Request: bad\\u{1b}[2J");
+        assert_eq!(quoted(404, b""), "the receiver responded 404 Not Found");
+        assert_eq!(quoted(400, b" bad\x1b[2J\n"), "the receiver responded 400 Bad Request: bad\\u{1b}[2J");
         assert!(quoted(400, long.as_bytes()).len() < 300);
         assert!(quoted(301, b"").ends_with("name the final URL"));
     }

@@ -56,8 +56,15 @@ impl Alerts {
         self.next_close
     }
 
-    /// Turns the findings of a time into transitions.
-    pub fn apply(&mut self, at: Nanos, findings: &mut Vec<Finding>, rules: &Rules, emit: &mut dyn FnMut(Transition)) {
+    /// Turns the findings of a time into transitions. `opening` is asked what an event about an entity, of a definition, says.
+    pub fn apply(
+        &mut self,
+        at: Nanos,
+        findings: &mut Vec<Finding>,
+        rules: &Rules,
+        mut opening: impl FnMut(u32, usize) -> Opening,
+        emit: &mut dyn FnMut(Transition),
+    ) {
         if findings.is_empty() && self.next_close > at {
             return;
         }
@@ -67,7 +74,11 @@ impl Alerts {
             match (finding.violation, self.open.get_mut(&key)) {
                 (Some(violation), Some(open)) => open.violate(at, violation),
                 (Some(mut violation), None) => {
-                    let Some(opening) = violation.opening.take() else { continue };
+                    let opening = match (violation.opening.take(), finding.about) {
+                        (Some(opening), _) => opening,
+                        (None, About::Entity(entity)) => opening(entity, finding.definition),
+                        (None, About::Fleet | About::Trend { .. }) => continue,
+                    };
                     let name = &rules.definitions[finding.definition].name;
                     let mut open = OpenEvent::new(finding.definition, name, opening, at);
                     open.violate(at, violation);

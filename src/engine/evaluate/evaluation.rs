@@ -5,7 +5,7 @@
 //! evaluations is evaluated for the coming one as soon as its samples are in, while they are at hand; more samples before
 //! that time merely make the result void.
 
-use super::finding::{About, Finding};
+use super::finding::{About, Finding, Opening};
 use super::fleet::Fleet;
 use super::schedule::{Schedule, multiple_from};
 use super::state::{ConditionState, NO_SERIES, RuleState, combine};
@@ -266,14 +266,20 @@ impl Evaluate {
         let state = combine(definition.operator == LogicalOperator::Or, states.iter().map(RuleState::state));
         let standing = &mut self.states[entity * rules.definitions.len() + d];
         let before = std::mem::replace(standing, state);
-        let violation = (state == ConditionState::Violating).then(|| {
-            let opens = before != ConditionState::Violating;
-            threshold::violation(ingest, rules, (entity, d, at), &mut self.frames, states, opens)
-        });
-        if state != before || violation.is_some() {
+        let violates = state == ConditionState::Violating;
+        if state != before || violates {
             let about = About::Entity(entity as u32);
-            findings.push(Finding { about, definition: d, state, violation: violation.flatten() });
+            let violation = violates.then(|| threshold::violation(ingest, rules, (entity, d), states)).flatten();
+            findings.push(Finding { about, definition: d, state, violation });
         }
+    }
+
+    /// What an event says that begins with a finding about an entity. It is asked for only then, because it names every
+    /// series, and a violation within the grace period of an event begins none.
+    pub fn opening(&mut self, (entity, d, at): (u32, usize, Nanos), ingest: &mut Ingest, rules: &Rules) -> Opening {
+        let entity = entity as usize;
+        let states = &self.rule_states[entity * rules.rules.len()..][rules.compiled[d].rules.clone()];
+        threshold::opening(ingest, rules, (entity, d, at), &mut self.frames, states)
     }
 
     /// What was evaluated so far.

@@ -33,7 +33,7 @@ pub(in crate::engine) struct Violation {
     /// The highest of the violated rules.
     pub severity: i64,
     pub worst: Worst,
-    /// When the definition did not violate before: what an event that begins here says.
+    /// What an event that begins here says; of a finding about an entity it is asked for when it begins.
     pub opening: Option<Opening>,
 }
 

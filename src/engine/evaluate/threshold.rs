@@ -34,15 +34,12 @@ pub(super) fn evaluate(
 
 /// What violates of a definition on an entity. `states` are those of its rules.
 pub(super) fn violation(
-    ingest: &mut Ingest,
+    ingest: &Ingest,
     rules: &Rules,
-    (entity, d, at): (usize, usize, Nanos),
-    frames: &mut BlockWindows,
+    (entity, d): (usize, usize),
     states: &[RuleState],
-    opens: bool,
 ) -> Option<Violation> {
-    let range = rules.compiled[d].rules.clone();
-    let violated = || range.clone().zip(states).filter(|(_, state)| state.state() == ConditionState::Violating);
+    let violated = || violated(rules, d, states);
     let (number, worst) = violated().reduce(|a, b| if b.1.margin < a.1.margin { b } else { a })?;
     let worst = Worst {
         margin: worst.margin,
@@ -51,16 +48,30 @@ pub(super) fn violation(
         series: (worst.series != NO_SERIES).then(|| ingest.series_name(entity, number as u32, worst.series)),
     };
     let severity = violated().map(|(number, _)| rules.rules[number].severity).max()?;
-    let opening = opens.then(|| {
-        let mut found = violating_series(ingest, rules, (entity, at), frames, &range);
-        let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
-            index: rules.rules[number].index,
-            observed: matches!(rules.rules[number].evaluator, Evaluator::Presence(_)).then_some(state.value),
-            series: found.extract_if(.., |(rule, _)| *rule == number).map(|(_, series)| series).collect(),
-        };
-        Opening { entity: Some(ingest.label(entity)), rules: violated().map(of_rule).collect() }
-    });
-    Some(Violation { severity, worst, opening })
+    Some(Violation { severity, worst, opening: None })
+}
+
+/// What an event of a definition on an entity says that begins at this time.
+pub(super) fn opening(
+    ingest: &mut Ingest,
+    rules: &Rules,
+    (entity, d, at): (usize, usize, Nanos),
+    frames: &mut BlockWindows,
+    states: &[RuleState],
+) -> Opening {
+    let mut found = violating_series(ingest, rules, (entity, at), frames, &rules.compiled[d].rules);
+    let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
+        index: rules.rules[number].index,
+        observed: matches!(rules.rules[number].evaluator, Evaluator::Presence(_)).then_some(state.value),
+        series: found.extract_if(.., |(rule, _)| *rule == number).map(|(_, series)| series).collect(),
+    };
+    Opening { entity: Some(ingest.label(entity)), rules: violated(rules, d, states).map(of_rule).collect() }
+}
+
+/// The rules of a definition that violate, by their numbers.
+fn violated<'a>(rules: &Rules, d: usize, states: &'a [RuleState]) -> impl Iterator<Item = (usize, &'a RuleState)> {
+    let numbered = rules.compiled[d].rules.clone().zip(states);
+    numbered.filter(|(_, state)| state.state() == ConditionState::Violating)
 }
 
 /// All violating series of some rules on an entity, by rule, metric and attributes.
