@@ -209,6 +209,10 @@ proptest! {
             }
         }
         if let Some(theirs) = as_the_library_reads_it(&text) {
+            // A quoted number beyond the range of a double is an error of protobuf's JSON; the library reads infinity.
+            if matches!(&ours, Err(e) if e.what == "a number out of range") && format!("{theirs:?}").contains("inf") {
+                return Ok(());
+            }
             // The library reads long numbers only approximately, so digits are left to the other tests.
             let shape = |message: &ExportMetricsServiceRequest| format!("{message:?}").replace(|c: char| c.is_ascii_digit(), "");
             prop_assert_eq!(ours.map(|m| shape(&m)), Ok(shape(&theirs)), "{}", String::from_utf8_lossy(&text));
