@@ -151,7 +151,7 @@ const RULE_TYPES: [(&str, RuleType, Keys); 7] = [
 pub(super) const PATTERN: Keys = Keys { settable: &["prefix", "operator", "placeholder", "postfix"], other: &[] };
 
 /// A window in the `ladder` of a trend rule.
-pub(super) const RUNG: Keys = Keys { settable: &["window", "points", "growth"], other: &[] };
+pub(super) const WINDOW_LEVEL: Keys = Keys { settable: &["window", "points", "growth"], other: &[] };
 
 /// A `tagFilter`.
 pub(super) const TAG_FILTER: Keys = Keys {

@@ -41,5 +41,5 @@ pub use query::Query;
 pub use query_parser::QueryError;
 pub use syntax::position_of;
 pub use tag_filter::TagFilter;
-pub use trend::{MemoryLimit, Rung, Trend, TrendParameters};
+pub use trend::{MemoryLimit, Trend, TrendParameters, WindowLevel};
 pub use wildcard::MatchOperator;

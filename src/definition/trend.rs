@@ -27,7 +27,7 @@ pub enum MemoryLimit {
 
 /// One window of the detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rung {
+pub struct WindowLevel {
     /// Its length, in milliseconds.
     pub window_ms: i64,
     /// Into how many points its buckets are merged.
@@ -40,7 +40,7 @@ pub struct Rung {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrendParameters {
     /// The windows, the shortest first.
-    pub ladder: Vec<Rung>,
+    pub ladder: Vec<WindowLevel>,
     /// Least Z of the Mann-Kendall test.
     pub zmin: f64,
     /// Least lower limit of the slope, in bytes a second.
@@ -69,9 +69,9 @@ pub struct TrendParameters {
 
 impl Default for TrendParameters {
     fn default() -> Self {
-        let rung = |minutes: i64, points, growth| Rung { window_ms: minutes * 60_000, points, growth };
+        let level = |minutes: i64, points, growth| WindowLevel { window_ms: minutes * 60_000, points, growth };
         TrendParameters {
-            ladder: vec![rung(5, 10, 0.25), rung(10, 20, 0.10), rung(30, 20, 0.10), rung(60, 20, 0.10)],
+            ladder: vec![level(5, 10, 0.25), level(10, 20, 0.10), level(30, 20, 0.10), level(60, 20, 0.10)],
             zmin: 3.090_232_306_167_813,
             smin: 8192.0,
             cover: 0.9,
@@ -97,7 +97,7 @@ impl TrendParameters {
     pub fn profile(name: &str) -> Option<TrendParameters> {
         let with_growth = |growth: [f64; 4]| {
             let ladder = TrendParameters::default().ladder;
-            ladder.into_iter().zip(growth).map(|(rung, growth)| Rung { growth, ..rung }).collect()
+            ladder.into_iter().zip(growth).map(|(level, growth)| WindowLevel { growth, ..level }).collect()
         };
         match name {
             "default" => Some(TrendParameters::default()),
@@ -115,9 +115,9 @@ impl TrendParameters {
                 ..TrendParameters::default()
             }),
             "patient" => {
-                let rung = |minutes: i64, points, growth| Rung { window_ms: minutes * 60_000, points, growth };
+                let level = |minutes: i64, points, growth| WindowLevel { window_ms: minutes * 60_000, points, growth };
                 Some(TrendParameters {
-                    ladder: vec![rung(5, 10, 0.30), rung(10, 20, 0.10), rung(30, 15, 0.07), rung(60, 10, 0.05)],
+                    ladder: vec![level(5, 10, 0.30), level(10, 20, 0.10), level(30, 15, 0.07), level(60, 10, 0.05)],
                     zmin: 2.6,
                     rho: 0.85,
                     rho2: 0.2,
@@ -134,7 +134,7 @@ impl TrendParameters {
 
     /// The shortest time, in milliseconds, from the start of a process to a raise.
     pub fn shortest_ms(&self) -> i64 {
-        let windows = self.ladder.iter().map(|rung| (rung.window_ms as f64 * self.cover).ceil() as i64);
+        let windows = self.ladder.iter().map(|level| (level.window_ms as f64 * self.cover).ceil() as i64);
         self.skip_ms + windows.min().unwrap_or(0) + self.hold_ms
     }
 }

@@ -2,11 +2,11 @@
 
 use super::comparison::malformed_metric;
 use super::findings::{Findings, Reported, did_you_mean};
-use super::keys::RUNG;
+use super::keys::WINDOW_LEVEL;
 use super::metric_id::MetricId;
 use super::object::{Field, Object};
 use super::problem::Severity;
-use super::trend::{MemoryLimit, PROFILES, Rung, Trend, TrendParameters};
+use super::trend::{MemoryLimit, PROFILES, Trend, TrendParameters, WindowLevel};
 use crate::model::Kind;
 use serde_json::Value as Json;
 
@@ -23,7 +23,7 @@ const LONGEST_WINDOW_MS: i64 = 6 * 3_600_000;
 const MOST_POINTS: i64 = 60;
 
 /// More windows than anybody needs.
-const MOST_RUNGS: usize = 8;
+const MOST_LEVELS: usize = 8;
 
 /// Reads a trend rule. `source` is the text the ranges belong to.
 pub(super) fn trend(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Trend, Reported> {
@@ -157,23 +157,23 @@ fn out_of_range(field: &Field<'_>, wanted: &str, findings: &mut Findings) -> Rep
     findings.add(Severity::Unevaluable, "out-of-range", field.location(), message, None)
 }
 
-fn ladder(object: &Object<'_>, base: &TrendParameters, findings: &mut Findings) -> Result<Vec<Rung>, Reported> {
+fn ladder(object: &Object<'_>, base: &TrendParameters, findings: &mut Findings) -> Result<Vec<WindowLevel>, Reported> {
     let Some(field) = object.get("ladder") else { return Ok(base.ladder.clone()) };
     let Some(elements) = field.elements() else { return Err(field.wrong_type("a list", findings)) };
-    let rungs: Vec<_> = elements.map(|element| rung(&element, findings)).collect();
-    let rungs = rungs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if rungs.is_empty() || rungs.len() > MOST_RUNGS {
-        return Err(out_of_range(&field, &format!("a list of 1 to {MOST_RUNGS} windows"), findings));
+    let levels: Vec<_> = elements.map(|element| window_level(&element, findings)).collect();
+    let levels = levels.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if levels.is_empty() || levels.len() > MOST_LEVELS {
+        return Err(out_of_range(&field, &format!("a list of 1 to {MOST_LEVELS} windows"), findings));
     }
-    if !rungs.is_sorted_by(|a, b| a.window_ms < b.window_ms) {
+    if !levels.is_sorted_by(|a, b| a.window_ms < b.window_ms) {
         return Err(out_of_range(&field, "ordered by window, the shortest first, each once", findings));
     }
-    Ok(rungs)
+    Ok(levels)
 }
 
-fn rung(field: &Field<'_>, findings: &mut Findings) -> Result<Rung, Reported> {
+fn window_level(field: &Field<'_>, findings: &mut Findings) -> Result<WindowLevel, Reported> {
     let Some(object) = field.object() else { return Err(field.wrong_type("an object", findings)) };
-    object.check_keys(&[RUNG], |_| None, findings);
+    object.check_keys(&[WINDOW_LEVEL], |_| None, findings);
     let window = object.milliseconds("window", findings);
     let points = object.integer("points", findings);
     let growth = match object.get("growth") {
@@ -190,7 +190,7 @@ fn rung(field: &Field<'_>, findings: &mut Findings) -> Result<Rung, Reported> {
         Some(_) => Err(out_of_range(&inner(&object, "points", field), &format!("from 6 to {MOST_POINTS}"), findings)),
         None => Err(object.missing("points", findings)),
     };
-    Ok(Rung { window_ms: window_ms?, points: points?, growth: growth? })
+    Ok(WindowLevel { window_ms: window_ms?, points: points?, growth: growth? })
 }
 
 /// A value of the object, or the object itself when the value is missing.
@@ -200,7 +200,7 @@ fn inner<'a>(object: &Object<'a>, key: &str, whole: &Field<'a>) -> Field<'a> {
 
 /// A window whose buckets are too few for `nmin` can never be covered.
 fn never_fires(object: &Object<'_>, parameters: &TrendParameters, findings: &mut Findings) {
-    let reachable = |rung: &Rung| rung.points.min((rung.window_ms / BUCKET_MS) as usize) >= parameters.nmin;
+    let reachable = |level: &WindowLevel| level.points.min((level.window_ms / BUCKET_MS) as usize) >= parameters.nmin;
     if !parameters.ladder.iter().any(reachable) {
         let message =
             |path: &str| format!("`{path}` asks for {} points, which no window of the ladder has", parameters.nmin);

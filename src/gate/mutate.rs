@@ -166,11 +166,11 @@ impl Made<'_> {
         };
         for (word, factor) in [("higher", 1.0 + FAR), ("lower", 1.0 - FAR)] {
             self.add(&path("ladder"), format!("growth {}% {word}", FAR * 100.0), |mutant| {
-                edit(mutant, &|to| to.parameters.ladder.iter_mut().for_each(|rung| rung.growth *= factor));
+                edit(mutant, &|to| to.parameters.ladder.iter_mut().for_each(|level| level.growth *= factor));
             });
         }
-        for rung in &trend.parameters.ladder {
-            let window = rung.window_ms;
+        for level in &trend.parameters.ladder {
+            let window = level.window_ms;
             self.add(&path("ladder"), format!("window of {window} removed"), |mutant| {
                 edit(mutant, &|to| to.parameters.ladder.retain(|one| one.window_ms != window));
             });

@@ -1,6 +1,6 @@
 //! The findings, sorted and ready to be shown.
 
-use super::service::lower_median;
+use super::service::{ResourceFacts, lower_median};
 use super::{Client, Inspection};
 use crate::engine::DropReason;
 use crate::model::{Attributes, MetricIdentity, Nanos};
@@ -150,7 +150,7 @@ impl Inspection {
             if !sdk.is_empty() {
                 sdks.insert(sdk.join(" "));
             }
-            service.instances.push(resource.instance(held));
+            service.instances.push(instance(resource, held));
         }
         let finished = services.into_values().map(|(mut service, steps, sdks)| {
             service.interval = lower_median(steps);
@@ -207,5 +207,28 @@ impl Inspection {
         };
         metrics.sort_by_cached_key(|metric| order(&metric.identity));
         metrics
+    }
+}
+
+/// One process, by its exports.
+fn instance(resource: &ResourceFacts, held: Held) -> Instance {
+    let times = resource.times();
+    let interval = lower_median(resource.steps());
+    // An export that is late by half an interval is late; one that is missing leaves a hole of two.
+    let is_gap = |step: Nanos| interval.is_some_and(|interval| step > interval.saturating_add(interval / 2));
+    let gaps = times.windows(2).filter_map(|pair| match pair {
+        [from, to] if is_gap(to - from) => Some(Gap { from: *from, to: *to }),
+        _ => None,
+    });
+    Instance {
+        resource: resource.attributes.clone(),
+        from: times.first().copied(),
+        to: times.last().copied(),
+        exports: times.len() as u64,
+        points: held.points,
+        series: held.series,
+        interval,
+        gaps: gaps.collect(),
+        several_writers: held.several_writers,
     }
 }

@@ -1,6 +1,5 @@
 //! What the exports of one resource give away: when they came, how often, and where some are missing.
 
-use super::findings::{Gap, Held, Instance};
 use crate::model::{Attributes, Nanos, Value};
 
 #[derive(Debug)]
@@ -26,7 +25,8 @@ impl ResourceFacts {
         self.attributes.get(key).map(Value::to_text)
     }
 
-    fn times(&self) -> Vec<Nanos> {
+    /// When its exports came, in order.
+    pub(super) fn times(&self) -> Vec<Nanos> {
         let mut times = self.exports.clone();
         times.sort_unstable();
         times.dedup();
@@ -36,28 +36,6 @@ impl ResourceFacts {
     /// The spans between successive exports, in order of time.
     pub(super) fn steps(&self) -> Vec<Nanos> {
         self.times().windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect()
-    }
-
-    pub(super) fn instance(&self, held: Held) -> Instance {
-        let times = self.times();
-        let interval = lower_median(self.steps());
-        // An export that is late by half an interval is late; one that is missing leaves a hole of two.
-        let is_gap = |step: Nanos| interval.is_some_and(|interval| step > interval.saturating_add(interval / 2));
-        let gaps = times.windows(2).filter_map(|pair| match pair {
-            [from, to] if is_gap(to - from) => Some(Gap { from: *from, to: *to }),
-            _ => None,
-        });
-        Instance {
-            resource: self.attributes.clone(),
-            from: times.first().copied(),
-            to: times.last().copied(),
-            exports: times.len() as u64,
-            points: held.points,
-            series: held.series,
-            interval,
-            gaps: gaps.collect(),
-            several_writers: held.several_writers,
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 use super::admit::{admit_entity, admit_resource};
 use super::drop_reason::DropReason;
 use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
-use super::evict::{Evicted, EvictionSchedule};
+use super::evict::{Evicted, EvictionSchedule, NewNumbers};
 use super::subscriptions::Subscriptions;
 use crate::engine::evaluate::trend::inputs::TrendInput;
 use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
@@ -14,7 +14,7 @@ use crate::engine::options::{Options, SeriesMode};
 use crate::engine::presence_rule::means;
 use crate::engine::report::{Counts, Coverage};
 use crate::engine::rules::{Evaluator, Rules};
-use crate::model::{Attributes, Nanos};
+use crate::model::{Attributes, MetricIdentity, Nanos};
 use crate::otlp;
 use crate::series::{BlockWindows, Renumbered, Renumbering, ResourceId, RuleResult, SeriesId, SeriesStore, emit_one};
 use foldhash::fast::RandomState;
@@ -251,6 +251,92 @@ impl Ingest {
                 self.entity_by_identity.insert(free, entity as u32);
             }
         }
+    }
+
+    /// When a new period begins: which series are silent for too long. An entity stays with all its series while an event of
+    /// it is open, even if nothing of it comes any more.
+    pub fn begin_eviction(&mut self, with_open_events: impl Iterator<Item = u32>) -> Option<Vec<bool>> {
+        let (period, horizon) = self.eviction.as_mut()?.begin(self.now?)?;
+        self.store.begin_period(period);
+        let mut gone = self.store.silent(horizon);
+        let mut held = vec![false; self.entities.len()];
+        with_open_events.for_each(|entity| held[entity as usize] = true);
+        for series in self.store.series_ids().filter(|&series| !gone[series as usize]) {
+            held[self.entity_of(series) as usize] = false;
+        }
+        for series in self.store.series_ids() {
+            gone[series as usize] &= !held[self.entity_of(series) as usize];
+        }
+        gone.contains(&true).then_some(gone)
+    }
+
+    /// Evicts series, resources without a series, and entities without a resource; the others get new numbers.
+    pub fn evict(
+        &mut self,
+        gone: &[bool],
+        several_writers: &HashSet<SeriesId, impl std::hash::BuildHasher>,
+    ) -> NewNumbers {
+        for series in self.store.series_ids().filter(|&series| gone[series as usize]) {
+            let several = self.store.has_several_writers(series) || several_writers.contains(&series);
+            let label = several.then(|| self.series_label(series));
+            let metric = self.store.metric_of(series);
+            self.past.add_series(metric, label, self.store.has_negative_delta(series));
+        }
+        let new = self.store.evict(gone);
+        let entities = self.evict_entities(&new);
+        self.subscriptions.renumber(&new.keys);
+        let Renumbered { series, resources, .. } = new;
+        NewNumbers { series, resources, entities }
+    }
+
+    /// Evicts entities without a resource, and renumbers the others.
+    fn evict_entities(&mut self, new: &Renumbered) -> Renumbering {
+        let stays = |resource| new.resources.get(resource).is_some();
+        for entity in self.entities.iter().filter(|entity| !entity.resources().any(stays)) {
+            for &d in entity.definitions(&self.subscriptions) {
+                self.past.add_entity(d);
+            }
+        }
+        let entities = Renumbering::of(self.entities.iter().map(|entity| entity.resources().any(stays)));
+        (self.counts.series_now, self.counts.entities_now) =
+            (new.series.remaining() as u64, entities.remaining() as u64);
+        self.renumber(new, &entities);
+        for resource in 0..new.resources.remaining() {
+            let entity = self.resources[resource].entity as usize;
+            self.entities[entity].series += self.store.series_of(resource as ResourceId) as u32;
+        }
+        entities
+    }
+
+    /// Series that several processes write, evicted ones first.
+    pub fn several_writers(&self, found: &HashSet<SeriesId, impl std::hash::BuildHasher>) -> Vec<SeriesLabel> {
+        let named = |series: &SeriesId| self.store.has_several_writers(*series) || found.contains(series);
+        let present = self.store.series_ids().filter(named).map(|series| self.series_label(series));
+        self.past.several_writers.iter().cloned().chain(present).collect()
+    }
+
+    /// Monotonic delta sums that sent a negative delta.
+    pub fn negative_deltas(&self) -> Vec<Arc<MetricIdentity>> {
+        let mut named = self.past.negative_deltas.clone();
+        for series in self.store.series_ids().filter(|&series| self.store.has_negative_delta(series)) {
+            let metric = self.store.metric_of(series);
+            if !named.contains(metric) {
+                named.push(metric.clone());
+            }
+        }
+        named
+    }
+
+    /// Every metric that came, with its number of series.
+    pub fn metrics(&self) -> Vec<(Arc<MetricIdentity>, usize)> {
+        let mut metrics: HashMap<&Arc<MetricIdentity>, usize> =
+            self.past.metrics.iter().map(|(metric, n)| (metric, *n)).collect();
+        for series in self.store.series_ids() {
+            *metrics.entry(self.store.metric_of(series)).or_default() += 1;
+        }
+        let mut metrics: Vec<_> = metrics.into_iter().map(|(metric, n)| (metric.clone(), n)).collect();
+        metrics.sort_by_cached_key(|(metric, _)| (metric.id(), metric.kind, metric.temporality, metric.monotonic));
+        metrics
     }
 }
 

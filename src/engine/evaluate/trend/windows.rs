@@ -6,7 +6,7 @@
 
 use super::minima::{BUCKET, BucketMinimum, Minima};
 use super::statistics::{Point, Scratch};
-use crate::definition::{Rung, TrendParameters};
+use crate::definition::{TrendParameters, WindowLevel};
 use crate::model::{MS, Nanos, SECOND};
 
 /// Fewer points than this say nothing, not even that growth slows down.
@@ -132,7 +132,7 @@ impl Workbench {
     }
 
     /// Makes the points of a window; false when they are too few to say anything.
-    fn gather(&mut self, view: &View<'_>, window: &Rung) -> bool {
+    fn gather(&mut self, view: &View<'_>, window: &WindowLevel) -> bool {
         self.points.clear();
         self.numbers.clear();
         groups(view, merged(window), |group| {
@@ -148,7 +148,7 @@ impl Workbench {
         self.points.len() >= FEWEST
     }
 
-    fn is_covered(&self, view: &View<'_>, window: &Rung) -> bool {
+    fn is_covered(&self, view: &View<'_>, window: &WindowLevel) -> bool {
         let (oldest, newest) = (self.numbers[0], self.numbers[self.numbers.len() - 1]);
         let span = ((oldest - newest + 1) * merged(window) * (BUCKET / SECOND)) as f64;
         let seconds = seconds(window);
@@ -156,7 +156,7 @@ impl Workbench {
     }
 
     /// The conditions on the window itself, the cheap ones first.
-    fn rises(&mut self, view: &View<'_>, window: &Rung) -> bool {
+    fn rises(&mut self, view: &View<'_>, window: &WindowLevel) -> bool {
         let parameters = view.parameters;
         let trend = self.scratch.mann_kendall(&self.points);
         if trend.z() < parameters.zmin {
@@ -173,7 +173,7 @@ impl Workbench {
     }
 
     /// Whether the end of the window is above all that was before it.
-    fn is_record(&self, view: &View<'_>, window: &Rung) -> bool {
+    fn is_record(&self, view: &View<'_>, window: &WindowLevel) -> bool {
         let mut record = f64::NEG_INFINITY;
         groups(view, merged(window), |group| {
             if group.number >= window.points as i64 {
@@ -203,7 +203,7 @@ impl Workbench {
         (self.scratch.slope(&self.points[..half]), self.scratch.slope(&self.points[n - half..]))
     }
 
-    fn figures(&mut self, view: &View<'_>, window: &Rung) -> Figures {
+    fn figures(&mut self, view: &View<'_>, window: &WindowLevel) -> Figures {
         let n = self.points.len();
         let trend = self.scratch.mann_kendall(&self.points);
         let sen = self.scratch.theil_sen(&self.points, trend.variance);
@@ -231,12 +231,12 @@ impl Workbench {
     }
 }
 
-fn seconds(window: &Rung) -> f64 {
+fn seconds(window: &WindowLevel) -> f64 {
     (window.window_ms * MS) as f64 / SECOND as f64
 }
 
 /// How many buckets become one point.
-fn merged(window: &Rung) -> i64 {
+fn merged(window: &WindowLevel) -> i64 {
     (seconds(window) / window.points as f64 / (BUCKET / SECOND) as f64).round_ties_even().max(1.0) as i64
 }
 
