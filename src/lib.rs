@@ -1,8 +1,9 @@
 //! Foreshock shows what alert rules will do before they are deployed.
 //!
-//! This page is the map. One point's way, and the order to read in:
-//! `recording` or `receive` (bytes and the instant they arrived) → `otlp` (bytes to [`model::Export`]) → `engine` (which asks `series` to
-//! keep points and `definition` what the rules say) → `report` (what a person or a program reads) → `cli`.
+//! This page is the map. A data point's way, and the order to read in:
+//! `recording` or `receive` (a payload and its receive time) → `otlp` (payload to [`model::Export`]) → `engine` (`ingest` checks samples and
+//! keeps them in `series`, `evaluate` computes what the rules of `definition` say, `alert` opens and closes events) → `report` (what a person or
+//! a program reads) → `cli`.
 //!
 //! | floor | room | owns |
 //! |---|---|---|
@@ -25,8 +26,9 @@
 //!
 //! [`clock`] is the one place that reads the time.
 //!
-//! Imports go down only; rooms on one floor do not see each other. Above `recording` nothing knows a clock, a file, a
-//! socket, the environment, a thread or stdout. `tests/it/tidy.rs` holds these rules.
+//! Imports go down only; rooms on one floor do not see each other. The rooms up to `report` know no clock, file, socket,
+//! environment, thread or stdout. `tests/it/tidy.rs` and `tests/it/circles.rs` hold these rules; CONTRIBUTING.md tells what to touch to add
+//! something.
 
 pub mod catalog;
 pub mod cli;
