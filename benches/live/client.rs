@@ -1,7 +1,7 @@
 //! The client: bodies that are ready, sent by several unary calls at a time on one connection.
 
 use crate::corpus::{Corpus, Form};
-use crate::outside::Raw;
+use crate::outside::{Channel, Raw};
 use bytes::Bytes;
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder as OtlpDecoder, Encoding};
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
 
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -98,8 +97,7 @@ impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI").tcp_nodelay(true);
-        let channel = runtime.block_on(endpoint.connect()).expect("it listens");
+        let channel = runtime.block_on(Channel::connect(address, Duration::from_secs(600))).expect("it listens");
         Client { runtime, channel }
     }
 

@@ -4,19 +4,21 @@
 //! and the rest are as ours has them, so that the difference is the work.
 
 use bytes::{Buf, Bytes};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message;
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::process::ExitCode;
-use std::task::{Context, Poll};
+use tokio::net::TcpListener;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::{Service, http};
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::transport::server::TcpIncoming;
+use tonic::codegen::http;
+use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
 
 /// A server to compare with.
@@ -43,45 +45,30 @@ impl Peer {
 pub fn serve(peer: Peer) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a free port").with_nodelay(Some(true));
-        println!("{}", incoming.local_addr().expect("it is bound"));
-        tonic::transport::Server::builder()
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        println!("{}", listener.local_addr().expect("it is bound"));
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http2()
             .initial_stream_window_size(4 << 20)
             .initial_connection_window_size(16 << 20)
-            .max_frame_size(1 << 20)
-            .add_service(Export(peer))
-            .serve_with_incoming(incoming)
-            .await
-            .expect("it serves");
+            .max_frame_size(1 << 20);
+        loop {
+            let (stream, _) = listener.accept().await.expect("it listens");
+            stream.set_nodelay(true).expect("a socket");
+            let service = service_fn(move |request: http::Request<Incoming>| take(peer, request));
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            tokio::spawn(connection);
+        }
     });
     ExitCode::SUCCESS
 }
 
-#[derive(Clone)]
-struct Export(Peer);
-
-impl NamedService for Export {
-    const NAME: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
-}
-
-impl Service<http::Request<tonic::body::Body>> for Export {
-    type Response = http::Response<tonic::body::Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
-        let peer = self.0;
-        Box::pin(async move {
-            Ok(match peer {
-                Peer::Drop => grpc::<Bytes>().unary(Dropping, request).await,
-                Peer::Prost => grpc::<ExportMetricsServiceRequest>().unary(Dropping, request).await,
-            })
-        })
-    }
+async fn take(peer: Peer, request: http::Request<Incoming>) -> Result<http::Response<tonic::body::Body>, Infallible> {
+    Ok(match peer {
+        Peer::Drop => grpc::<Bytes>().unary(Dropping, request).await,
+        Peer::Prost => grpc::<ExportMetricsServiceRequest>().unary(Dropping, request).await,
+    })
 }
 
 fn grpc<T: Taken>() -> Grpc<Taking<T>> {

@@ -6,7 +6,7 @@ mod outside;
 use crate::cli_support::{Ended, Folder};
 use foreshock::model::Export;
 use foreshock::recording::{self, Reader};
-use outside::{Raw, addresses};
+use outside::{Channel, Raw, addresses};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +18,6 @@ use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{AsciiMetadataValue, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -237,9 +236,7 @@ pub const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsServi
 impl Grpc {
     pub fn connect(address: SocketAddr, compression: Option<CompressionEncoding>) -> Grpc {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let channel = runtime.block_on(async {
-            Endpoint::from_shared(format!("http://{address}")).expect("a URI").timeout(PATIENCE).connect_lazy()
-        });
+        let channel = runtime.block_on(Channel::connect(address, PATIENCE)).expect("it listens");
         let client = tonic::client::Grpc::new(channel).max_encoding_message_size(usize::MAX);
         let client = match compression {
             Some(encoding) => client.send_compressed(encoding),
