@@ -60,7 +60,7 @@ impl Chunk {
             self.release();
             self.buffer.truncate(self.filled);
             self.buffer.reserve(n.max(CAPACITY));
-            self.buffer.resize(self.buffer.capacity(), 0);
+            self.buffer.resize(self.filled + n.max(CAPACITY), 0);
         }
         &mut self.buffer[self.filled..]
     }
