@@ -15,7 +15,7 @@ use super::rules::{Places, RulesArgs};
 use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
 use crate::catalog;
-use crate::definition::{Aggregation, EventDefinition, RuleKind, Selector};
+use crate::definition::{Aggregation, EventDefinition};
 use crate::engine::{Engine, EvaluationReport, EventState, Options, drive};
 use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedInputs};
 use crate::inspect::{Client, Clients};
@@ -342,10 +342,10 @@ fn finish(
 fn depend_on_interval(definitions: &[EventDefinition], report: &EvaluationReport) -> Vec<String> {
     let depends = |definition: &EventDefinition| {
         definition.rules.iter().any(|rule| {
-            let RuleKind::Threshold(threshold) = &rule.kind else { return false };
-            let Selector::Id(id) = &threshold.selector else { return false };
+            let Some(threshold) = rule.threshold() else { return false };
+            let metric = rule.metric_ids().first().and_then(|id| catalog::python().metric_of_path(id.path()));
             matches!(threshold.aggregation, Aggregation::Rate | Aggregation::Delta)
-                && catalog::python().metric_of_path(id.path()).is_some_and(|metric| metric.depends_on_interval)
+                && metric.is_some_and(|metric| metric.depends_on_interval)
         })
     };
     let judged = definitions.iter().zip(&report.definitions).filter(|(_, report)| report.matched_series > 0);

@@ -12,7 +12,7 @@ use super::receiving::size;
 use super::recordings::{Recordings, RecordingsArgs};
 use super::results::WithClients;
 use super::rules::RulesArgs;
-use crate::definition::{EventDefinition, RuleKind};
+use crate::definition::EventDefinition;
 use crate::engine::{EvaluationReport, Options};
 use crate::inspect::{Client, Clients};
 use crate::model::Nanos;
@@ -184,7 +184,7 @@ fn refused(error: PassError<CliError>) -> CliError {
 fn with_window(definitions: &[EventDefinition], window_ms: i64) -> Vec<EventDefinition> {
     let mut definitions = definitions.to_vec();
     for rule in definitions.iter_mut().flat_map(|definition| &mut definition.rules) {
-        if let RuleKind::Threshold(threshold) = &mut rule.kind {
+        if let Some(threshold) = rule.threshold_mut() {
             threshold.window_ms = window_ms;
             threshold.rollup_ms = threshold.rollup_ms.min(window_ms);
         }

@@ -1,12 +1,10 @@
 //! What several rule types have in common: conditions, operators on texts, and metric ids that cannot be read.
 
-use super::event_definition::{CompareOp, Condition, Written};
 use super::findings::{Findings, Location, Reported};
 use super::metric_id::MetricIdError;
 use super::object::{Field, Object};
 use super::problem::Severity;
 use super::wildcard::MatchOperator;
-use serde_json::Value as Json;
 
 const MATCH_OPERATORS: [(&str, MatchOperator); 5] = [
     ("is", MatchOperator::Is),
@@ -16,24 +14,121 @@ const MATCH_OPERATORS: [(&str, MatchOperator); 5] = [
     ("any", MatchOperator::Any),
 ];
 
+/// A comparison with a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Condition {
+    /// How to compare.
+    pub operator: CompareOp,
+    /// What to compare with.
+    pub value: f64,
+}
+
+/// A comparison operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompareOp {
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `=`, also written `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl CompareOp {
+    /// All of them.
+    const ALL: [CompareOp; 6] = [
+        CompareOp::Greater,
+        CompareOp::GreaterOrEqual,
+        CompareOp::Less,
+        CompareOp::LessOrEqual,
+        CompareOp::Equal,
+        CompareOp::NotEqual,
+    ];
+
+    /// The published spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CompareOp::Greater => ">",
+            CompareOp::GreaterOrEqual => ">=",
+            CompareOp::Less => "<",
+            CompareOp::LessOrEqual => "<=",
+            CompareOp::Equal => "=",
+            CompareOp::NotEqual => "!=",
+        }
+    }
+}
+
+impl Condition {
+    /// Whether larger values violate, where there is such an order.
+    pub fn is_upper(&self) -> bool {
+        !matches!(self.operator, CompareOp::Less | CompareOp::LessOrEqual)
+    }
+
+    /// True when `value` violates.
+    #[inline]
+    pub fn holds(&self, value: f64) -> bool {
+        match self.operator {
+            CompareOp::Greater => value > self.value,
+            CompareOp::GreaterOrEqual => value >= self.value,
+            CompareOp::Less => value < self.value,
+            CompareOp::LessOrEqual => value <= self.value,
+            CompareOp::Equal => value == self.value,
+            CompareOp::NotEqual => value != self.value,
+        }
+    }
+
+    /// Distance to the threshold: negative on the violating side, `|v - c|` for `=`, `-|v - c|` for `!=`.
+    #[inline]
+    pub fn margin(&self, value: f64) -> f64 {
+        match self.operator {
+            CompareOp::Greater | CompareOp::GreaterOrEqual => self.value - value,
+            CompareOp::Less | CompareOp::LessOrEqual => value - self.value,
+            CompareOp::Equal => (value - self.value).abs(),
+            CompareOp::NotEqual => -(value - self.value).abs(),
+        }
+    }
+
+    /// The first of the finite values with the smallest margin: margin and index; and how many are finite.
+    #[inline]
+    pub fn nearest(&self, values: &[f64]) -> (Option<(f64, usize)>, usize) {
+        let own = self.value;
+        match self.operator {
+            CompareOp::Greater | CompareOp::GreaterOrEqual => least(values, |value| own - value),
+            CompareOp::Less | CompareOp::LessOrEqual => least(values, |value| value - own),
+            CompareOp::Equal => least(values, |value| (value - own).abs()),
+            CompareOp::NotEqual => least(values, |value| -(value - own).abs()),
+        }
+    }
+}
+
+#[inline(always)]
+fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, usize) {
+    let (mut least, mut nearest, mut finite) = (f64::INFINITY, None, 0);
+    for (index, &value) in values.iter().enumerate() {
+        if !value.is_finite() {
+            continue;
+        }
+        finite += 1;
+        let margin = margin(value);
+        if margin < least || nearest.is_none() {
+            (least, nearest) = (margin, Some(index));
+        }
+    }
+    (nearest.map(|index| (least, index)), finite)
+}
+
 /// `conditionOperator` and `conditionValue`.
-pub(super) fn condition(
-    object: &Object<'_>,
-    written: &mut Written,
-    findings: &mut Findings,
-) -> Result<Condition, Reported> {
-    let operator = compare_operator(object, written, findings);
+pub(super) fn condition(object: &Object<'_>, findings: &mut Findings) -> Result<Condition, Reported> {
+    let operator = compare_operator(object, findings);
     let value = match object.get("conditionValue") {
         None => Err(object.missing("conditionValue", findings)),
-        Some(field) => match field.json {
-            Json::Number(number) => {
-                written.value = Some(number.clone());
-                number.as_f64().ok_or_else(|| not_a_number(&field, findings))
-            }
-            Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
-                Err(not_a_number(&field, findings))
-            }
-        },
+        Some(field) => field.json.as_f64().ok_or_else(|| not_a_number(&field, findings)),
     };
     Ok(Condition { operator: operator?, value: value? })
 }
@@ -45,14 +140,9 @@ fn not_a_number(field: &Field<'_>, findings: &mut Findings) -> Reported {
     findings.add(Severity::Unevaluable, "not-a-number", field.location(), message, help)
 }
 
-fn compare_operator(
-    object: &Object<'_>,
-    written: &mut Written,
-    findings: &mut Findings,
-) -> Result<CompareOp, Reported> {
+fn compare_operator(object: &Object<'_>, findings: &mut Findings) -> Result<CompareOp, Reported> {
     const KEY: &str = "conditionOperator";
     let text = object.required_text(KEY, findings)?;
-    written.operator = Some(text.to_string());
     if text == "==" {
         let message = |path: &str| format!("`{path}` is `==`, which the published format spells `=`");
         object.report(KEY, Severity::Warning, "old-operator", message, Some("write `=`".to_string()), findings);

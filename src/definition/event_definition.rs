@@ -1,12 +1,41 @@
-//! The typed form of one event definition.
+//! One event definition: its typed form, and one JSON object to it with every mistake of it.
 
-use super::entity::{entity_labels, has_entity_type, is_entity_type};
-use super::metric_id::{MetricId, MetricPattern};
+use super::findings::{Findings, Location, Reported};
+use super::object::{Keys, Object, type_name};
+use super::problem::Severity;
 use super::query::Query;
-use super::tag_filter::TagFilter;
-use super::trend::Trend;
-use super::wildcard::{MatchOperator, fold};
-use crate::model::{Aggregation, Attributes};
+use super::rule::{self, Rule, is_rule_key};
+use super::trend::EXPIRATION_MS;
+use serde_json::Value as Json;
+
+/// An event definition; the second list begins with what it is made of, the rest is what exports add.
+pub(super) const EVENT: Keys = Keys {
+    settable: &[
+        "name",
+        "entityType",
+        "query",
+        "description",
+        "enabled",
+        "triggering",
+        "expirationTime",
+        "ruleLogicalOperator",
+        "transientEventEnabled",
+        "transientEventThreshold",
+        "transientEventAlertMuted",
+    ],
+    other: &[
+        "rules",
+        "actions",
+        "id",
+        "lastUpdated",
+        "validVersion",
+        "migrated",
+        "deleted",
+        "applicationAlertConfigId",
+        "infraAlertConfigId",
+        "displayUrl",
+    ],
+};
 
 /// One event definition, ready to be evaluated or with the reason why it cannot be.
 #[derive(Clone, Debug)]
@@ -51,25 +80,7 @@ impl EventDefinition {
         let shrink = |ms: i64| if ms <= 0 { ms } else { ((ms as f64 * scale) as i64).max(minimum_ms).clamp(1, ms) };
         let mut definition = self.clone();
         definition.expiration_ms = shrink(definition.expiration_ms);
-        for rule in &mut definition.rules {
-            match &mut rule.kind {
-                // A trend cannot be shortened. The engine's options tell that windows are scaled, and the rule is
-                // inconclusive.
-                RuleKind::Trend(_) => {}
-                RuleKind::Threshold(threshold) => {
-                    threshold.window_ms = shrink(threshold.window_ms);
-                    threshold.rollup_ms = shrink(threshold.rollup_ms).min(threshold.window_ms);
-                }
-                RuleKind::Presence(Presence::Count { .. } | Presence::Offline) => {}
-                RuleKind::Presence(
-                    Presence::CountVerification { offline_ms, .. } | Presence::Verification { offline_ms, .. },
-                ) => *offline_ms = shrink(*offline_ms),
-                RuleKind::Presence(Presence::Availability { offline_ms, close_after_ms, .. }) => {
-                    *offline_ms = shrink(*offline_ms);
-                    *close_after_ms = shrink(*close_after_ms);
-                }
-            }
-        }
+        definition.rules.iter_mut().for_each(|rule| rule.shrink(shrink));
         definition
     }
 
@@ -96,235 +107,149 @@ pub enum LogicalOperator {
     Or,
 }
 
-/// One entry of a definition's `rules`.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The `ruleType` as written.
-    pub rule_type: String,
-    /// 5 is a warning, 10 critical.
-    pub severity: i64,
-    /// What the rule evaluates.
-    pub kind: RuleKind,
-    /// How the rule was spelled.
-    pub written: Written,
+/// More rules than this are not in the published format.
+const MOST_RULES: usize = 5;
+
+/// Keys of smart alerts, which are no custom events although they have rules as well.
+const SMART_ALERT: [&str; 7] =
+    ["rule", "threshold", "granularity", "timeThreshold", "tagFilterExpression", "alertChannelIds", "evaluationType"];
+
+/// Whether a JSON value has the shape of a custom event, or else what it looks like.
+pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
+    let Some(map) = json.as_object() else {
+        return Err(type_name(json));
+    };
+    let rules = map.get("rules");
+    let typed = rules.and_then(Json::as_array).is_some_and(|list| list.iter().any(|r| r.get("ruleType").is_some()));
+    let smart = SMART_ALERT.iter().any(|key| map.contains_key(*key));
+    match (typed, smart) {
+        (true, _) => Ok(()),
+        (false, true) => Err("a smart alert"),
+        (false, false) if rules.is_some() || map.contains_key("entityType") => Ok(()),
+        (false, false) => Err("an object with neither `entityType` nor `rules`"),
+    }
 }
 
-/// The spellings of a rule that documents repeat as they stand in the definition (after overrides). Each is `None` when
-/// the rule has no such key. The metric's name stands in [`MetricId::text`], the window in [`Threshold::window_ms`].
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Written {
-    /// `aggregation`.
-    pub aggregation: Option<String>,
-    /// `conditionOperator`; `==` stays `==`.
-    pub operator: Option<String>,
-    /// `conditionValue`; an integer stays an integer.
-    pub value: Option<serde_json::Number>,
-    /// The `metricPattern` object with the keys it was written with.
-    pub pattern: Option<serde_json::Value>,
+/// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `index`
+/// and `problem` are left to the caller, who knows where the object stood and which values came from elsewhere.
+pub(super) fn definition(
+    object: &Object<'_>,
+    source: &str,
+    name: &str,
+    file: &str,
+    findings: &mut Findings,
+) -> Option<EventDefinition> {
+    object.check_keys(&[EVENT], |key| is_rule_key(key).then_some("a rule"), findings);
+    let title = advised_text(object, "name", findings);
+    let entity_type = advised_text(object, "entityType", findings);
+    let description = object.text("description", findings);
+    let query = query(object, source, findings);
+    let enabled = object.bool("enabled", findings);
+    let triggering = object.bool("triggering", findings);
+    let expiration = object.milliseconds("expirationTime", findings);
+    let operator = logical_operator(object, findings);
+    let rules = rules(object, source, findings);
+    if findings.first(Severity::Error).is_some() {
+        return None;
+    }
+    Some(EventDefinition {
+        name: name.to_string(),
+        file: file.to_string(),
+        index: None,
+        title: title.ok().flatten().unwrap_or(name).to_string(),
+        description: description.ok().flatten().unwrap_or("").to_string(),
+        entity_type: entity_type.ok().flatten().unwrap_or("").to_string(),
+        query,
+        enabled: enabled.ok().flatten().unwrap_or(true),
+        triggering: triggering.ok().flatten().unwrap_or(false),
+        expiration_ms: expiration.ok().flatten().unwrap_or(default_expiration(&rules)),
+        operator,
+        rules,
+        problem: None,
+    })
 }
 
-/// What a rule evaluates.
-#[derive(Clone, Debug)]
-pub enum RuleKind {
-    /// An aggregate of a metric over a window, compared with a value.
-    Threshold(Threshold),
-    /// The presence of entities.
-    Presence(Presence),
-    /// Growth that does not come back; not in the published format.
-    Trend(Trend),
+/// Only definitions of trend rules have a default of their own: they are silent between two exports.
+fn default_expiration(rules: &[Rule]) -> i64 {
+    let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
+    if all_trends { EXPIRATION_MS } else { 0 }
 }
 
-/// A threshold rule.
-#[derive(Clone, Debug)]
-pub struct Threshold {
-    /// Which series it looks at.
-    pub selector: Selector,
-    /// How the points of the window become one value.
-    pub aggregation: Aggregation,
-    /// Length of the window, in milliseconds; above 0.
-    pub window_ms: i64,
-    /// Length of the roll-up buckets, in milliseconds; 0 means none.
-    pub rollup_ms: i64,
-    /// The comparison that violates.
-    pub condition: Condition,
+fn is_trend(rule: &Rule) -> bool {
+    rule.trend().is_some()
 }
 
-/// Which series a threshold rule looks at.
-#[derive(Clone, Debug)]
-pub enum Selector {
-    /// `metricName`.
-    Id(MetricId),
-    /// `metricPattern`.
-    Pattern(MetricPattern),
+/// A text that Instana demands and that nothing here depends on.
+fn advised_text<'a>(object: &Object<'a>, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
+    let text = object.text(key, findings)?.filter(|text| !text.trim().is_empty());
+    if text.is_none() {
+        let message = |path: &str| format!("`{path}` is missing; Instana refuses a definition without it");
+        object.report(key, Severity::Warning, "missing-key", message, None, findings);
+    }
+    Ok(text)
 }
 
-/// A comparison with a value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Condition {
-    /// How to compare.
-    pub operator: CompareOp,
-    /// What to compare with.
-    pub value: f64,
+fn query(object: &Object<'_>, source: &str, findings: &mut Findings) -> Query {
+    let Ok(Some(text)) = object.text("query", findings) else {
+        return Query::default();
+    };
+    Query::parse(text).unwrap_or_else(|error| {
+        let field = object.get("query");
+        let range = field.as_ref().and_then(|f| f.range_inside(source, error.range).or(f.range()));
+        let help = error.help.map(str::to_string);
+        findings.add(
+            Severity::Unevaluable,
+            "unanswerable-query",
+            Location { range, path: "query".into() },
+            error.message,
+            help,
+        );
+        Query::unanswerable(text)
+    })
 }
 
-/// A comparison operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompareOp {
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `=`, also written `==`
-    Equal,
-    /// `!=`
-    NotEqual,
+fn logical_operator(object: &Object<'_>, findings: &mut Findings) -> LogicalOperator {
+    const KEY: &str = "ruleLogicalOperator";
+    const KNOWN: [(&str, LogicalOperator); 2] = [("AND", LogicalOperator::And), ("OR", LogicalOperator::Or)];
+    match object.get(KEY) {
+        Some(_) => {
+            object.one_of(KEY, &KNOWN, ("unknown-operator", "operator"), findings).unwrap_or(LogicalOperator::And)
+        }
+        None => LogicalOperator::And,
+    }
 }
 
-impl CompareOp {
-    /// All of them.
-    pub(super) const ALL: [CompareOp; 6] = [
-        CompareOp::Greater,
-        CompareOp::GreaterOrEqual,
-        CompareOp::Less,
-        CompareOp::LessOrEqual,
-        CompareOp::Equal,
-        CompareOp::NotEqual,
-    ];
-
-    /// The published spelling.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CompareOp::Greater => ">",
-            CompareOp::GreaterOrEqual => ">=",
-            CompareOp::Less => "<",
-            CompareOp::LessOrEqual => "<=",
-            CompareOp::Equal => "=",
-            CompareOp::NotEqual => "!=",
+fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule> {
+    let Some(field) = object.get("rules") else {
+        let message = |path: &str| format!("`{path}` is missing");
+        object.report("rules", Severity::Unevaluable, "no-rules", message, None, findings);
+        return Vec::new();
+    };
+    let Some(elements) = field.elements() else {
+        field.wrong_type("a list", findings);
+        return Vec::new();
+    };
+    let mut count = 0;
+    let mut rules = Vec::new();
+    for element in elements {
+        count += 1;
+        match element.object() {
+            Some(object) => rules.extend(rule::read(&object, source, findings)),
+            None => {
+                element.wrong_type("an object", findings);
+            }
         }
     }
-}
-
-impl Condition {
-    /// Whether larger values violate, where there is such an order.
-    pub fn is_upper(&self) -> bool {
-        !matches!(self.operator, CompareOp::Less | CompareOp::LessOrEqual)
+    if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
+        let message = "`rules` mixes trend rules with others, which are evaluated at other times";
+        let help = Some("write two definitions".to_string());
+        findings.add(Severity::Unevaluable, "mixed-rules", field.location(), message, help);
     }
-
-    /// True when `value` violates.
-    #[inline]
-    pub fn holds(&self, value: f64) -> bool {
-        match self.operator {
-            CompareOp::Greater => value > self.value,
-            CompareOp::GreaterOrEqual => value >= self.value,
-            CompareOp::Less => value < self.value,
-            CompareOp::LessOrEqual => value <= self.value,
-            CompareOp::Equal => value == self.value,
-            CompareOp::NotEqual => value != self.value,
-        }
+    if count == 0 {
+        findings.add(Severity::Unevaluable, "no-rules", field.location(), "`rules` is empty", None);
+    } else if count > MOST_RULES {
+        let message = format!("`rules` has {count} rules; the format allows {MOST_RULES}");
+        findings.add(Severity::Warning, "too-many-rules", field.location(), message, None);
     }
-
-    /// Distance to the threshold: negative on the violating side, `|v - c|` for `=`, `-|v - c|` for `!=`.
-    #[inline]
-    pub fn margin(&self, value: f64) -> f64 {
-        match self.operator {
-            CompareOp::Greater | CompareOp::GreaterOrEqual => self.value - value,
-            CompareOp::Less | CompareOp::LessOrEqual => value - self.value,
-            CompareOp::Equal => (value - self.value).abs(),
-            CompareOp::NotEqual => -(value - self.value).abs(),
-        }
-    }
-
-    /// The first of the finite values with the smallest margin: margin and index; and how many are finite.
-    #[inline]
-    pub fn nearest(&self, values: &[f64]) -> (Option<(f64, usize)>, usize) {
-        let own = self.value;
-        match self.operator {
-            CompareOp::Greater | CompareOp::GreaterOrEqual => least(values, |value| own - value),
-            CompareOp::Less | CompareOp::LessOrEqual => least(values, |value| value - own),
-            CompareOp::Equal => least(values, |value| (value - own).abs()),
-            CompareOp::NotEqual => least(values, |value| -(value - own).abs()),
-        }
-    }
-}
-
-#[inline(always)]
-fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, usize) {
-    let (mut least, mut nearest, mut finite) = (f64::INFINITY, None, 0);
-    for (index, &value) in values.iter().enumerate() {
-        if !value.is_finite() {
-            continue;
-        }
-        finite += 1;
-        let margin = margin(value);
-        if margin < least || nearest.is_none() {
-            (least, nearest) = (margin, Some(index));
-        }
-    }
-    (nearest.map(|index| (least, index)), finite)
-}
-
-/// A rule about the presence of entities. Text matching ignores case.
-#[derive(Clone, Debug)]
-pub enum Presence {
-    /// `entity_count`: how many entities are present.
-    Count {
-        /// The comparison that violates.
-        condition: Condition,
-    },
-    /// `entity_count_verification`: how many matching entities are present.
-    CountVerification {
-        /// Which entities count.
-        matching: EntityMatch,
-        /// An entity is present for this long after its newest point, in milliseconds.
-        offline_ms: i64,
-        /// The comparison that violates.
-        condition: Condition,
-    },
-    /// `entity_verification`: a matching entity must be present.
-    Verification {
-        /// Which entities are meant.
-        matching: EntityMatch,
-        /// An entity is present for this long after its newest point, in milliseconds.
-        offline_ms: i64,
-    },
-    /// `host_availability`: entities seen before must stay present.
-    Availability {
-        /// An entity is present for this long after its newest point, in milliseconds.
-        offline_ms: i64,
-        /// An absent entity is evicted this long after its newest point, in milliseconds.
-        close_after_ms: i64,
-        /// Only entities whose resource passes the filter are meant.
-        tag_filter: Option<TagFilter>,
-    },
-    /// `system` with `entity.offline`: as availability, with the defaults.
-    Offline,
-}
-
-/// Which entities a verification rule means.
-#[derive(Clone, Debug)]
-pub struct EntityMatch {
-    /// The `matchingEntityType`.
-    pub entity_type: String,
-    /// The text to compare an entity's label with.
-    pub label: String,
-    /// How to compare.
-    pub operator: MatchOperator,
-}
-
-impl EntityMatch {
-    /// Whether a resource is meant: by its type, and by its label with or without the instance, whatever their case.
-    pub fn selects(&self, resource: &Attributes) -> bool {
-        let wanted = fold(&self.label);
-        has_entity_type(resource, &self.entity_type)
-            && entity_labels(resource).iter().any(|label| self.operator.matches(&fold(label), &wanted))
-    }
-
-    /// Whether resources of OTLP can have the type at all.
-    pub fn is_supported(&self) -> bool {
-        is_entity_type(&self.entity_type)
-    }
+    rules
 }

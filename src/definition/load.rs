@@ -1,14 +1,13 @@
 //! From the texts of files to definitions, in two stages: JSON documents with names first, so that overrides can change
 //! them, then types. Whatever an override sets is checked by the same code as what stands in a file.
 
-use super::event_definition::{EventDefinition, path_in_file};
+use super::event_definition::{EventDefinition, definition, path_in_file, shape};
 use super::findings::{Finding, Findings, Location, locate, mark_length};
 use super::names::{self, Origin};
 use super::object::Object;
 use super::overrides::{self, RawDefinition};
 use super::params::{Substituted, substitute};
 use super::problem::{Problem, Severity};
-use super::read::{definition, shape};
 use super::syntax::{self, range_of};
 use jsonc_parser::ast;
 use serde_json::Value as Json;

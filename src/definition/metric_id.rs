@@ -66,6 +66,12 @@ impl MetricId {
         &self.path
     }
 
+    /// The same metric with any attributes, when the id has some; with from what to what.
+    pub(super) fn wider(&self) -> Option<(String, MetricId)> {
+        let (wider, _) = self.text.split_once('{')?;
+        Some((format!("{} to {wider}", self.text), MetricId::parse(wider).ok()?))
+    }
+
     /// Whether the id ends with attributes, `{}` included.
     pub fn has_attributes(&self) -> bool {
         self.attributes.is_some()

@@ -5,7 +5,6 @@
 //! value or adds the reason to the findings and returns [`Reported`].
 
 use super::findings::{ByteRange, Findings, Location, Reported, did_you_mean};
-use super::keys::{Keys, longest};
 use super::problem::Severity;
 use super::syntax::range_of;
 use jsonc_parser::ast;
@@ -15,6 +14,39 @@ use std::collections::BTreeSet;
 
 /// Spans longer than this (146 years) cannot be added to a timestamp.
 const LONGEST_MS: i64 = (1 << 62) / 1_000_000;
+
+/// The keys that the published format knows of one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// Keys with one scalar, which an override can name.
+    pub(super) settable: &'static [&'static str],
+    /// Keys that hold lists or objects, or come from a server's export and do not matter for the evaluation.
+    pub(super) other: &'static [&'static str],
+}
+
+impl Keys {
+    /// Every key.
+    pub(super) fn all(self) -> impl Iterator<Item = &'static str> {
+        self.settable.iter().chain(self.other).copied()
+    }
+
+    /// Whether the key is known.
+    pub(super) fn knows(self, key: &str) -> bool {
+        self.all().any(|k| k == key)
+    }
+}
+
+/// The longest text the published format allows for a key, in characters.
+fn longest(key: &str) -> Option<usize> {
+    match key {
+        "name" => Some(256),
+        "entityType" | "matchingEntityType" => Some(64),
+        "query" | "matchingEntityLabel" => Some(2048),
+        "description" => Some(32_765),
+        "metricName" => Some(512),
+        _ => None,
+    }
+}
 
 /// An object and its position.
 #[derive(Clone, Debug)]

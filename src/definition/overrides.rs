@@ -3,9 +3,11 @@
 //! Names of definitions may hold dots and slashes, so the text is split at the longest known name. The rule may be left
 //! out when only one rule has such a field.
 
+use super::event_definition::EVENT;
 use super::findings::{Finding, closest, did_you_mean};
-use super::keys::{self, EVENT, Keys, PATTERN, TAG_FILTER};
+use super::object::Keys;
 use super::problem::{Problem, Severity};
+use super::rule::{EVERY_RULE, RULE_TYPES, RuleType};
 use serde_json::Value as Json;
 
 /// How problems of overrides name their file.
@@ -135,14 +137,14 @@ fn find(document: &RawDefinition, path: &str) -> Result<Target, OverrideError> {
 
 /// The key a field of a rule means, with the object inside the rule that holds it.
 fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
-    for (inner, keys) in [("metricPattern", PATTERN), ("tagFilter", TAG_FILTER)] {
+    for &(inner, keys) in RULE_TYPES.iter().flat_map(|of| of.inner) {
         if let Some(key) = field.strip_prefix(inner).and_then(|rest| rest.strip_prefix('.')) {
             let holder = rule.get(inner).filter(|holder| holder.is_object())?;
             return in_object(holder, &[keys], key).then(|| (Some(inner), key.to_string()));
         }
     }
-    let known = rule.get("ruleType").and_then(Json::as_str).and_then(keys::rule_type);
-    in_object(rule, known.as_ref().map_or(&[], |(_, keys)| keys.as_slice()), field).then(|| (None, field.to_string()))
+    let known = rule.get("ruleType").and_then(Json::as_str).and_then(RuleType::named).map(RuleType::all_keys);
+    in_object(rule, known.as_ref().map_or(&[], |keys| keys.as_slice()), field).then(|| (None, field.to_string()))
 }
 
 /// Whether a key can be set: the format knows it, or it is there with a scalar.
@@ -189,9 +191,10 @@ fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> OverrideE
 }
 
 fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &str) -> OverrideError {
+    let all_settable = || EVERY_RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|of| of.keys.settable)).copied();
     let of_rules: Vec<&str> = match rules {
         [] => Vec::new(),
-        _ => keys::all_rule_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
+        _ => all_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
     };
     let candidates = EVENT.settable.iter().copied().chain(of_rules.iter().copied());
     let help = did_you_mean(field, candidates).or_else(|| {

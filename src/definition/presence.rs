@@ -1,13 +1,49 @@
 //! Rules about the presence of entities: JSON to [`Presence`], with the defaults of the semantics.
 
-use super::comparison::{condition, label_operator};
-use super::event_definition::{EntityMatch, Presence, Written};
+use super::changes::{RuleChange, other_spans};
+use super::comparison::{Condition, condition, label_operator};
+use super::entity::{entity_labels, has_entity_type, is_entity_type};
 use super::findings::{Findings, Reported};
-use super::keys::{PresenceType, TAG_FILTER};
-use super::object::Object;
+use super::object::{Keys, Object};
 use super::problem::Severity;
 use super::tag_filter::{TAG_OPERATORS, TagFilter};
+use super::wildcard::{MatchOperator, fold};
+use crate::model::Attributes;
 use serde_json::Value as Json;
+
+/// The keys of a `system` rule.
+pub(super) const SYSTEM: Keys = Keys { settable: &["systemRuleId"], other: &[] };
+
+/// The keys of an `entity_verification`.
+pub(super) const VERIFICATION: Keys = Keys {
+    settable: &["matchingEntityType", "matchingEntityLabel", "matchingOperator", "offlineDuration"],
+    other: &[],
+};
+
+/// The keys of an `entity_count`.
+pub(super) const COUNT: Keys = Keys { settable: &["conditionOperator", "conditionValue"], other: &[] };
+
+/// The keys of an `entity_count_verification`.
+pub(super) const COUNT_VERIFICATION: Keys = Keys {
+    settable: &[
+        "matchingEntityType",
+        "matchingEntityLabel",
+        "matchingOperator",
+        "offlineDuration",
+        "conditionOperator",
+        "conditionValue",
+    ],
+    other: &[],
+};
+
+/// The keys of a `host_availability`.
+pub(super) const AVAILABILITY: Keys = Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] };
+
+/// The keys of a `tagFilter`.
+pub(super) const TAG_FILTER: Keys = Keys {
+    settable: &["name", "key", "operator", "value", "entity", "type"],
+    other: &["stringValue", "numberValue", "booleanValue", "tagDefinition"],
+};
 
 /// An entity is present for this long after its newest point, when the rule does not say.
 const OFFLINE_MS: i64 = 5 * 60 * 1000;
@@ -18,32 +54,118 @@ const CLOSE_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 /// The only system rule that can be evaluated from metrics.
 const ENTITY_OFFLINE: &str = "entity.offline";
 
-/// Reads a rule about the presence of entities.
-pub(super) fn presence(
-    rule_type: PresenceType,
-    object: &Object<'_>,
-    written: &mut Written,
-    findings: &mut Findings,
-) -> Result<Presence, Reported> {
-    match rule_type {
-        PresenceType::EntityCount => Ok(Presence::Count { condition: condition(object, written, findings)? }),
-        PresenceType::EntityCountVerification => {
-            let matching = matching(object, findings);
-            let offline_ms = offline(object, findings);
-            let condition = condition(object, written, findings);
-            Ok(Presence::CountVerification { matching: matching?, offline_ms: offline_ms?, condition: condition? })
-        }
-        PresenceType::EntityVerification => {
-            let matching = matching(object, findings);
-            let offline_ms = offline(object, findings);
-            Ok(Presence::Verification { matching: matching?, offline_ms: offline_ms? })
-        }
-        PresenceType::HostAvailability => availability(object, findings),
-        PresenceType::System => system(object, findings),
+/// A rule about the presence of entities. Text matching ignores case.
+#[derive(Clone, Debug)]
+pub enum Presence {
+    /// `entity_count`: how many entities are present.
+    Count {
+        /// The comparison that violates.
+        condition: Condition,
+    },
+    /// `entity_count_verification`: how many matching entities are present.
+    CountVerification {
+        /// Which entities count.
+        matching: EntityMatch,
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+        /// The comparison that violates.
+        condition: Condition,
+    },
+    /// `entity_verification`: a matching entity must be present.
+    Verification {
+        /// Which entities are meant.
+        matching: EntityMatch,
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+    },
+    /// `host_availability`: entities seen before must stay present.
+    Availability {
+        /// An entity is present for this long after its newest point, in milliseconds.
+        offline_ms: i64,
+        /// An absent entity is evicted this long after its newest point, in milliseconds.
+        close_after_ms: i64,
+        /// Only entities whose resource passes the filter are meant.
+        tag_filter: Option<TagFilter>,
+    },
+    /// `system` with `entity.offline`: as availability, with the defaults.
+    Offline,
+}
+
+/// Which entities a verification rule means.
+#[derive(Clone, Debug)]
+pub struct EntityMatch {
+    /// The `matchingEntityType`.
+    pub entity_type: String,
+    /// The text to compare an entity's label with.
+    pub label: String,
+    /// How to compare.
+    pub operator: MatchOperator,
+}
+
+impl EntityMatch {
+    /// Whether a resource is meant: by its type, and by its label with or without the instance, whatever their case.
+    pub fn selects(&self, resource: &Attributes) -> bool {
+        let wanted = fold(&self.label);
+        has_entity_type(resource, &self.entity_type)
+            && entity_labels(resource).iter().any(|label| self.operator.matches(&fold(label), &wanted))
+    }
+
+    /// Whether resources of OTLP can have the type at all.
+    pub fn is_supported(&self) -> bool {
+        is_entity_type(&self.entity_type)
     }
 }
 
-fn system(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
+impl Presence {
+    /// The comparison that is written in it, if there is one.
+    pub(super) fn condition_mut(&mut self) -> Option<&mut Condition> {
+        match self {
+            Presence::Count { condition } | Presence::CountVerification { condition, .. } => Some(condition),
+            Presence::Verification { .. } | Presence::Availability { .. } | Presence::Offline => None,
+        }
+    }
+
+    /// Its spans of time in milliseconds, beginning with how long an entity is present after its newest point.
+    pub(super) fn spans_mut(&mut self) -> Vec<&mut i64> {
+        match self {
+            Presence::CountVerification { offline_ms, .. } | Presence::Verification { offline_ms, .. } => {
+                vec![offline_ms]
+            }
+            Presence::Availability { offline_ms, close_after_ms, .. } => vec![offline_ms, close_after_ms],
+            Presence::Count { .. } | Presence::Offline => Vec::new(),
+        }
+    }
+
+    /// The rule with entities present for another time.
+    pub(super) fn changes(&self) -> Vec<RuleChange<Presence>> {
+        let offline = self.clone().spans_mut().first().map(|ms| **ms);
+        let others = offline.into_iter().flat_map(other_spans).map(|(change, ms)| {
+            let mut to = self.clone();
+            *to.spans_mut()[0] = ms;
+            RuleChange { field: "offlineDuration", change, to }
+        });
+        others.collect()
+    }
+}
+
+pub(super) fn count(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
+    Ok(Presence::Count { condition: condition(object, findings)? })
+}
+
+pub(super) fn count_verification(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
+    let matching = matching(object, findings);
+    let offline_ms = offline(object, findings);
+    let condition = condition(object, findings);
+    Ok(Presence::CountVerification { matching: matching?, offline_ms: offline_ms?, condition: condition? })
+}
+
+pub(super) fn verification(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
+    let matching = matching(object, findings);
+    let offline_ms = offline(object, findings);
+    Ok(Presence::Verification { matching: matching?, offline_ms: offline_ms? })
+}
+
+pub(super) fn system(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
     let id = object.required_text("systemRuleId", findings)?;
     if id == ENTITY_OFFLINE {
         return Ok(Presence::Offline);
@@ -74,7 +196,7 @@ fn positive(object: &Object<'_>, key: &str, default: i64, findings: &mut Finding
     Err(object.report(key, Severity::Unevaluable, "out-of-range", message, None, findings))
 }
 
-fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
+pub(super) fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
     let offline_ms = offline(object, findings);
     let close_after_ms = positive(object, "closeAfter", CLOSE_AFTER_MS, findings);
     let tag_filter = match object.object("tagFilter", findings) {

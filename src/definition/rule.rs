@@ -1,66 +1,161 @@
-//! The rules of a definition: one JSON object to one [`Rule`].
+//! The rules of a definition: their types, one JSON object to one [`Rule`], and what can be asked of a rule of any kind.
+//!
+//! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own.
 
-use super::comparison::{condition, malformed_metric, pattern_operator};
-use super::event_definition::{Rule, RuleKind, Selector, Threshold, Written};
+use super::changes::{RuleChange, of_condition};
+use super::comparison::Condition;
 use super::findings::{Findings, Reported, did_you_mean};
-use super::keys::{self, PATTERN, RuleType};
-use super::metric_id::{MetricId, MetricPattern};
-use super::object::Object;
-use super::presence::presence;
+use super::metric_id::MetricId;
+use super::object::{Keys, Object};
+use super::presence::{self, Presence};
 use super::problem::Severity;
-use super::trend_rule::trend;
-use super::wildcard::MatchOperator;
-use crate::model::Aggregation;
-use serde_json::Value as Json;
+use super::threshold::{self, Threshold};
+use super::trend::{self, Trend};
+use crate::model::{Attributes, MetricIdentity};
 
-/// Aggregations of the published format.
-const PUBLISHED: [(&str, Aggregation); 6] = [
-    ("sum", Aggregation::Sum),
-    ("avg", Aggregation::Avg),
-    ("min", Aggregation::Min),
-    ("max", Aggregation::Max),
-    ("absolute_diff", Aggregation::AbsoluteDiff),
-    ("relative_diff", Aggregation::RelativeDiff),
+/// One entry of a definition's `rules`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The `ruleType` as written.
+    pub rule_type: String,
+    /// 5 is a warning, 10 critical.
+    pub severity: i64,
+    /// What the rule evaluates.
+    pub kind: RuleKind,
+    /// How the rule was spelled.
+    pub written: Written,
+}
+
+/// The spellings of a rule that documents repeat as they stand in the definition (after overrides). Each is `None` when
+/// the rule has no such key. The metric's name stands in [`MetricId::text`], the window in [`Threshold::window_ms`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    /// `aggregation`.
+    pub aggregation: Option<String>,
+    /// `conditionOperator`; `==` stays `==`.
+    pub operator: Option<String>,
+    /// `conditionValue`; an integer stays an integer.
+    pub value: Option<serde_json::Number>,
+    /// The `metricPattern` object with the keys it was written with.
+    pub pattern: Option<serde_json::Value>,
+}
+
+/// What a rule evaluates.
+#[derive(Clone, Debug)]
+pub enum RuleKind {
+    /// An aggregate of a metric over a window, compared with a value.
+    Threshold(Threshold),
+    /// The presence of entities.
+    Presence(Presence),
+    /// Growth that does not come back; not in the published format.
+    Trend(Trend),
+}
+
+/// A rule type: its name, the keys of its own with those of objects inside it, and how it is read.
+pub(super) struct RuleType {
+    pub(super) name: &'static str,
+    pub(super) keys: Keys,
+    pub(super) inner: &'static [(&'static str, Keys)],
+    read: fn(&Object<'_>, &str, &mut Findings) -> Result<RuleKind, Reported>,
+}
+
+/// The rule types of the published format, and our own.
+pub(super) static RULE_TYPES: [RuleType; 7] = [
+    RuleType {
+        name: "threshold",
+        keys: threshold::KEYS,
+        inner: &[("metricPattern", threshold::PATTERN)],
+        read: |object, source, findings| threshold::read(object, source, findings).map(RuleKind::Threshold),
+    },
+    RuleType {
+        name: "system",
+        keys: presence::SYSTEM,
+        inner: &[],
+        read: |object, _, findings| presence::system(object, findings).map(RuleKind::Presence),
+    },
+    RuleType {
+        name: "entity_verification",
+        keys: presence::VERIFICATION,
+        inner: &[],
+        read: |object, _, findings| presence::verification(object, findings).map(RuleKind::Presence),
+    },
+    RuleType {
+        name: "entity_count",
+        keys: presence::COUNT,
+        inner: &[],
+        read: |object, _, findings| presence::count(object, findings).map(RuleKind::Presence),
+    },
+    RuleType {
+        name: "entity_count_verification",
+        keys: presence::COUNT_VERIFICATION,
+        inner: &[],
+        read: |object, _, findings| presence::count_verification(object, findings).map(RuleKind::Presence),
+    },
+    RuleType {
+        name: "host_availability",
+        keys: presence::AVAILABILITY,
+        inner: &[("tagFilter", presence::TAG_FILTER)],
+        read: |object, _, findings| presence::availability(object, findings).map(RuleKind::Presence),
+    },
+    RuleType {
+        name: "trend",
+        keys: trend::KEYS,
+        inner: &[],
+        read: |object, source, findings| trend::read(object, source, findings).map(RuleKind::Trend),
+    },
 ];
 
-/// Aggregations that are evaluated although the published format does not list them; shipped packages use the first three.
-const EXTENSIONS: [(&str, Aggregation); 10] = [
-    ("rate", Aggregation::Rate),
-    ("delta", Aggregation::Delta),
-    ("count", Aggregation::Count),
-    ("p25", Aggregation::Percentile(0.25)),
-    ("p50", Aggregation::Percentile(0.50)),
-    ("p75", Aggregation::Percentile(0.75)),
-    ("p90", Aggregation::Percentile(0.90)),
-    ("p95", Aggregation::Percentile(0.95)),
-    ("p98", Aggregation::Percentile(0.98)),
-    ("p99", Aggregation::Percentile(0.99)),
-];
+/// Keys every rule may have; the last two are what exports add.
+pub(super) const EVERY_RULE: Keys =
+    Keys { settable: &["ruleType", "severity"], other: &["metricLabel", "metricFormat"] };
+
+impl RuleType {
+    /// The type of a name.
+    pub(super) fn named(name: &str) -> Option<&'static RuleType> {
+        RULE_TYPES.iter().find(|known| known.name == name)
+    }
+
+    /// The keys such a rule may have.
+    pub(super) fn all_keys(&self) -> [Keys; 2] {
+        [EVERY_RULE, self.keys]
+    }
+}
+
+/// Whether a key belongs to rules of some type.
+pub(super) fn is_rule_key(key: &str) -> bool {
+    EVERY_RULE.knows(key) || RULE_TYPES.iter().any(|of| of.keys.knows(key))
+}
 
 /// Reads one rule. `source` is the text the ranges belong to.
-pub(super) fn rule(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Rule, Reported> {
+pub(super) fn read(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Rule, Reported> {
     let name = object.required_text("ruleType", findings);
     let severity = severity(object, findings);
-    let known = name.ok().and_then(keys::rule_type);
-    let elsewhere = |key: &str| keys::is_rule_key(key).then_some("other rule types");
-    object.check_keys(known.as_ref().map_or(&[], |(_, keys)| keys.as_slice()), elsewhere, findings);
+    let known = name.ok().and_then(RuleType::named);
+    let keys = known.map(RuleType::all_keys);
+    let elsewhere = |key: &str| is_rule_key(key).then_some("other rule types");
+    object.check_keys(keys.as_ref().map_or(&[], |keys| keys.as_slice()), elsewhere, findings);
     let name = name?;
-    let mut written = Written::default();
-    let kind = match known {
-        Some((RuleType::Threshold, _)) => threshold(object, source, &mut written, findings).map(RuleKind::Threshold),
-        Some((RuleType::Presence(rule_type), _)) => {
-            presence(rule_type, object, &mut written, findings).map(RuleKind::Presence)
-        }
-        Some((RuleType::Trend, _)) => trend(object, source, findings).map(RuleKind::Trend),
-        None => Err(unknown_rule_type(name, object, findings)),
+    let Some(known) = known else {
+        let message = |path: &str| format!("`{path}` has the unknown rule type `{name}`");
+        let help = did_you_mean(name, RULE_TYPES.iter().map(|of| of.name));
+        return Err(object.report("ruleType", Severity::Unevaluable, "unknown-rule-type", message, help, findings));
     };
+    let kind = (known.read)(object, source, findings);
+    let written = Written::of(object, known.keys);
     Ok(Rule { rule_type: name.to_string(), severity: severity?, kind: kind?, written })
 }
 
-fn unknown_rule_type(unknown: &str, object: &Object<'_>, findings: &mut Findings) -> Reported {
-    let message = |path: &str| format!("`{path}` has the unknown rule type `{unknown}`");
-    let help = did_you_mean(unknown, keys::rule_types());
-    object.report("ruleType", Severity::Unevaluable, "unknown-rule-type", message, help, findings)
+impl Written {
+    fn of(object: &Object<'_>, keys: Keys) -> Written {
+        let get = |key: &str| object.map.get(key).filter(|json| keys.knows(key) && !json.is_null());
+        let text = |key: &str| Some(get(key)?.as_str()?.to_string());
+        Written {
+            aggregation: text("aggregation"),
+            operator: text("conditionOperator"),
+            value: get("conditionValue").and_then(|json| json.as_number().cloned()),
+            pattern: get("metricPattern").cloned(),
+        }
+    }
 }
 
 fn severity(object: &Object<'_>, findings: &mut Findings) -> Result<i64, Reported> {
@@ -75,91 +170,101 @@ fn severity(object: &Object<'_>, findings: &mut Findings) -> Result<i64, Reporte
     Ok(severity)
 }
 
-fn threshold(
-    object: &Object<'_>,
-    source: &str,
-    written: &mut Written,
-    findings: &mut Findings,
-) -> Result<Threshold, Reported> {
-    let selector = selector(object, source, written, findings);
-    let aggregation = aggregation(object, written, findings);
-    let window = window(object, findings);
-    let condition = condition(object, written, findings);
-    let (window_ms, rollup_ms) = window?;
-    Ok(Threshold { selector: selector?, aggregation: aggregation?, window_ms, rollup_ms, condition: condition? })
-}
+impl Rule {
+    /// As a threshold rule, if it is one.
+    pub fn threshold(&self) -> Option<&Threshold> {
+        if let RuleKind::Threshold(threshold) = &self.kind { Some(threshold) } else { None }
+    }
 
-fn selector(
-    object: &Object<'_>,
-    source: &str,
-    written: &mut Written,
-    findings: &mut Findings,
-) -> Result<Selector, Reported> {
-    let name = object.text("metricName", findings);
-    let pattern = object.object("metricPattern", findings);
-    match (name?.filter(|name| !name.trim().is_empty()), pattern?) {
-        (Some(_), Some(pattern)) => {
-            let message = format!("`{}` and `{}` exclude each other", object.path_of("metricName"), pattern.path);
-            Err(findings.add(Severity::Unevaluable, "two-metrics", pattern.location(), message, None))
-        }
-        (Some(name), None) => MetricId::parse(name)
-            .map(Selector::Id)
-            .map_err(|e| malformed_metric(object.get("metricName"), source, &e, findings)),
-        (None, Some(pattern)) => {
-            written.pattern = Some(Json::Object(pattern.map.clone()));
-            metric_pattern(&pattern, source, findings).map(Selector::Pattern)
-        }
-        (None, None) => {
-            let message =
-                |path: &str| format!("`{path}` is missing, and so is `metricPattern`: the rule has no metric");
-            Err(object.report("metricName", Severity::Unevaluable, "no-metric", message, None, findings))
+    /// As a threshold rule that can be changed, if it is one.
+    pub fn threshold_mut(&mut self) -> Option<&mut Threshold> {
+        if let RuleKind::Threshold(threshold) = &mut self.kind { Some(threshold) } else { None }
+    }
+
+    /// As a rule about the presence of entities, if it is one.
+    pub fn presence(&self) -> Option<&Presence> {
+        if let RuleKind::Presence(presence) = &self.kind { Some(presence) } else { None }
+    }
+
+    /// As a trend rule, if it is one.
+    pub fn trend(&self) -> Option<&Trend> {
+        if let RuleKind::Trend(trend) = &self.kind { Some(trend) } else { None }
+    }
+
+    /// The length of its window, in milliseconds, if it has one.
+    pub fn window_ms(&self) -> Option<i64> {
+        self.threshold().map(|threshold| threshold.window_ms)
+    }
+
+    /// The metrics it names by their ids.
+    pub fn metric_ids(&self) -> &[MetricId] {
+        match &self.kind {
+            RuleKind::Threshold(threshold) => threshold.selector.ids(),
+            RuleKind::Trend(trend) => &trend.metrics,
+            RuleKind::Presence(_) => &[],
         }
     }
-}
 
-fn metric_pattern(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<MetricPattern, Reported> {
-    object.check_keys(&[PATTERN], |_| None, findings);
-    let prefix = object.required_text("prefix", findings);
-    let operator = pattern_operator(object, findings);
-    let placeholder = object.text("placeholder", findings);
-    let postfix = object.text("postfix", findings);
-    let (prefix, operator, placeholder) = (prefix?, operator?, placeholder?.unwrap_or(""));
-    if placeholder.is_empty() && operator != MatchOperator::Any {
-        let effect = if operator == MatchOperator::Is { "nothing" } else { "everything between prefix and postfix" };
-        let message = |path: &str| format!("`{path}` is empty, so the pattern selects {effect}");
-        object.report("placeholder", Severity::Warning, "empty-placeholder", message, None, findings);
+    /// Whether it looks at the series. A rule about entities looks at none.
+    pub fn selects(&self, metric: &MetricIdentity, attributes: &Attributes) -> bool {
+        let of_selector = |threshold: &Threshold| threshold.selector.selects(metric, attributes);
+        self.threshold().is_some_and(of_selector) || self.metric_ids().iter().any(|id| id.selects(metric, attributes))
     }
-    MetricPattern::parse(prefix, operator, placeholder, postfix?.unwrap_or(""))
-        .map_err(|e| malformed_metric(object.get("postfix"), source, &e, findings))
-}
 
-fn aggregation(object: &Object<'_>, written: &mut Written, findings: &mut Findings) -> Result<Aggregation, Reported> {
-    let text = object.required_text("aggregation", findings)?;
-    written.aggregation = Some(text.to_string());
-    if let Some((_, aggregation)) = PUBLISHED.iter().find(|(name, _)| *name == text) {
-        return Ok(*aggregation);
+    /// Whether it looks at series of the metric, whatever their attributes.
+    pub fn selects_metric(&self, metric: &MetricIdentity) -> bool {
+        let of_selector = |threshold: &Threshold| threshold.selector.selects_metric(metric);
+        self.threshold().is_some_and(of_selector) || self.metric_ids().iter().any(|id| id.selects_metric(metric))
     }
-    if let Some((_, aggregation)) = EXTENSIONS.iter().find(|(name, _)| *name == text) {
-        let message = |path: &str| format!("`{path}` is `{text}`, which the published format does not list");
-        let help = format!("it lists {}", PUBLISHED.map(|(name, _)| name).join(", "));
-        object.report("aggregation", Severity::Warning, "unpublished-aggregation", message, Some(help), findings);
-        return Ok(*aggregation);
-    }
-    let known = [&PUBLISHED[..], &EXTENSIONS].concat();
-    object.one_of("aggregation", &known, ("unknown-aggregation", "aggregation"), findings)
-}
 
-/// Window and roll-up; the roll-up is the window when there is none.
-fn window(object: &Object<'_>, findings: &mut Findings) -> Result<(i64, i64), Reported> {
-    let window = object.milliseconds("window", findings);
-    let rollup = object.milliseconds("rollup", findings);
-    let (window, rollup) = (window?.unwrap_or(0), rollup?.unwrap_or(0));
-    if window > 0 {
-        return Ok((window, rollup));
+    /// The comparison that is written in it, if there is one.
+    pub fn condition_mut(&mut self) -> Option<&mut Condition> {
+        match &mut self.kind {
+            RuleKind::Threshold(threshold) => Some(&mut threshold.condition),
+            RuleKind::Presence(presence) => presence.condition_mut(),
+            RuleKind::Trend(_) => None,
+        }
     }
-    if rollup > 0 {
-        return Ok((rollup, rollup));
+
+    /// The rule with one parameter changed, in all ways that somebody may have meant.
+    pub fn changes(&self) -> Vec<RuleChange<Rule>> {
+        let with = |kind: RuleKind| Rule { kind, ..self.clone() };
+        let severity = if self.severity == 10 { 5 } else { 10 };
+        let change = format!("{} to {severity}", self.severity);
+        let mut all = vec![RuleChange::new("severity", change, Rule { severity, ..self.clone() })];
+        let condition = self.clone().condition_mut().map(|condition| *condition);
+        all.extend(condition.into_iter().flat_map(of_condition).map(|change| {
+            change.map(|condition| {
+                let mut rule = self.clone();
+                rule.condition_mut().into_iter().for_each(|own| *own = condition);
+                rule
+            })
+        }));
+        match &self.kind {
+            RuleKind::Threshold(threshold) => {
+                all.extend(threshold.changes().into_iter().map(|one| one.map(RuleKind::Threshold).map(with)));
+            }
+            RuleKind::Presence(presence) => {
+                all.extend(presence.changes().into_iter().map(|one| one.map(RuleKind::Presence).map(with)));
+            }
+            RuleKind::Trend(trend) => {
+                all.extend(trend.changes().into_iter().map(|one| one.map(RuleKind::Trend).map(with)));
+            }
+        }
+        all
     }
-    let message = |path: &str| format!("`{path}` is missing or 0, and so is `rollup`: the rule has no window");
-    Err(object.report("window", Severity::Unevaluable, "no-window", message, None, findings))
+
+    /// Its spans of time, for runs that are shorter than they are.
+    pub(super) fn shrink(&mut self, shrink: impl Fn(i64) -> i64) {
+        match &mut self.kind {
+            RuleKind::Threshold(threshold) => {
+                threshold.window_ms = shrink(threshold.window_ms);
+                threshold.rollup_ms = shrink(threshold.rollup_ms).min(threshold.window_ms);
+            }
+            RuleKind::Presence(presence) => presence.spans_mut().into_iter().for_each(|ms| *ms = shrink(*ms)),
+            // A trend cannot be shortened. The engine's options tell that windows are scaled, and the rule is
+            // inconclusive.
+            RuleKind::Trend(_) => {}
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! rules have no aggregate, and `=` and `!=` have no worse side; of these, events and times alone are compared.
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
-use crate::definition::{CompareOp, EventDefinition, RuleKind};
+use crate::definition::{CompareOp, EventDefinition};
 use crate::engine::{
     Engine, EvaluationReport, EvaluationTrace, Event, Input, Inputs, Options, TraceLimits, TraceSpan, Verdict,
 };
@@ -246,7 +246,7 @@ fn worse(
     found: &mut Vec<(&'static str, String)>,
 ) {
     for (place, rule) in definition.rules.iter().enumerate() {
-        let RuleKind::Threshold(threshold) = &rule.kind else { continue };
+        let Some(threshold) = rule.threshold() else { continue };
         let operator = threshold.condition.operator;
         let (Some(then), Some(now)) = (old.worst(d, place, operator), new.worst(d, place, operator)) else { continue };
         let is_high = matches!(operator, CompareOp::Greater | CompareOp::GreaterOrEqual);

@@ -6,9 +6,8 @@
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
 use super::run::ScenarioOutcome;
-use crate::definition::{EventDefinition, RuleKind, Selector};
+use crate::definition::EventDefinition;
 use crate::engine::{DefinitionReport, EvaluationReport, Verdict};
-use crate::model::MetricIdentity;
 use std::collections::BTreeMap;
 
 /// What was reached so far.
@@ -84,7 +83,9 @@ impl RuleCoverage {
             entry.1 = entry.1.max(Reached::of(report));
         }
         for (metric, _) in &report.metrics {
-            let is_selected = definitions.iter().any(|definition| selects(definition, metric));
+            let is_selected = definitions.iter().any(|definition| {
+                definition.is_evaluated() && definition.rules.iter().any(|rule| rule.selects_metric(metric))
+            });
             *self.metrics.entry(metric.id()).or_default() |= is_selected;
         }
     }
@@ -127,17 +128,4 @@ impl RuleCoverage {
         };
         self.definitions().filter(|one| one.reached != Reached::Fired).map(finding).collect()
     }
-}
-
-/// Whether a rule of the definition selects series of the metric, whatever their attributes.
-fn selects(definition: &EventDefinition, metric: &MetricIdentity) -> bool {
-    definition.is_evaluated()
-        && definition.rules.iter().any(|rule| match &rule.kind {
-            RuleKind::Threshold(threshold) => match &threshold.selector {
-                Selector::Id(id) => id.selects_metric(metric),
-                Selector::Pattern(pattern) => pattern.selects_metric(metric),
-            },
-            RuleKind::Trend(trend) => trend.metrics.iter().any(|id| id.selects_metric(metric)),
-            RuleKind::Presence(_) => false,
-        })
 }

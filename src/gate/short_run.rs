@@ -4,7 +4,7 @@
 //! Shorter windows are found by evaluating the inputs again, not by estimating: schedule, coverage and values all matter. Absent
 //! on purpose: where the inputs are kept; the caller opens them as often as needed.
 
-use crate::definition::{EventDefinition, RuleKind};
+use crate::definition::EventDefinition;
 use crate::engine::{Engine, EvaluationReport, InconclusiveReason, Inputs, Options, Verdict, drive};
 use crate::model::{MS, Nanos, SECOND, to_ms};
 use std::convert::Infallible;
@@ -73,26 +73,25 @@ pub fn too_short(definitions: &[EventDefinition], report: &EvaluationReport, opt
             continue;
         }
         for (rule, (written, result)) in definition.rules.iter().zip(&of_definition.rules).enumerate() {
-            let (window, needed, covered) = match &written.kind {
-                _ if result.matched_series == 0 => continue,
+            if result.matched_series == 0 {
+                continue;
+            }
+            let (window, needed, covered) = if let Some(ms) = written.window_ms() {
+                let window = ms.saturating_mul(MS);
+                (Some(window), needed(window, options.min_coverage, of_definition.step), result.best_covered)
+            } else if let Some(trend) = written.trend() {
+                let lives = of_definition.lives.iter().filter(|life| life.rule == rule);
+                let covered = lives.map(|life| life.seen).max().unwrap_or(0);
+                (None, trend.parameters.shortest_ms() * MS, covered)
+            } else {
                 // Absence needs no data.
-                RuleKind::Presence(_) => continue,
-                RuleKind::Threshold(_) if result.evaluations > 0 => continue,
-                RuleKind::Threshold(threshold) => {
-                    let window = threshold.window_ms.saturating_mul(MS);
-                    (Some(window), needed(window, options.min_coverage, of_definition.step), result.best_covered)
-                }
-                RuleKind::Trend(trend) => {
-                    let lives = of_definition.lives.iter().filter(|life| life.rule == rule);
-                    let covered = lives.map(|life| life.seen).max().unwrap_or(0);
-                    let needed = trend.parameters.shortest_ms() * MS;
-                    if covered >= needed {
-                        // It is inconclusive for another reason than its length.
-                        continue;
-                    }
-                    (None, needed, covered)
-                }
+                continue;
             };
+            let has_enough = if window.is_some() { result.evaluations > 0 } else { covered >= needed };
+            if has_enough {
+                // A trend is inconclusive for another reason than its length.
+                continue;
+            }
             let definition = definition.name.clone();
             found.push(TooShort { definition, rule, window, step: of_definition.step, needed, covered });
         }
@@ -182,10 +181,7 @@ fn position(definitions: &[EventDefinition], short: &TooShort) -> Option<usize> 
 }
 
 fn window_ms(run: &ScaledRun, short: &TooShort) -> Option<i64> {
-    match &run.definitions[position(&run.definitions, short)?].rules.get(short.rule)?.kind {
-        RuleKind::Threshold(threshold) => Some(threshold.window_ms),
-        RuleKind::Presence(_) | RuleKind::Trend(_) => None,
-    }
+    run.definitions[position(&run.definitions, short)?].rules.get(short.rule)?.window_ms()
 }
 
 /// Two significant digits, because a person types them.

@@ -8,7 +8,7 @@
 
 use super::past::{EventPast, ROUNDINGS, RecordedSeries, Rounding};
 use super::simplify::{self, cut, fill_gaps, simplify};
-use crate::definition::{EventDefinition, Rule, RuleKind, Selector};
+use crate::definition::{EventDefinition, Rule};
 use crate::engine::{Event, Options, Verdict};
 use crate::gate::{RuleSource, ScenarioOutcome, run_all};
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND, Value};
@@ -334,24 +334,14 @@ fn violated(wanted: &Wanted<'_>, recorded: &RecordedSeries) -> bool {
     series.into_iter().any(|series| *series.metric == recorded.metric && same(&series.attributes))
 }
 
-/// The series that the definition looks at.
+/// The series that the definition looks at; any series tells whether an entity is there.
 fn selected(wanted: &Wanted<'_>, recorded: &RecordedSeries) -> bool {
-    wanted.definition.rules.iter().any(|rule| match &rule.kind {
-        RuleKind::Threshold(threshold) => match &threshold.selector {
-            Selector::Id(id) => id.selects(&recorded.metric, &recorded.attributes),
-            Selector::Pattern(pattern) => pattern.selects(&recorded.metric, &recorded.attributes),
-        },
-        RuleKind::Trend(trend) => trend.metrics.iter().any(|id| id.selects(&recorded.metric, &recorded.attributes)),
-        RuleKind::Presence(_) => true,
-    })
+    let looks = |rule: &Rule| rule.presence().is_some() || rule.selects(&recorded.metric, &recorded.attributes);
+    wanted.definition.rules.iter().any(looks)
 }
 
 fn longest_window(definition: &EventDefinition) -> Nanos {
-    let window = |rule: &Rule| match &rule.kind {
-        RuleKind::Threshold(threshold) => threshold.window_ms,
-        RuleKind::Presence(_) | RuleKind::Trend(_) => 0,
-    };
-    definition.rules.iter().map(window).max().unwrap_or(0).saturating_mul(MS)
+    definition.rules.iter().filter_map(Rule::window_ms).max().unwrap_or(0).saturating_mul(MS)
 }
 
 /// What identifies a series: attributes of its resource, and its own.

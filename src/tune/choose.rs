@@ -7,7 +7,7 @@ use super::label::Incident;
 use super::round::{Scale, shortest_between};
 use super::study::{Candidate, RuleStudy};
 use crate::catalog::{self, Quantity};
-use crate::definition::{EventDefinition, RuleKind, Selector};
+use crate::definition::EventDefinition;
 use crate::model::{Nanos, SECOND};
 
 /// A proposed value lies this far beyond the most violating one of the baseline.
@@ -65,11 +65,8 @@ pub(super) fn headroom(study: &RuleStudy, threshold: f64) -> Option<f64> {
 
 fn scale(study: &RuleStudy, definitions: &[EventDefinition]) -> Scale {
     let rule = &definitions[study.target.definition].rules[study.target.rule];
-    let RuleKind::Threshold(threshold) = &rule.kind else { return Scale::Decimal };
-    let quantity = match &threshold.selector {
-        Selector::Id(id) => catalog::python().metric_of_path(id.path()).map(|metric| metric.quantity),
-        Selector::Pattern(_) => None,
-    };
+    let metric = rule.metric_ids().first().and_then(|id| catalog::python().metric_of_path(id.path()));
+    let quantity = metric.map(|metric| metric.quantity);
     let written = study.condition.value;
     if quantity == Some(Quantity::Bytes) && written != 0.0 && written % 1024.0 == 0.0 {
         Scale::Binary

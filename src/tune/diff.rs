@@ -1,7 +1,7 @@
 //! What a change of the rules changes in behaviour: two reports on the same recordings, definition by definition and entity by
 //! entity.
 
-use crate::definition::{EventDefinition, RuleKind};
+use crate::definition::{EventDefinition, Rule};
 use crate::engine::{DefinitionReport, EvaluationReport, Event, EventState, Verdict};
 use crate::model::{MS, Nanos};
 use std::collections::BTreeMap;
@@ -123,11 +123,8 @@ impl<'a> RulesOutcome<'a> {
 
     fn behaviour(self, d: usize, events: &[&Event]) -> Behaviour {
         let DefinitionReport { verdict, violating, step, .. } = &self.report.definitions[d];
-        let windows = self.definitions[d].rules.iter().filter_map(|rule| match &rule.kind {
-            RuleKind::Threshold(threshold) => Some(threshold.window_ms.saturating_mul(MS)),
-            RuleKind::Presence(_) | RuleKind::Trend(_) => None,
-        });
-        let window = windows.max().unwrap_or(0);
+        let windows = self.definitions[d].rules.iter().filter_map(Rule::window_ms);
+        let window = windows.max().unwrap_or(0).saturating_mul(MS);
         let by_entity = by_entity(events);
         let is_flap = |pair: &&[&Event]| match pair[0].state {
             EventState::Closed { closed_at, .. } => pair[1].start - closed_at <= window,

@@ -5,7 +5,7 @@
 
 use super::edit::{Edit, EditError, edit, number, raise_version};
 use super::result::{ThresholdResult, Tuned};
-use crate::definition::{EventDefinition, RuleKind, Settings, Source, load};
+use crate::definition::{EventDefinition, Settings, Source, load};
 use std::collections::BTreeMap;
 
 /// A file of a package. Paths are relative to the package.
@@ -83,9 +83,7 @@ impl Package {
             let operator = proposal.condition.operator.as_str();
             lines.push(format!("{} {operator} {} (was {})", definition.name, number(*value), number(from)));
             let rule = &mut wanted[proposal.target.definition].rules[proposal.target.rule];
-            if let RuleKind::Threshold(threshold) = &mut rule.kind {
-                threshold.condition.value = *value;
-            }
+            rule.condition_mut().into_iter().for_each(|condition| condition.value = *value);
         }
         for (file, edits) in edits {
             let Some(source) = self.sources.iter_mut().find(|source| source.path == file) else { continue };

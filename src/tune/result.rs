@@ -7,7 +7,7 @@ use super::label::Incident;
 use super::study::{Candidate, EntityFigures, RuleStudy};
 use super::sweep::{NotSwept, SweptRule};
 use crate::catalog;
-use crate::definition::{Aggregation, Condition, EventDefinition, RuleKind, Selector, Threshold};
+use crate::definition::{Aggregation, Condition, EventDefinition, Threshold};
 use crate::model::{Kind, MINUTE, Nanos, Temporality};
 
 /// A proposal that is based on less time than this is provisional.
@@ -195,15 +195,9 @@ fn fleet(entities: &[EntityFigures]) -> Option<Fleet> {
 
 /// Whether the aggregate counts exports, or the metric itself depends on the export interval.
 fn depends_on_interval(definition: &EventDefinition, rule: usize, entities: &[EntityFigures]) -> bool {
-    let RuleKind::Threshold(Threshold { selector, aggregation, .. }) = &definition.rules[rule].kind else {
-        return false;
-    };
-    let known = match selector {
-        Selector::Id(id) => {
-            catalog::python().metric_of_path(id.path()).is_some_and(|metric| metric.depends_on_interval)
-        }
-        Selector::Pattern(_) => false,
-    };
+    let rule = &definition.rules[rule];
+    let Some(Threshold { aggregation, .. }) = rule.threshold() else { return false };
+    let known = rule.metric_ids().first().and_then(|id| catalog::python().metric_of_path(id.path()));
     let metric = entities.iter().find_map(|of| Some(&of.peak.as_ref()?.series.as_ref()?.metric));
     let counts_exports = metric.is_some_and(|metric| {
         let stored = metric.kind == Kind::Gauge || metric.temporality == Temporality::Cumulative;
@@ -213,5 +207,5 @@ fn depends_on_interval(definition: &EventDefinition, rule: usize, entities: &[En
             _ => false,
         }
     });
-    known || counts_exports
+    known.is_some_and(|metric| metric.depends_on_interval) || counts_exports
 }

@@ -6,7 +6,7 @@
 
 use super::label::Incident;
 use super::sweep::{Segment, Swept, SweptRule, segments, sweep};
-use crate::definition::{CompareOp, Condition, EventDefinition, RuleKind, Threshold};
+use crate::definition::{CompareOp, Condition, EventDefinition, Threshold};
 use crate::engine::{ConditionState, EntityLabel, EvaluationTrace, EventLife, EventState, SeriesLabel};
 use crate::model::{MS, Nanos, Sketch};
 use std::sync::Arc;
@@ -89,7 +89,7 @@ impl RuleStudy {
     /// Nothing is known yet; `None` when the rule has no threshold.
     pub fn new(target: SweptRule, definitions: &[EventDefinition], incidents: usize) -> Option<Self> {
         let rule = &definitions[target.definition].rules[target.rule];
-        let RuleKind::Threshold(Threshold { condition, window_ms, .. }) = &rule.kind else { return None };
+        let Threshold { condition, window_ms, .. } = rule.threshold()?;
         Some(RuleStudy {
             target,
             condition: *condition,

@@ -5,7 +5,7 @@
 //! value and the one before it change their state. Absent on purpose: when an event is over; that is decided by the engine's
 //! own [`EventLife`].
 
-use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, RuleKind};
+use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator};
 use crate::engine::{ConditionState, EvaluationTrace, EventLife, EventState, TracePoint, TraceSpan, combine};
 use crate::model::{MS, Nanos};
 
@@ -25,8 +25,8 @@ pub enum NotSwept {
     Equality,
     /// It counts entities, or their absence.
     Presence,
-    /// It has no threshold.
-    Trend,
+    /// It has no threshold, as a trend.
+    NoThreshold,
 }
 
 /// Every rule of the evaluated definitions that can be swept, and every other one with the reason.
@@ -35,15 +35,11 @@ pub fn swept_rules(definitions: &[EventDefinition]) -> (Vec<SweptRule>, Vec<(Swe
     for (definition, of) in definitions.iter().enumerate().filter(|(_, of)| of.is_evaluated()) {
         for (rule, of) in of.rules.iter().enumerate() {
             let target = SweptRule { definition, rule };
-            match &of.kind {
-                RuleKind::Threshold(threshold) => match threshold.condition.operator {
-                    CompareOp::Equal | CompareOp::NotEqual => left.push((target, NotSwept::Equality)),
-                    CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Less | CompareOp::LessOrEqual => {
-                        swept.push(target);
-                    }
-                },
-                RuleKind::Presence(_) => left.push((target, NotSwept::Presence)),
-                RuleKind::Trend(_) => left.push((target, NotSwept::Trend)),
+            match of.threshold().map(|threshold| threshold.condition.operator) {
+                Some(CompareOp::Equal | CompareOp::NotEqual) => left.push((target, NotSwept::Equality)),
+                Some(_) => swept.push(target),
+                None if of.presence().is_some() => left.push((target, NotSwept::Presence)),
+                None => left.push((target, NotSwept::NoThreshold)),
             }
         }
     }

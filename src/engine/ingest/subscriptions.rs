@@ -4,7 +4,6 @@
 //! what the rules that select the series want to know of it. So the choice is made when something is seen for the first
 //! time, and a fleet of equal processes shares it.
 
-use crate::definition::Selector;
 use crate::engine::evaluate::trend::inputs::{TrendInput, inputs};
 use crate::engine::rules::{Evaluator, Rules};
 use crate::model::Attributes;
@@ -54,11 +53,7 @@ impl Subscriptions {
         let mut new = Subscription::default();
         for number in definitions.iter().flat_map(|&d| rules.compiled[d].rules.clone()) {
             let Evaluator::Threshold { selector, request } = &rules.rules[number].evaluator else { continue };
-            let selected = match selector {
-                Selector::Id(id) => id.selects(metric, attributes),
-                Selector::Pattern(pattern) => pattern.selects(metric, attributes),
-            };
-            if selected {
+            if selector.selects(metric, attributes) {
                 new.requests.push(SubscribedRequest { rule: number as u32, request: *request });
             }
         }

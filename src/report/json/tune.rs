@@ -134,7 +134,7 @@ struct LeftJson<'a> {
     definition: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<usize>,
-    reason: &'static str,
+    reason: &'a str,
     why: String,
 }
 
@@ -250,13 +250,14 @@ fn left<'a>(tune: &Tune<'a>) -> Vec<LeftJson<'a>> {
     let passes = tune.passes.first().into_iter();
     let left = passes.flat_map(|pass| {
         pass.tuned.left.iter().filter_map(|(question, why)| {
-            let reason = match why {
+            let definition = pass.definitions.get(question.definition)?;
+            let reason: &str = match why {
                 NotSwept::Equality => "equality",
                 NotSwept::Presence => "presence",
-                NotSwept::Trend => "trend",
+                NotSwept::NoThreshold => &definition.rules.get(question.rule)?.rule_type,
             };
-            let definition = &pass.definitions.get(question.definition)?.name;
-            Some(LeftJson { definition, rule: Some(question.rule), reason, why: not_swept(*why).to_string() })
+            let rule = Some(question.rule);
+            Some(LeftJson { definition: &definition.name, rule, reason, why: not_swept(*why).to_string() })
         })
     });
     not_evaluated.chain(left).collect()

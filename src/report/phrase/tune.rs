@@ -334,7 +334,7 @@ pub(in crate::report) fn not_swept(why: NotSwept) -> &'static str {
     match why {
         NotSwept::Equality => "= and != have no order of thresholds to try",
         NotSwept::Presence => "counts entities or their absence: its number is known, not measured",
-        NotSwept::Trend => "has no threshold: its parameters are in the rule",
+        NotSwept::NoThreshold => "has no threshold: its parameters are in the rule",
     }
 }
 

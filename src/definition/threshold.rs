@@ -1,0 +1,206 @@
+//! Threshold rules: an aggregate of a metric over a window, compared with a value.
+
+use super::changes::{RuleChange, other_spans};
+use super::comparison::{Condition, condition, malformed_metric, pattern_operator};
+use super::findings::{Findings, Reported};
+use super::metric_id::{MetricId, MetricPattern};
+use super::object::{Keys, Object};
+use super::problem::Severity;
+use super::wildcard::MatchOperator;
+use crate::model::{Aggregation, Attributes, MetricIdentity};
+
+/// The keys of such a rule.
+pub(super) const KEYS: Keys = Keys {
+    settable: &["metricName", "aggregation", "window", "rollup", "conditionOperator", "conditionValue"],
+    other: &["metricPattern"],
+};
+
+/// The keys of a `metricPattern`.
+pub(super) const PATTERN: Keys = Keys { settable: &["prefix", "operator", "placeholder", "postfix"], other: &[] };
+
+/// Aggregations of the published format.
+const PUBLISHED: [(&str, Aggregation); 6] = [
+    ("sum", Aggregation::Sum),
+    ("avg", Aggregation::Avg),
+    ("min", Aggregation::Min),
+    ("max", Aggregation::Max),
+    ("absolute_diff", Aggregation::AbsoluteDiff),
+    ("relative_diff", Aggregation::RelativeDiff),
+];
+
+/// Aggregations that are evaluated although the published format does not list them; shipped packages use the first three.
+const EXTENSIONS: [(&str, Aggregation); 10] = [
+    ("rate", Aggregation::Rate),
+    ("delta", Aggregation::Delta),
+    ("count", Aggregation::Count),
+    ("p25", Aggregation::Percentile(0.25)),
+    ("p50", Aggregation::Percentile(0.50)),
+    ("p75", Aggregation::Percentile(0.75)),
+    ("p90", Aggregation::Percentile(0.90)),
+    ("p95", Aggregation::Percentile(0.95)),
+    ("p98", Aggregation::Percentile(0.98)),
+    ("p99", Aggregation::Percentile(0.99)),
+];
+
+/// A threshold rule.
+#[derive(Clone, Debug)]
+pub struct Threshold {
+    /// Which series it looks at.
+    pub selector: Selector,
+    /// How the points of the window become one value.
+    pub aggregation: Aggregation,
+    /// Length of the window, in milliseconds; above 0.
+    pub window_ms: i64,
+    /// Length of the roll-up buckets, in milliseconds; 0 means none.
+    pub rollup_ms: i64,
+    /// The comparison that violates.
+    pub condition: Condition,
+}
+
+/// Which series a threshold rule looks at.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// `metricName`.
+    Id(MetricId),
+    /// `metricPattern`.
+    Pattern(MetricPattern),
+}
+
+impl Selector {
+    /// The id, when it is one.
+    pub(super) fn ids(&self) -> &[MetricId] {
+        match self {
+            Selector::Id(id) => std::slice::from_ref(id),
+            Selector::Pattern(_) => &[],
+        }
+    }
+
+    /// Whether it means the series.
+    pub fn selects(&self, metric: &MetricIdentity, attributes: &Attributes) -> bool {
+        match self {
+            Selector::Id(id) => id.selects(metric, attributes),
+            Selector::Pattern(pattern) => pattern.selects(metric, attributes),
+        }
+    }
+
+    /// Whether it means the metric, whatever the attributes of its series.
+    pub fn selects_metric(&self, metric: &MetricIdentity) -> bool {
+        match self {
+            Selector::Id(id) => id.selects_metric(metric),
+            Selector::Pattern(pattern) => pattern.selects_metric(metric),
+        }
+    }
+}
+
+impl Threshold {
+    /// The rule with another window, roll-up, aggregation or metric.
+    pub(super) fn changes(&self) -> Vec<RuleChange<Threshold>> {
+        let mut all = Vec::new();
+        let mut add = |field, change, to| all.push(RuleChange { field, change, to });
+        for (change, window_ms) in other_spans(self.window_ms) {
+            add("window", change, Threshold { window_ms, ..self.clone() });
+        }
+        if self.rollup_ms > 0 && self.rollup_ms != self.window_ms {
+            add("rollup", format!("{} to 0", self.rollup_ms), Threshold { rollup_ms: 0, ..self.clone() });
+        }
+        for &aggregation in other_aggregations(self.aggregation) {
+            let change = format!("{} to {}", self.aggregation.name(), aggregation.name());
+            add("aggregation", change, Threshold { aggregation, ..self.clone() });
+        }
+        for (change, wider) in self.selector.ids().iter().filter_map(MetricId::wider) {
+            add("metricName", change, Threshold { selector: Selector::Id(wider), ..self.clone() });
+        }
+        all
+    }
+}
+
+/// Those somebody may have meant.
+fn other_aggregations(aggregation: Aggregation) -> &'static [Aggregation] {
+    use Aggregation::{AbsoluteDiff, Avg, Count, Delta, Max, Min, Percentile, Rate, RelativeDiff, Sum};
+    match aggregation {
+        Avg => &[Max, Min, Sum],
+        Sum => &[Avg, Max],
+        Min | Max | Percentile(_) => &[Avg],
+        Rate => &[Delta, Avg],
+        Delta => &[Rate, Sum],
+        Count => &[Sum, Avg],
+        AbsoluteDiff => &[RelativeDiff, Delta],
+        RelativeDiff => &[AbsoluteDiff, Delta],
+    }
+}
+
+/// Reads a threshold rule. `source` is the text the ranges belong to.
+pub(super) fn read(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Threshold, Reported> {
+    let selector = selector(object, source, findings);
+    let aggregation = aggregation(object, findings);
+    let window = window(object, findings);
+    let condition = condition(object, findings);
+    let (window_ms, rollup_ms) = window?;
+    Ok(Threshold { selector: selector?, aggregation: aggregation?, window_ms, rollup_ms, condition: condition? })
+}
+
+fn selector(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Selector, Reported> {
+    let name = object.text("metricName", findings);
+    let pattern = object.object("metricPattern", findings);
+    match (name?.filter(|name| !name.trim().is_empty()), pattern?) {
+        (Some(_), Some(pattern)) => {
+            let message = format!("`{}` and `{}` exclude each other", object.path_of("metricName"), pattern.path);
+            Err(findings.add(Severity::Unevaluable, "two-metrics", pattern.location(), message, None))
+        }
+        (Some(name), None) => MetricId::parse(name)
+            .map(Selector::Id)
+            .map_err(|e| malformed_metric(object.get("metricName"), source, &e, findings)),
+        (None, Some(pattern)) => metric_pattern(&pattern, source, findings).map(Selector::Pattern),
+        (None, None) => {
+            let message =
+                |path: &str| format!("`{path}` is missing, and so is `metricPattern`: the rule has no metric");
+            Err(object.report("metricName", Severity::Unevaluable, "no-metric", message, None, findings))
+        }
+    }
+}
+
+fn metric_pattern(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<MetricPattern, Reported> {
+    object.check_keys(&[PATTERN], |_| None, findings);
+    let prefix = object.required_text("prefix", findings);
+    let operator = pattern_operator(object, findings);
+    let placeholder = object.text("placeholder", findings);
+    let postfix = object.text("postfix", findings);
+    let (prefix, operator, placeholder) = (prefix?, operator?, placeholder?.unwrap_or(""));
+    if placeholder.is_empty() && operator != MatchOperator::Any {
+        let effect = if operator == MatchOperator::Is { "nothing" } else { "everything between prefix and postfix" };
+        let message = |path: &str| format!("`{path}` is empty, so the pattern selects {effect}");
+        object.report("placeholder", Severity::Warning, "empty-placeholder", message, None, findings);
+    }
+    MetricPattern::parse(prefix, operator, placeholder, postfix?.unwrap_or(""))
+        .map_err(|e| malformed_metric(object.get("postfix"), source, &e, findings))
+}
+
+fn aggregation(object: &Object<'_>, findings: &mut Findings) -> Result<Aggregation, Reported> {
+    let text = object.required_text("aggregation", findings)?;
+    if let Some((_, aggregation)) = PUBLISHED.iter().find(|(name, _)| *name == text) {
+        return Ok(*aggregation);
+    }
+    if let Some((_, aggregation)) = EXTENSIONS.iter().find(|(name, _)| *name == text) {
+        let message = |path: &str| format!("`{path}` is `{text}`, which the published format does not list");
+        let help = format!("it lists {}", PUBLISHED.map(|(name, _)| name).join(", "));
+        object.report("aggregation", Severity::Warning, "unpublished-aggregation", message, Some(help), findings);
+        return Ok(*aggregation);
+    }
+    let known = [&PUBLISHED[..], &EXTENSIONS].concat();
+    object.one_of("aggregation", &known, ("unknown-aggregation", "aggregation"), findings)
+}
+
+/// Window and roll-up; the roll-up is the window when there is none.
+fn window(object: &Object<'_>, findings: &mut Findings) -> Result<(i64, i64), Reported> {
+    let window = object.milliseconds("window", findings);
+    let rollup = object.milliseconds("rollup", findings);
+    let (window, rollup) = (window?.unwrap_or(0), rollup?.unwrap_or(0));
+    if window > 0 {
+        return Ok((window, rollup));
+    }
+    if rollup > 0 {
+        return Ok((rollup, rollup));
+    }
+    let message = |path: &str| format!("`{path}` is missing or 0, and so is `rollup`: the rule has no window");
+    Err(object.report("window", Severity::Unevaluable, "no-window", message, None, findings))
+}
