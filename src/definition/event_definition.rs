@@ -1,7 +1,6 @@
 //! One event definition: its typed form, and one JSON object to it with every mistake of it.
 
-use super::findings::{Findings, Location, Reported};
-use super::object::{Keys, Object, type_name};
+use super::object::{Field, Keys, Object, type_name};
 use super::problem::Severity;
 use super::query::Query;
 use super::rule::{self, Rule, is_rule_key};
@@ -132,47 +131,40 @@ pub(super) fn shape(json: &Json) -> Result<(), &'static str> {
 
 /// Reads a definition that has the shape of one. `None` when it cannot be loaded; the findings say why. Its `index`
 /// and `problem` are left to the caller, who knows where the object stood and which values came from elsewhere.
-pub(super) fn definition(
-    object: &Object<'_>,
-    source: &str,
-    name: &str,
-    file: &str,
-    findings: &mut Findings,
-) -> Option<EventDefinition> {
-    object.check_keys(&[EVENT], |key| is_rule_key(key).then_some("a rule"), findings);
-    let title = advised_text(object, "name", findings);
-    let entity_type = advised_text(object, "entityType", findings);
-    let description = object.text("description", findings);
-    let query = query(object, source, findings);
-    let enabled = object.bool("enabled", findings);
-    let triggering = object.bool("triggering", findings);
-    let expiration = object.milliseconds("expirationTime", findings);
-    let operator = logical_operator(object, findings);
-    let rules = rules(object, source, findings);
-    if findings.first(Severity::Error).is_some() {
+pub(super) fn definition(object: &Object<'_>, name: &str, file: &str) -> Option<EventDefinition> {
+    object.check_keys(&[EVENT], |key| is_rule_key(key).then_some("a rule"));
+    let title = advised_text(object, "name");
+    let entity_type = advised_text(object, "entityType");
+    let description = object.text("description").ok().flatten();
+    let query = query(object);
+    let enabled = object.read("enabled", Field::bool).ok().flatten();
+    let triggering = object.read("triggering", Field::bool).ok().flatten();
+    let expiration = object.read("expirationTime", Field::milliseconds).ok().flatten();
+    let operator = object.get("ruleLogicalOperator").and_then(|_| {
+        let known = [("AND", LogicalOperator::And), ("OR", LogicalOperator::Or)];
+        object.one_of("ruleLogicalOperator", &known, ("unknown-operator", "operator")).ok()
+    });
+    let rules = rules(object);
+    if object.findings.has(Severity::Error) {
         return None;
     }
+    // Only definitions of trend rules have a default of their own: they are silent between two exports.
+    let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
     Some(EventDefinition {
         name: name.to_string(),
         file: file.to_string(),
         index: None,
-        title: title.ok().flatten().unwrap_or(name).to_string(),
-        description: description.ok().flatten().unwrap_or("").to_string(),
-        entity_type: entity_type.ok().flatten().unwrap_or("").to_string(),
+        title: title.unwrap_or(name).to_string(),
+        description: description.unwrap_or("").to_string(),
+        entity_type: entity_type.unwrap_or("").to_string(),
         query,
-        enabled: enabled.ok().flatten().unwrap_or(true),
-        triggering: triggering.ok().flatten().unwrap_or(false),
-        expiration_ms: expiration.ok().flatten().unwrap_or(default_expiration(&rules)),
-        operator,
+        enabled: enabled.unwrap_or(true),
+        triggering: triggering.unwrap_or(false),
+        expiration_ms: expiration.unwrap_or(if all_trends { EXPIRATION_MS } else { 0 }),
+        operator: operator.unwrap_or(LogicalOperator::And),
         rules,
         problem: None,
     })
-}
-
-/// Only definitions of trend rules have a default of their own: they are silent between two exports.
-fn default_expiration(rules: &[Rule]) -> i64 {
-    let all_trends = !rules.is_empty() && rules.iter().all(is_trend);
-    if all_trends { EXPIRATION_MS } else { 0 }
 }
 
 fn is_trend(rule: &Rule) -> bool {
@@ -180,76 +172,42 @@ fn is_trend(rule: &Rule) -> bool {
 }
 
 /// A text that Instana demands and that nothing here depends on.
-fn advised_text<'a>(object: &Object<'a>, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
-    let text = object.text(key, findings)?.filter(|text| !text.trim().is_empty());
+fn advised_text<'a>(object: &Object<'a>, key: &str) -> Option<&'a str> {
+    let text = object.text(key).ok()?.filter(|text| !text.trim().is_empty());
     if text.is_none() {
-        let message = |path: &str| format!("`{path}` is missing; Instana refuses a definition without it");
-        object.report(key, Severity::Warning, "missing-key", message, None, findings);
+        object.at(key).warn("missing-key", "is missing; Instana refuses a definition without it", None);
     }
-    Ok(text)
+    text
 }
 
-fn query(object: &Object<'_>, source: &str, findings: &mut Findings) -> Query {
-    let Ok(Some(text)) = object.text("query", findings) else {
+fn query(object: &Object<'_>) -> Query {
+    let Some((text, field)) = object.text("query").ok().flatten().zip(object.get("query")) else {
         return Query::default();
     };
     Query::parse(text).unwrap_or_else(|error| {
-        let field = object.get("query");
-        let range = field.as_ref().and_then(|f| f.range_inside(source, error.range).or(f.range()));
         let help = error.help.map(str::to_string);
-        findings.add(
-            Severity::Unevaluable,
-            "unanswerable-query",
-            Location { range, path: "query".into() },
-            error.message,
-            help,
-        );
+        field.part(error.range).refuse_whole("unanswerable-query", error.message, help);
         Query::unanswerable(text)
     })
 }
 
-fn logical_operator(object: &Object<'_>, findings: &mut Findings) -> LogicalOperator {
-    const KEY: &str = "ruleLogicalOperator";
-    const KNOWN: [(&str, LogicalOperator); 2] = [("AND", LogicalOperator::And), ("OR", LogicalOperator::Or)];
-    match object.get(KEY) {
-        Some(_) => {
-            object.one_of(KEY, &KNOWN, ("unknown-operator", "operator"), findings).unwrap_or(LogicalOperator::And)
-        }
-        None => LogicalOperator::And,
-    }
-}
-
-fn rules(object: &Object<'_>, source: &str, findings: &mut Findings) -> Vec<Rule> {
+fn rules(object: &Object<'_>) -> Vec<Rule> {
     let Some(field) = object.get("rules") else {
-        let message = |path: &str| format!("`{path}` is missing");
-        object.report("rules", Severity::Unevaluable, "no-rules", message, None, findings);
+        object.at("rules").refuse("no-rules", "is missing", None);
         return Vec::new();
     };
-    let Some(elements) = field.elements() else {
-        field.wrong_type("a list", findings);
-        return Vec::new();
-    };
-    let mut count = 0;
-    let mut rules = Vec::new();
-    for element in elements {
-        count += 1;
-        match element.object() {
-            Some(object) => rules.extend(rule::read(&object, source, findings)),
-            None => {
-                element.wrong_type("an object", findings);
-            }
-        }
-    }
+    let Ok(elements) = field.elements() else { return Vec::new() };
+    let count = elements.len();
+    let rules: Vec<Rule> = elements.filter_map(|element| rule::read(&element.object().ok()?).ok()).collect();
     if rules.iter().any(is_trend) && !rules.iter().all(is_trend) {
-        let message = "`rules` mixes trend rules with others, which are evaluated at other times";
-        let help = Some("write two definitions".to_string());
-        findings.add(Severity::Unevaluable, "mixed-rules", field.location(), message, help);
+        let what = "mixes trend rules with others, which are evaluated at other times";
+        field.at().refuse("mixed-rules", what, Some("write two definitions".to_string()));
     }
     if count == 0 {
-        findings.add(Severity::Unevaluable, "no-rules", field.location(), "`rules` is empty", None);
+        field.at().refuse("no-rules", "is empty", None);
     } else if count > MOST_RULES {
-        let message = format!("`rules` has {count} rules; the format allows {MOST_RULES}");
-        findings.add(Severity::Warning, "too-many-rules", field.location(), message, None);
+        let what = format!("has {count} rules; the format allows {MOST_RULES}");
+        field.at().warn("too-many-rules", what, None);
     }
     rules
 }

@@ -3,6 +3,8 @@
 
 use super::params::Substituted;
 use super::problem::{Position, Problem, Severity};
+use std::cell::RefCell;
+use std::fmt::Display;
 
 /// A byte range of a document's text.
 pub(super) type ByteRange = (usize, usize);
@@ -10,20 +12,6 @@ pub(super) type ByteRange = (usize, usize);
 /// A mistake was found and is already in the list; what it is about has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
-
-/// Where a mistake is: where in the text after substitution, and the path of the key or value inside its definition.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Location {
-    pub(super) range: Option<ByteRange>,
-    pub(super) path: String,
-}
-
-impl Location {
-    /// A part of the text without a path.
-    pub(super) fn of_range(range: ByteRange) -> Location {
-        Location { range: Some(range), path: String::new() }
-    }
-}
 
 /// One mistake before it has a line and a column.
 #[derive(Clone, Debug)]
@@ -38,30 +26,76 @@ pub(super) struct Finding {
     pub(super) help: Option<String>,
 }
 
-/// The mistakes of one definition or file, in the order they were found.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) list: Vec<Finding>,
+impl Finding {
+    /// A mistake that is about a part of the text, or about all of it.
+    pub(super) fn new(severity: Severity, code: &'static str, range: Option<ByteRange>, message: String) -> Finding {
+        Finding { severity, code, range, path: String::new(), message, help: None }
+    }
 }
 
-impl Findings {
-    /// Adds a mistake.
-    pub(super) fn add(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        location: Location,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) -> Reported {
-        let Location { range, path } = location;
-        self.list.push(Finding { severity, code, range, path, message: message.into(), help });
-        Reported
+/// The mistakes of one definition, in the order they were found.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    /// The text the ranges belong to.
+    pub(super) source: &'a str,
+    list: RefCell<Vec<Finding>>,
+}
+
+/// Where a mistake is: where in the text, and the path of the key or value inside its definition.
+pub(super) struct Place<'a> {
+    range: Option<ByteRange>,
+    path: String,
+    findings: &'a Findings<'a>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn of(source: &'a str) -> Findings<'a> {
+        Findings { source, list: RefCell::default() }
     }
 
-    /// The first mistake of exactly this severity.
-    pub(super) fn first(&self, severity: Severity) -> Option<&Finding> {
-        self.list.iter().find(|f| f.severity == severity)
+    /// All mistakes.
+    pub(super) fn into_list(self) -> Vec<Finding> {
+        self.list.into_inner()
+    }
+
+    /// Whether there is a mistake of exactly this severity.
+    pub(super) fn has(&self, severity: Severity) -> bool {
+        self.list.borrow().iter().any(|f| f.severity == severity)
+    }
+
+    pub(super) fn place(&'a self, range: Option<ByteRange>, path: String) -> Place<'a> {
+        Place { range, path, findings: self }
+    }
+}
+
+impl Place<'_> {
+    /// Adds what works, but is ignored or not in the format. `what` is the sentence behind the path.
+    pub(super) fn warn(self, code: &'static str, what: impl Display, help: Option<String>) {
+        let message = format!("`{}` {what}", self.path);
+        self.add(Severity::Warning, code, message, help);
+    }
+
+    /// Adds why the definition cannot be evaluated.
+    pub(super) fn refuse(self, code: &'static str, what: impl Display, help: Option<String>) -> Reported {
+        let message = format!("`{}` {what}", self.path);
+        self.refuse_whole(code, message, help)
+    }
+
+    /// The same with a whole sentence.
+    pub(super) fn refuse_whole(self, code: &'static str, message: String, help: Option<String>) -> Reported {
+        self.add(Severity::Unevaluable, code, message, help)
+    }
+
+    /// Adds why the file cannot be loaded.
+    pub(super) fn wrong(self, code: &'static str, what: impl Display) -> Reported {
+        let message = format!("`{}` {what}", self.path);
+        self.add(Severity::Error, code, message, None)
+    }
+
+    fn add(self, severity: Severity, code: &'static str, message: String, help: Option<String>) -> Reported {
+        let Place { range, path, findings } = self;
+        findings.list.borrow_mut().push(Finding { severity, code, range, path, message, help });
+        Reported
     }
 }
 

@@ -2,7 +2,7 @@
 //! them, then types. Whatever an override sets is checked by the same code as what stands in a file.
 
 use super::event_definition::{EventDefinition, definition, path_in_file, shape};
-use super::findings::{Finding, Findings, Location, locate, mark_length};
+use super::findings::{Finding, Findings, locate, mark_length};
 use super::names::{self, Origin};
 use super::object::Object;
 use super::overrides::{self, RawDefinition};
@@ -105,9 +105,7 @@ fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<SourceFile<'a>> {
             file.open();
         } else {
             let message = "the file is loaded already and not loaded again";
-            let mut findings = Findings::default();
-            findings.add(Severity::Warning, "loaded-twice", Location::default(), message, None);
-            file.findings = findings.list;
+            file.findings.push(Finding::new(Severity::Warning, "loaded-twice", None, message.to_string()));
         }
         files.push(file);
     }
@@ -143,34 +141,14 @@ impl<'a> SourceFile<'a> {
 
     /// The first stage: text to JSON documents.
     fn open(&mut self) {
-        let json = match syntax::json(&self.text) {
-            Ok(json) => json,
-            Err(mut findings) => {
-                self.findings.append(&mut findings.list);
-                return;
-            }
-        };
-        match json {
-            Json::Array(list) => {
-                if list.is_empty() {
-                    self.leave_out(None, "an empty list");
-                }
-                for (i, element) in list.into_iter().enumerate() {
-                    self.take(Some(i), element);
-                }
-            }
-            Json::Object(_) => self.take(None, json),
-            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
-                let mut findings = Findings::default();
-                let message = "the file must hold an object or a list of objects";
-                findings.add(
-                    Severity::Error,
-                    "wrong-type",
-                    Location::of_range((0, self.text.text.len())),
-                    message,
-                    None,
-                );
-                self.findings.append(&mut findings.list);
+        match syntax::json(&self.text) {
+            Err(finding) => self.findings.push(finding),
+            Ok(Json::Array(list)) if list.is_empty() => self.leave_out(None, "an empty list"),
+            Ok(Json::Array(list)) => list.into_iter().enumerate().for_each(|(i, element)| self.take(Some(i), element)),
+            Ok(json @ Json::Object(_)) => self.take(None, json),
+            Ok(_) => {
+                let (message, range) = ("the file must hold an object or a list of objects", (0, self.text.text.len()));
+                self.findings.push(Finding::new(Severity::Error, "wrong-type", Some(range), message.to_string()));
             }
         }
     }
@@ -204,15 +182,14 @@ impl<'a> SourceFile<'a> {
                 continue;
             };
             let tree = element(tree.as_ref(), document.index).and_then(ast::Value::as_object);
-            let object = Object { map, tree, path: String::new() };
-            let mut own = Findings::default();
-            let read = definition(&object, &self.text.text, &document.name, &self.source.path, &mut own);
-            for finding in &mut own.list {
-                overrides::explain(finding, &document.applied);
-            }
-            let problem = own.first(Severity::Unevaluable).map(|f| f.message.clone());
+            let own = Findings::of(&self.text.text);
+            let object = Object { map, tree, path: String::new(), findings: &own };
+            let read = definition(&object, &document.name, &self.source.path);
+            let mut own = own.into_list();
+            own.iter_mut().for_each(|finding| overrides::explain(finding, &document.applied));
+            let problem = own.iter().find(|f| f.severity == Severity::Unevaluable).map(|f| f.message.clone());
             loaded.definitions.extend(read.map(|d| EventDefinition { index: document.index, problem, ..d }));
-            findings.extend(own.list.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
+            findings.extend(own.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
         }
         loaded.problems.extend(locate(&self.source.path, &self.source.text, &self.text, findings));
         loaded.left_out.append(&mut self.left_out);

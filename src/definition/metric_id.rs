@@ -192,20 +192,13 @@ impl SuffixReader<'_> {
     fn pairs(mut self) -> Result<Vec<(String, String)>, MetricIdError> {
         let mut pairs = Vec::new();
         self.skip_spaces();
-        if !self.eat('}') {
-            loop {
-                let key = self.key()?;
-                let value = self.value()?;
-                pairs.push((key, value));
-                self.skip_spaces();
-                if self.eat('}') {
-                    break;
-                }
-                if !self.eat(',') {
-                    return Err(self.error("a `,` or `}` is missing behind an attribute"));
-                }
+        while !self.eat('}') {
+            if !pairs.is_empty() {
+                self.expect(',', "a `,` or `}` is missing behind an attribute")?;
                 self.skip_spaces();
             }
+            pairs.push((self.key()?, self.value()?));
+            self.skip_spaces();
         }
         if self.at < self.text.len() {
             return Err(self.error("there is text behind its attributes"));
@@ -221,29 +214,23 @@ impl SuffixReader<'_> {
             return Err(self.error("an attribute's key is missing"));
         }
         self.at += end;
-        if !self.eat('=') {
-            return Err(self.error("a `=` is missing behind an attribute's key"));
-        }
+        self.expect('=', "a `=` is missing behind an attribute's key")?;
         Ok(key.to_string())
     }
 
     fn value(&mut self) -> Result<String, MetricIdError> {
         self.skip_spaces();
-        if !self.eat('"') {
-            return Err(self.error("an attribute's value is not in quotes"));
-        }
+        self.expect('"', "an attribute's value is not in quotes")?;
         let mut value = String::new();
         loop {
-            let Some(c) = self.next() else {
-                return Err(self.error("an attribute's value does not end"));
-            };
-            match c {
-                '"' => return Ok(value),
-                '\\' => match self.next() {
+            match self.next() {
+                Some('"') => return Ok(value),
+                Some('\\') => match self.next() {
                     Some(escaped @ ('"' | '\\')) => value.push(escaped),
                     _ => return Err(self.error("`\\` may only stand before `\"` or `\\`")),
                 },
-                c => value.push(c),
+                Some(c) => value.push(c),
+                None => return Err(self.error("an attribute's value does not end")),
             }
         }
     }
@@ -260,6 +247,10 @@ impl SuffixReader<'_> {
             self.at += c.len_utf8();
         }
         found
+    }
+
+    fn expect(&mut self, c: char, missing: &'static str) -> Result<(), MetricIdError> {
+        if self.eat(c) { Ok(()) } else { Err(self.error(missing)) }
     }
 
     fn skip_spaces(&mut self) {

@@ -72,7 +72,9 @@ fn forms(origin: Origin<'_>) -> Vec<String> {
         Some((last, folders)) => (folders, *last),
         None => (&[][..], ""),
     };
-    let stem = stem(last);
+    let split = last.len().saturating_sub(".json".len());
+    let has_extension = last.get(split..).is_some_and(|extension| extension.eq_ignore_ascii_case(".json"));
+    let stem = if has_extension { &last[..split] } else { last };
     let (above, below) = match folders.iter().rposition(|part| *part == "events") {
         Some(at) if at > 0 => (&folders[..at], &folders[at + 1..]),
         _ => (folders, &[][..]),
@@ -86,20 +88,6 @@ fn forms(origin: Origin<'_>) -> Vec<String> {
         forms.push(format!("{}/{stem}", path.join("/")));
     }
     forms.dedup();
-    forms.into_iter().map(|form| indexed(form, origin.index)).collect()
-}
-
-fn indexed(name: String, index: Option<usize>) -> String {
-    match index {
-        Some(i) => format!("{name}-{i}"),
-        None => name,
-    }
-}
-
-fn stem(file_name: &str) -> &str {
-    let split = file_name.len().saturating_sub(".json".len());
-    match (file_name.get(..split), file_name.get(split..)) {
-        (Some(stem), Some(extension)) if extension.eq_ignore_ascii_case(".json") => stem,
-        _ => file_name,
-    }
+    let index = origin.index.map(|i| format!("-{i}")).unwrap_or_default();
+    forms.into_iter().map(|form| form + &index).collect()
 }

@@ -4,8 +4,7 @@
 //! the two may differ, so a position is always optional. A key that is `null` is absent. Every reader either returns a
 //! value or adds the reason to the findings and returns [`Reported`].
 
-use super::findings::{ByteRange, Findings, Location, Reported, did_you_mean};
-use super::problem::Severity;
+use super::findings::{ByteRange, Findings, Place, Reported, did_you_mean};
 use super::syntax::range_of;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
@@ -26,7 +25,7 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Every key.
-    pub(super) fn all(self) -> impl Iterator<Item = &'static str> {
+    fn all(self) -> impl Iterator<Item = &'static str> {
         self.settable.iter().chain(self.other).copied()
     }
 
@@ -49,7 +48,7 @@ fn longest(key: &str) -> Option<usize> {
 }
 
 /// An object and its position.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Object<'a> {
     /// Its values.
     pub(super) map: &'a serde_json::Map<String, Json>,
@@ -57,17 +56,19 @@ pub(super) struct Object<'a> {
     pub(super) tree: Option<&'a ast::Object<'a>>,
     /// Its path inside the definition; empty for the definition itself.
     pub(super) path: String,
+    pub(super) findings: &'a Findings<'a>,
 }
 
 /// A value that is present and not `null`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Field<'a> {
     /// The value.
     pub(super) json: &'a Json,
     /// Its node in the syntax tree.
-    pub(super) tree: Option<&'a ast::Value<'a>>,
+    tree: Option<&'a ast::Value<'a>>,
     /// Its path inside the definition.
     pub(super) path: String,
+    findings: &'a Findings<'a>,
 }
 
 impl<'a> Object<'a> {
@@ -75,7 +76,25 @@ impl<'a> Object<'a> {
     pub(super) fn get(&self, key: &str) -> Option<Field<'a>> {
         let json = self.map.get(key).filter(|json| !json.is_null())?;
         let tree = self.tree.and_then(|t| t.properties.iter().rfind(|p| p.name.as_str() == key)).map(|p| &p.value);
-        Some(Field { json, tree, path: self.path_of(key) })
+        Some(Field { json, tree, path: self.path_of(key), findings: self.findings })
+    }
+
+    /// The value of a key, read by one of a field's methods; absent is `None`.
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Field<'a>) -> Result<T, Reported>,
+    ) -> Result<Option<T>, Reported> {
+        self.get(key).map(|field| read(&field)).transpose()
+    }
+
+    /// The same for a key without which the definition cannot be evaluated.
+    pub(super) fn required<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Field<'a>) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
+        self.read(key, read)?.ok_or_else(|| self.missing(key))
     }
 
     /// The path of a key inside the definition.
@@ -83,34 +102,19 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
-    /// The object itself: its opening brace.
-    pub(super) fn location(&self) -> Location {
-        Location { range: self.brace(), path: self.path.clone() }
+    /// The value of a key; the opening brace when it is missing.
+    pub(super) fn at(&self, key: &str) -> Place<'a> {
+        let range = self.get(key).and_then(|field| field.range()).or(self.brace());
+        self.findings.place(range, self.path_of(key))
     }
 
-    /// The value of a key; the opening brace when it is missing.
-    pub(super) fn location_of(&self, key: &str) -> Location {
-        let range = self.get(key).and_then(|field| field.range()).or(self.brace());
-        Location { range, path: self.path_of(key) }
+    /// The object itself: its opening brace.
+    pub(super) fn place(&self) -> Place<'a> {
+        self.findings.place(self.brace(), self.path.clone())
     }
 
     fn brace(&self) -> Option<ByteRange> {
         self.tree.map(|t| (t.start(), t.start() + 1))
-    }
-
-    /// Adds a mistake about a key; `message` is given its path.
-    pub(super) fn report(
-        &self,
-        key: &str,
-        severity: Severity,
-        code: &'static str,
-        message: impl FnOnce(&str) -> String,
-        help: Option<String>,
-        findings: &mut Findings,
-    ) -> Reported {
-        let location = self.location_of(key);
-        let message = message(&location.path);
-        findings.add(severity, code, location, message, help)
     }
 
     /// A text that must be there and one of a list, with what it stands for; `what` is the noun for it.
@@ -119,124 +123,58 @@ impl<'a> Object<'a> {
         key: &str,
         known: &[(&'static str, T)],
         (code, what): (&'static str, &str),
-        findings: &mut Findings,
     ) -> Result<T, Reported> {
-        let text = self.required_text(key, findings)?;
+        let text = self.required_text(key)?;
         if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {
             return Ok(*value);
         }
         let names = || known.iter().map(|(name, _)| *name);
         let help = did_you_mean(text, names())
             .unwrap_or_else(|| format!("known are {}", names().collect::<Vec<_>>().join(", ")));
-        let message = |path: &str| format!("`{path}` has the unknown {what} `{text}`");
-        Err(self.report(key, Severity::Unevaluable, code, message, Some(help), findings))
+        Err(self.at(key).refuse(code, format!("has the unknown {what} `{text}`"), Some(help)))
     }
 
     /// A text; absent is `None`.
-    pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Result<Option<&'a str>, Reported> {
-        let Some(field) = self.get(key) else {
-            return Ok(None);
-        };
-        let Json::String(text) = field.json else {
-            return Err(field.wrong_type("a text", findings));
-        };
-        if let Some(limit) = longest(key)
+    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, Reported> {
+        let text = self.read(key, |field| field.json.as_str().ok_or_else(|| field.wrong_type("a text")))?;
+        if let (Some(text), Some(limit)) = (text, longest(key))
             && text.chars().count() > limit
         {
-            let message = format!("`{}` is longer than the {limit} characters the format allows", field.path);
-            findings.add(Severity::Warning, "too-long", field.location(), message, None);
+            self.at(key).warn("too-long", format!("is longer than the {limit} characters the format allows"), None);
         }
-        Ok(Some(text))
+        Ok(text)
     }
 
     /// A text that must be there and not blank, or the definition cannot be evaluated.
-    pub(super) fn required_text(&self, key: &str, findings: &mut Findings) -> Result<&'a str, Reported> {
-        match self.text(key, findings)? {
-            Some(text) if !text.trim().is_empty() => Ok(text),
-            _ => Err(self.missing(key, findings)),
-        }
-    }
-
-    /// True or false; absent is `None`.
-    pub(super) fn bool(&self, key: &str, findings: &mut Findings) -> Result<Option<bool>, Reported> {
-        self.get(key)
-            .map(|field| field.json.as_bool().ok_or_else(|| field.wrong_type("true or false", findings)))
-            .transpose()
-    }
-
-    /// A whole number; absent is `None`.
-    pub(super) fn integer(&self, key: &str, findings: &mut Findings) -> Result<Option<i64>, Reported> {
-        self.get(key)
-            .map(|field| whole(field.json).ok_or_else(|| field.wrong_type("a whole number", findings)))
-            .transpose()
-    }
-
-    /// A number of milliseconds, not negative; absent is `None`. Whole decimal numbers in quotes are accepted.
-    pub(super) fn milliseconds(&self, key: &str, findings: &mut Findings) -> Result<Option<i64>, Reported> {
-        let Some(field) = self.get(key) else {
-            return Ok(None);
-        };
-        let path = &field.path;
-        let ms = match field.json {
-            Json::String(text) => field.quoted_milliseconds(text, findings)?,
-            Json::Number(number) => match whole(field.json) {
-                Some(ms) => ms,
-                None if number.as_f64().is_some_and(|v| v.abs() >= LONGEST_MS as f64) => i64::MAX,
-                None => return Err(field.not_milliseconds(findings)),
-            },
-            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
-                return Err(field.wrong_type("a number of milliseconds", findings));
-            }
-        };
-        let message = if ms < 0 {
-            format!("`{path}` is negative")
-        } else if ms > LONGEST_MS {
-            format!("`{path}` is longer than can be evaluated (146 years)")
-        } else {
-            return Ok(Some(ms));
-        };
-        Err(findings.add(Severity::Unevaluable, "out-of-range", field.location(), message, None))
+    pub(super) fn required_text(&self, key: &str) -> Result<&'a str, Reported> {
+        self.text(key)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| self.missing(key))
     }
 
     /// Reports that a key which is needed for the evaluation is missing or empty.
-    pub(super) fn missing(&self, key: &str, findings: &mut Findings) -> Reported {
-        self.report(key, Severity::Unevaluable, "missing-key", |path| format!("`{path}` is missing"), None, findings)
-    }
-
-    /// An object inside this one; absent is `None`.
-    pub(super) fn object(&self, key: &str, findings: &mut Findings) -> Result<Option<Object<'a>>, Reported> {
-        self.get(key).map(|field| field.object().ok_or_else(|| field.wrong_type("an object", findings))).transpose()
+    pub(super) fn missing(&self, key: &str) -> Reported {
+        self.at(key).refuse("missing-key", "is missing", None)
     }
 
     /// Reports keys that are there twice and keys the format does not know (`known` is empty when nothing is known
     /// about the object). `elsewhere` tells for a key that is not known here what it belongs to.
-    pub(super) fn check_keys(
-        &self,
-        known: &[Keys],
-        elsewhere: fn(&str) -> Option<&'static str>,
-        findings: &mut Findings,
-    ) {
-        let Some(tree) = self.tree else {
-            return;
-        };
+    pub(super) fn check_keys(&self, known: &[Keys], elsewhere: fn(&str) -> Option<&'static str>) {
         let mut seen = BTreeSet::new();
-        for property in &tree.properties {
+        for property in self.tree.iter().flat_map(|tree| &tree.properties) {
             let key = property.name.as_str();
-            let path = self.path_of(key);
-            let location = Location { range: Some(range_of(&property.name)), path: path.clone() };
+            let place = self.findings.place(Some(range_of(&property.name)), self.path_of(key));
             if !seen.insert(key) {
-                let message = format!("`{path}` is there twice; the last one counts");
-                findings.add(Severity::Warning, "duplicate-key", location, message, None);
+                place.warn("duplicate-key", "is there twice; the last one counts", None);
             } else if !known.is_empty() && !known.iter().any(|keys| keys.knows(key)) {
-                let (message, help) = match elsewhere(key) {
-                    Some(_) if self.get(key).is_none() => continue,
-                    Some(owner) => (format!("`{path}` is ignored: `{key}` belongs to {owner}"), None),
-                    None => {
-                        let candidates = known.iter().flat_map(|keys| keys.all());
-                        (format!("`{path}` is not a key of the format and is ignored"), did_you_mean(key, candidates))
+                match elsewhere(key) {
+                    Some(_) if self.get(key).is_none() => {}
+                    Some(owner) => {
+                        place.warn("unknown-key", format!("is ignored: `{key}` belongs to {owner}"), None);
                     }
-                };
-                findings.add(Severity::Warning, "unknown-key", location, message, help);
+                    None => {
+                        let help = did_you_mean(key, known.iter().flat_map(|keys| keys.all()));
+                        place.warn("unknown-key", "is not a key of the format and is ignored", help);
+                    }
+                }
             }
         }
     }
@@ -244,61 +182,81 @@ impl<'a> Object<'a> {
 
 impl<'a> Field<'a> {
     /// Its range and path.
-    pub(super) fn location(&self) -> Location {
-        Location { range: self.range(), path: self.path.clone() }
+    pub(super) fn at(&self) -> Place<'a> {
+        self.findings.place(self.range(), self.path.clone())
     }
 
-    /// Its byte range.
-    pub(super) fn range(&self) -> Option<ByteRange> {
+    fn range(&self) -> Option<ByteRange> {
         self.tree.map(range_of)
     }
 
+    /// True or false.
+    pub(super) fn bool(&self) -> Result<bool, Reported> {
+        self.json.as_bool().ok_or_else(|| self.wrong_type("true or false"))
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self) -> Result<i64, Reported> {
+        whole(self.json).ok_or_else(|| self.wrong_type("a whole number"))
+    }
+
+    /// A number of milliseconds, not negative. Whole decimal numbers in quotes are accepted.
+    pub(super) fn milliseconds(&self) -> Result<i64, Reported> {
+        let refused = || self.at().refuse("not-milliseconds", "is not a whole number of milliseconds", None);
+        let ms = match self.json {
+            Json::String(text) => {
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                    return Err(refused());
+                }
+                let help = Some(format!("write {text}"));
+                self.at().warn("quoted-number", "is a text; the format wants a number", help);
+                text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })
+            }
+            Json::Number(number) => match whole(self.json) {
+                Some(ms) => ms,
+                None if number.as_f64().is_some_and(|v| v.abs() >= LONGEST_MS as f64) => i64::MAX,
+                None => return Err(refused()),
+            },
+            _ => return Err(self.wrong_type("a number of milliseconds")),
+        };
+        match ms {
+            ..0 => Err(self.at().refuse("out-of-range", "is negative", None)),
+            0..=LONGEST_MS => Ok(ms),
+            _ => Err(self.at().refuse("out-of-range", "is longer than can be evaluated (146 years)", None)),
+        }
+    }
+
     /// The value as an object.
-    pub(super) fn object(&self) -> Option<Object<'a>> {
-        let map = self.json.as_object()?;
-        Some(Object { map, tree: self.tree.and_then(|t| t.as_object()), path: self.path.clone() })
+    pub(super) fn object(&self) -> Result<Object<'a>, Reported> {
+        let map = self.json.as_object().ok_or_else(|| self.wrong_type("an object"))?;
+        let tree = self.tree.and_then(|t| t.as_object());
+        Ok(Object { map, tree, path: self.path.clone(), findings: self.findings })
     }
 
     /// The elements of a list.
-    pub(super) fn elements(&self) -> Option<impl Iterator<Item = Field<'a>>> {
-        let list = self.json.as_array()?;
+    pub(super) fn elements(&self) -> Result<impl ExactSizeIterator<Item = Field<'a>>, Reported> {
+        let list = self.json.as_array().ok_or_else(|| self.wrong_type("a list"))?;
         let tree = self.tree.and_then(|t| t.as_array());
-        let path = self.path.clone();
-        Some(list.iter().enumerate().map(move |(i, json)| Field {
-            json,
-            tree: tree.and_then(|t| t.elements.get(i)),
-            path: format!("{path}[{i}]"),
+        let (path, findings) = (self.path.clone(), self.findings);
+        Ok(list.iter().enumerate().map(move |(i, json)| {
+            let tree = tree.and_then(|t| t.elements.get(i));
+            Field { json, tree, path: format!("{path}[{i}]"), findings }
         }))
     }
 
-    /// The byte range of a part of a text, given by byte offsets of the text; the whole value when that is not known.
-    pub(super) fn range_inside(&self, source: &str, part: ByteRange) -> Option<ByteRange> {
-        let whole = self.range()?;
-        let literal = source.get(whole.0 + 1..whole.1.checked_sub(1)?)?;
-        let from = raw_offset(literal, part.0)?;
-        let to = raw_offset(literal, part.1)?;
-        Some((whole.0 + 1 + from, whole.0 + 1 + to))
+    /// The part of a text that is given by byte offsets; the whole value when that is not known.
+    pub(super) fn part(&self, part: ByteRange) -> Place<'a> {
+        let inside = |whole: ByteRange| {
+            let literal = self.findings.source.get(whole.0 + 1..whole.1.checked_sub(1)?)?;
+            Some((whole.0 + 1 + raw_offset(literal, part.0)?, whole.0 + 1 + raw_offset(literal, part.1)?))
+        };
+        self.findings.place(self.range().and_then(inside).or(self.range()), self.path.clone())
     }
 
     /// Reports that the value has the wrong JSON type.
-    pub(super) fn wrong_type(&self, wanted: &str, findings: &mut Findings) -> Reported {
-        let message = format!("`{}` must be {wanted}, not {}", self.path, type_name(self.json));
-        findings.add(Severity::Error, "wrong-type", self.location(), message, None)
-    }
-
-    fn not_milliseconds(&self, findings: &mut Findings) -> Reported {
-        let message = format!("`{}` is not a whole number of milliseconds", self.path);
-        findings.add(Severity::Unevaluable, "not-milliseconds", self.location(), message, None)
-    }
-
-    fn quoted_milliseconds(&self, text: &str, findings: &mut Findings) -> Result<i64, Reported> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(self.not_milliseconds(findings));
-        }
-        let message = format!("`{}` is a text; the format wants a number", self.path);
-        findings.add(Severity::Warning, "quoted-number", self.location(), message, Some(format!("write {text}")));
-        Ok(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
+    pub(super) fn wrong_type(&self, wanted: &str) -> Reported {
+        self.at().wrong("wrong-type", format!("must be {wanted}, not {}", type_name(self.json)))
     }
 }
 

@@ -37,16 +37,15 @@ pub(super) struct Applied {
     text: String,
 }
 
-/// Why an override cannot be applied: a stable name, a sentence, and what to do.
-struct OverrideError {
-    code: &'static str,
-    message: String,
-    help: Option<String>,
+/// Why an override cannot be applied.
+fn refused(code: &'static str, message: String, help: Option<String>) -> Box<Problem> {
+    let (severity, file) = (Severity::Error, FILE.to_string());
+    Box::new(Problem { severity, code, file, position: None, path: String::new(), message, help })
 }
 
 /// Applies the overrides in their order; those that fit nothing become problems.
 pub(super) fn apply(documents: &mut [&mut RawDefinition], overrides: &[String]) -> Vec<Problem> {
-    overrides.iter().filter_map(|text| apply_one(documents, text).err().map(|error| error.problem())).collect()
+    overrides.iter().filter_map(|text| apply_one(documents, text).err().map(|problem| *problem)).collect()
 }
 
 /// Adds to a finding about a value which override set it; it has no position in the file.
@@ -58,7 +57,7 @@ pub(super) fn explain(finding: &mut Finding, applied: &[Applied]) {
     finding.message = format!("{} (set by --set {})", finding.message, last.text);
 }
 
-fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), OverrideError> {
+fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), Box<Problem>> {
     let known = |d: &&mut RawDefinition| text.strip_prefix(d.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
     let index = (0..documents.len()).filter(|i| known(&documents[*i])).max_by_key(|i| documents[*i].name.len());
     let Some(document) = index.map(|i| &mut *documents[i]) else {
@@ -67,11 +66,7 @@ fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), Ove
     let rest = &text[document.name.len() + 1..];
     let Some((target, value)) = rest.split_once('=') else {
         let message = format!("`{text}` has no `=`");
-        return Err(OverrideError {
-            code: "malformed-override",
-            message,
-            help: Some("write DEFINITION.FIELD=VALUE".into()),
-        });
+        return Err(refused("malformed-override", message, Some("write DEFINITION.FIELD=VALUE".into())));
     };
     let target = find(document, target.trim())?;
     set(document, &target, scalar(value), text)
@@ -100,14 +95,14 @@ impl Target {
     }
 }
 
-fn find(document: &RawDefinition, path: &str) -> Result<Target, OverrideError> {
+fn find(document: &RawDefinition, path: &str) -> Result<Target, Box<Problem>> {
     let rules = document.json.get("rules").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     if let Some(rest) = path.strip_prefix("rules[") {
         let (index, field) = rest.split_once("].").ok_or_else(|| malformed(path))?;
         let index: usize = index.parse().map_err(|_| malformed(path))?;
         let Some(rule) = rules.get(index) else {
             let message = format!("`{}` has no rule {index}; it has {}", document.name, count(rules.len()));
-            return Err(OverrideError { code: "unknown-field", message, help: None });
+            return Err(refused("unknown-field", message, None));
         };
         return match in_rule(rule, field) {
             Some((inner, key)) => Ok(Target { rule: Some(index), inner, key }),
@@ -128,11 +123,7 @@ fn find(document: &RawDefinition, path: &str) -> Result<Target, OverrideError> {
     let choices: Vec<String> =
         std::iter::once(index).chain(others).take(MOST_NAMES).map(|i| format!("rules[{i}].{path}")).collect();
     let message = format!("several rules of `{}` have `{path}`", document.name);
-    Err(OverrideError {
-        code: "ambiguous-override",
-        message,
-        help: Some(format!("name one of {}", choices.join(", "))),
-    })
+    Err(refused("ambiguous-override", message, Some(format!("name one of {}", choices.join(", ")))))
 }
 
 /// The key a field of a rule means, with the object inside the rule that holds it.
@@ -154,7 +145,7 @@ fn in_object(object: &Json, keys: &[Keys], key: &str) -> bool {
     object.is_object() && (listed || (there && !keys.iter().any(|k| k.other.contains(&key))))
 }
 
-fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -> Result<(), OverrideError> {
+fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -> Result<(), Box<Problem>> {
     let mut holder = Some(&mut document.json);
     if let Some(i) = target.rule {
         holder = holder.and_then(|h| h.get_mut("rules")?.get_mut(i));
@@ -168,7 +159,7 @@ fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -
     Ok(())
 }
 
-fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> OverrideError {
+fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> Box<Problem> {
     let before = text.split_once('=').map_or(text, |(before, _)| before);
     let guess = before.rsplit_once(".rules[").or_else(|| before.rsplit_once('.')).map_or(before, |(name, _)| name);
     let mut names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
@@ -187,10 +178,10 @@ fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> OverrideE
         None => listed(),
     };
     let message = format!("`{text}` does not begin with the name of a loaded definition and a field");
-    OverrideError { code: "unknown-definition", message, help: Some(help) }
+    refused("unknown-definition", message, Some(help))
 }
 
-fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &str) -> OverrideError {
+fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &str) -> Box<Problem> {
     let all_settable = || EVERY_RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|of| of.keys.settable)).copied();
     let of_rules: Vec<&str> = match rules {
         [] => Vec::new(),
@@ -204,28 +195,14 @@ fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &s
         (!listed.is_empty()).then(|| format!("its rules have {}", listed.join(", ")))
     });
     let message = format!("`{}` has no field `{path}` that can be set", document.name);
-    OverrideError { code: "unknown-field", message, help }
+    refused("unknown-field", message, help)
 }
 
-fn malformed(path: &str) -> OverrideError {
+fn malformed(path: &str) -> Box<Problem> {
     let message = format!("`{path}` is not a field");
-    OverrideError { code: "malformed-override", message, help: Some("write FIELD or rules[0].FIELD".to_string()) }
+    refused("malformed-override", message, Some("write FIELD or rules[0].FIELD".to_string()))
 }
 
 fn count(rules: usize) -> String {
     if rules == 1 { "1 rule".to_string() } else { format!("{rules} rules") }
-}
-
-impl OverrideError {
-    fn problem(self) -> Problem {
-        Problem {
-            severity: Severity::Error,
-            code: self.code,
-            file: FILE.to_string(),
-            position: None,
-            path: String::new(),
-            message: self.message,
-            help: self.help,
-        }
-    }
 }

@@ -3,9 +3,8 @@
 use super::changes::{RuleChange, other_spans};
 use super::comparison::{Condition, condition, label_operator};
 use super::entity::{entity_labels, has_entity_type, is_entity_type};
-use super::findings::{Findings, Reported};
-use super::object::{Keys, Object};
-use super::problem::Severity;
+use super::findings::Reported;
+use super::object::{Field, Keys, Object};
 use super::tag_filter::{TAG_OPERATORS, TagFilter};
 use super::wildcard::{MatchOperator, fold};
 use crate::model::Attributes;
@@ -148,90 +147,80 @@ impl Presence {
     }
 }
 
-pub(super) fn count(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
-    Ok(Presence::Count { condition: condition(object, findings)? })
+pub(super) fn count(object: &Object<'_>) -> Result<Presence, Reported> {
+    Ok(Presence::Count { condition: condition(object)? })
 }
 
-pub(super) fn count_verification(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
-    let matching = matching(object, findings);
-    let offline_ms = offline(object, findings);
-    let condition = condition(object, findings);
+pub(super) fn count_verification(object: &Object<'_>) -> Result<Presence, Reported> {
+    let matching = matching(object);
+    let offline_ms = offline(object);
+    let condition = condition(object);
     Ok(Presence::CountVerification { matching: matching?, offline_ms: offline_ms?, condition: condition? })
 }
 
-pub(super) fn verification(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
-    let matching = matching(object, findings);
-    let offline_ms = offline(object, findings);
+pub(super) fn verification(object: &Object<'_>) -> Result<Presence, Reported> {
+    let matching = matching(object);
+    let offline_ms = offline(object);
     Ok(Presence::Verification { matching: matching?, offline_ms: offline_ms? })
 }
 
-pub(super) fn system(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
-    let id = object.required_text("systemRuleId", findings)?;
+pub(super) fn system(object: &Object<'_>) -> Result<Presence, Reported> {
+    let id = object.required_text("systemRuleId")?;
     if id == ENTITY_OFFLINE {
         return Ok(Presence::Offline);
     }
-    let message =
-        |path: &str| format!("`{path}` is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be evaluated");
-    Err(object.report("systemRuleId", Severity::Unevaluable, "unknown-system-rule", message, None, findings))
+    let what = format!("is `{id}`; of the system rules only `{ENTITY_OFFLINE}` can be evaluated");
+    Err(object.at("systemRuleId").refuse("unknown-system-rule", what, None))
 }
 
-fn matching(object: &Object<'_>, findings: &mut Findings) -> Result<EntityMatch, Reported> {
-    let entity_type = object.required_text("matchingEntityType", findings);
-    let label = object.required_text("matchingEntityLabel", findings);
-    let operator = label_operator(object, findings);
+fn matching(object: &Object<'_>) -> Result<EntityMatch, Reported> {
+    let entity_type = object.required_text("matchingEntityType");
+    let label = object.required_text("matchingEntityLabel");
+    let operator = label_operator(object);
     Ok(EntityMatch { entity_type: entity_type?.to_string(), label: label?.to_string(), operator: operator? })
 }
 
-fn offline(object: &Object<'_>, findings: &mut Findings) -> Result<i64, Reported> {
-    positive(object, "offlineDuration", OFFLINE_MS, findings)
+fn offline(object: &Object<'_>) -> Result<i64, Reported> {
+    positive(object, "offlineDuration", OFFLINE_MS)
 }
 
 /// Milliseconds above 0; an entity that is present for no time at all could never be seen.
-fn positive(object: &Object<'_>, key: &str, default: i64, findings: &mut Findings) -> Result<i64, Reported> {
-    let ms = object.milliseconds(key, findings)?.unwrap_or(default);
-    if ms > 0 {
-        return Ok(ms);
+fn positive(object: &Object<'_>, key: &str, default: i64) -> Result<i64, Reported> {
+    match object.read(key, Field::milliseconds)?.unwrap_or(default) {
+        ..=0 => Err(object.at(key).refuse("out-of-range", "must be above 0", None)),
+        ms => Ok(ms),
     }
-    let message = |path: &str| format!("`{path}` must be above 0");
-    Err(object.report(key, Severity::Unevaluable, "out-of-range", message, None, findings))
 }
 
-pub(super) fn availability(object: &Object<'_>, findings: &mut Findings) -> Result<Presence, Reported> {
-    let offline_ms = offline(object, findings);
-    let close_after_ms = positive(object, "closeAfter", CLOSE_AFTER_MS, findings);
-    let tag_filter = match object.object("tagFilter", findings) {
-        Ok(Some(filter)) => tag_filter(&filter, findings).map(Some),
-        Ok(None) => Ok(None),
-        Err(reported) => Err(reported),
-    };
+pub(super) fn availability(object: &Object<'_>) -> Result<Presence, Reported> {
+    let offline_ms = offline(object);
+    let close_after_ms = positive(object, "closeAfter", CLOSE_AFTER_MS);
+    let tag_filter = object.read("tagFilter", |field| tag_filter(&field.object()?));
     let (offline_ms, close_after_ms) = (offline_ms?, close_after_ms?);
     if close_after_ms > CLOSE_AFTER_MS {
-        let message = |path: &str| format!("`{path}` is longer than the 24 hours the format allows");
-        object.report("closeAfter", Severity::Warning, "too-long", message, None, findings);
+        object.at("closeAfter").warn("too-long", "is longer than the 24 hours the format allows", None);
     }
     if close_after_ms <= offline_ms {
-        let message =
-            |path: &str| format!("`{path}` is not longer than `offlineDuration`: an absent entity is evicted at once");
-        object.report("closeAfter", Severity::Warning, "never-fires", message, None, findings);
+        let what = "is not longer than `offlineDuration`: an absent entity is evicted at once";
+        object.at("closeAfter").warn("never-fires", what, None);
     }
     Ok(Presence::Availability { offline_ms, close_after_ms, tag_filter: tag_filter? })
 }
 
-fn tag_filter(object: &Object<'_>, findings: &mut Findings) -> Result<TagFilter, Reported> {
-    object.check_keys(&[TAG_FILTER], |_| None, findings);
-    if let Some(name) = object.text("name", findings)?.filter(|name| *name != "tag") {
-        let message = |path: &str| format!("`{path}` is `{name}`; only filters on `tag` can be evaluated");
-        return Err(object.report("name", Severity::Unevaluable, "unknown-tag-filter", message, None, findings));
+fn tag_filter(object: &Object<'_>) -> Result<TagFilter, Reported> {
+    object.check_keys(&[TAG_FILTER], |_| None);
+    if let Some(name) = object.text("name")?.filter(|name| *name != "tag") {
+        let what = format!("is `{name}`; only filters on `tag` can be evaluated");
+        return Err(object.at("name").refuse("unknown-tag-filter", what, None));
     }
-    let key = object.required_text("key", findings);
-    let test = object.one_of("operator", &TAG_OPERATORS, ("unknown-operator", "operator"), findings);
-    let operator = object.text("operator", findings);
-    let value = match object.get("value").map(|f| (f.json, f)) {
-        None => Ok(String::new()),
-        Some((Json::String(text), _)) => Ok(text.clone()),
-        Some((scalar @ (Json::Bool(_) | Json::Number(_)), _)) => Ok(scalar.to_string()),
-        Some((_, field)) => Err(field.wrong_type("a text, a number, true or false", findings)),
-    };
+    let key = object.required_text("key");
+    let test = object.one_of("operator", &TAG_OPERATORS, ("unknown-operator", "operator"));
+    let operator = object.text("operator");
+    let value = object.read("value", |field| match field.json {
+        Json::String(text) => Ok(text.clone()),
+        scalar @ (Json::Bool(_) | Json::Number(_)) => Ok(scalar.to_string()),
+        _ => Err(field.wrong_type("a text, a number, true or false")),
+    });
     let operator = operator?.unwrap_or_default().to_string();
-    Ok(TagFilter { key: key?.to_string(), operator, test: test?, value: value? })
+    Ok(TagFilter { key: key?.to_string(), operator, test: test?, value: value?.unwrap_or_default() })
 }

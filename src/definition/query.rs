@@ -1,11 +1,15 @@
 //! Dynamic focus queries: which resources a definition looks at.
 //!
-//! A parsed query is a flat list of steps in postfix order, so neither parsing nor evaluating nor dropping it recurses,
-//! whatever its nesting, and both are linear in its length. Text compares without regard to case, character by character.
-//! Absent on purpose: scoring, ranges, regular expressions, and every field that only a tenant knows; such a query
-//! does not parse, because a result that leaves a term out would be wrong silently.
+//! NOT binds tighter than AND, which is the same as standing side by side, which binds tighter than OR. Operators are
+//! in upper case. A parsed query is a flat list of steps in postfix order, and the parser keeps its own stack of open
+//! operators, so neither parsing nor evaluating nor dropping a query recurses, whatever its nesting, and all are linear in its
+//! length. Text compares without regard to case, character by character. Absent on purpose: scoring, ranges, regular
+//! expressions, and every field that only a tenant knows; such a query does not parse, because a result that leaves a term
+//! out would be wrong silently.
 
-use super::query_parser::{QueryError, QueryStep, parse};
+use super::entity::{entity_labels, entity_types};
+use super::findings::ByteRange;
+use super::wildcard::{Wildcard, fold};
 use crate::model::Attributes;
 
 /// A parsed query.
@@ -13,45 +17,32 @@ use crate::model::Attributes;
 pub struct Query {
     /// The query as written; empty when every resource is meant.
     pub text: String,
-    steps: QuerySteps,
-}
-
-/// A query, apart from its text.
-#[derive(Clone, Debug, Default, PartialEq)]
-enum QuerySteps {
-    /// Absent or blank: every resource.
-    #[default]
-    Everything,
-    /// Steps in postfix order; they leave exactly one result.
-    Steps(Vec<QueryStep>),
+    /// In postfix order; they leave exactly one result. None of them: every resource.
+    steps: Vec<QueryStep>,
     /// The text could not be parsed: no resource.
-    Unanswerable,
+    is_unanswerable: bool,
 }
 
 impl Query {
     /// Reads a query; a blank one selects every resource.
     pub fn parse(text: &str) -> Result<Query, QueryError> {
         if text.trim().is_empty() {
-            return Ok(Query { text: text.trim().to_string(), steps: QuerySteps::Everything });
+            return Ok(Query::default());
         }
-        let steps = parse(text)?;
-        Ok(Query { text: text.to_string(), steps: QuerySteps::Steps(steps) })
+        let mut parser = Parser { lexer: Lexer { text, at: 0 }, steps: Vec::new(), open: Vec::new() };
+        parser.run()?;
+        Ok(Query { text: text.to_string(), steps: parser.steps, is_unanswerable: false })
     }
 
     /// A query that cannot be evaluated, kept for its text; it selects nothing.
     pub fn unanswerable(text: &str) -> Query {
-        Query { text: text.to_string(), steps: QuerySteps::Unanswerable }
+        Query { text: text.to_string(), steps: Vec::new(), is_unanswerable: true }
     }
 
     /// Whether the query selects a resource.
     pub fn selects(&self, resource: &Attributes) -> bool {
-        let steps = match &self.steps {
-            QuerySteps::Everything => return true,
-            QuerySteps::Unanswerable => return false,
-            QuerySteps::Steps(steps) => steps,
-        };
         let mut results: Vec<bool> = Vec::new();
-        for step in steps {
+        for step in &self.steps {
             let result = match step {
                 QueryStep::Term(term) => term.holds(resource),
                 QueryStep::Not => !results.pop().unwrap_or(false),
@@ -62,6 +53,357 @@ impl Query {
             };
             results.push(result);
         }
-        results.pop().unwrap_or(false)
+        results.pop().unwrap_or(!self.is_unanswerable)
     }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum QueryStep {
+    Term(QueryTerm),
+    Not,
+    And,
+    Or,
+}
+
+/// One `field:value`.
+#[derive(Clone, Debug, PartialEq)]
+enum QueryTerm {
+    /// The type of the entity.
+    Type(Wildcard),
+    /// The label of the entity.
+    Label(Wildcard),
+    /// `entity.tag:key` or `entity.tag:key=value`, on resource attributes.
+    Tag { key: Wildcard, value: Option<Wildcard> },
+    /// A resource attribute; its key in folded case.
+    Attribute { key: String, value: Wildcard },
+}
+
+/// Why a query cannot be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// What is wrong, as a whole sentence without its full stop.
+    pub message: String,
+    /// What to do about it, when there is something to say.
+    pub help: Option<&'static str>,
+    /// Byte range of the offending part in the query's text.
+    pub range: (usize, usize),
+}
+
+impl QueryTerm {
+    fn holds(&self, resource: &Attributes) -> bool {
+        match self {
+            QueryTerm::Type(value) => entity_types(resource).any(|name| value.matches(name)),
+            QueryTerm::Label(value) => entity_labels(resource).iter().any(|label| value.matches(label)),
+            QueryTerm::Tag { key, value } => resource
+                .iter()
+                .any(|(k, v)| key.matches(k) && value.as_ref().is_none_or(|value| value.matches(&v.to_text()))),
+            QueryTerm::Attribute { key, value } => {
+                resource.iter().any(|(k, v)| fold(k) == *key && value.matches(&v.to_text()))
+            }
+        }
+    }
+}
+
+enum Token<'a> {
+    Open,
+    Close,
+    And,
+    Or,
+    Not,
+    /// An unquoted or quoted run; `colon` is the offset of its first unquoted colon.
+    Word(Word<'a>),
+}
+
+struct Word<'a> {
+    raw: &'a str,
+    colon: Option<usize>,
+    start: usize,
+}
+
+/// What is open, beginning with what binds least.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Operator {
+    Paren(usize),
+    Or,
+    And,
+    Not,
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    steps: Vec<QueryStep>,
+    open: Vec<Operator>,
+}
+
+impl Parser<'_> {
+    fn run(&mut self) -> Result<(), QueryError> {
+        let mut operand_due = true;
+        let mut last = (0, 0);
+        while let Some((token, range)) = self.lexer.next()? {
+            if !operand_due && matches!(token, Token::Open | Token::Not | Token::Word(_)) {
+                self.push(Operator::And)?;
+                operand_due = true;
+            }
+            if operand_due && matches!(token, Token::And | Token::Or | Token::Close) {
+                return Err(syntax("a term is missing before", self.lexer.text, range));
+            }
+            operand_due = !matches!(token, Token::Close | Token::Word(_));
+            match token {
+                Token::Open => self.open.push(Operator::Paren(range.0)),
+                Token::Not => self.open.push(Operator::Not),
+                Token::And => self.push(Operator::And)?,
+                Token::Or => self.push(Operator::Or)?,
+                Token::Close => self.close(range)?,
+                Token::Word(word) => self.steps.push(QueryStep::Term(term(&word)?)),
+            }
+            last = range;
+        }
+        if operand_due {
+            return Err(syntax("a term is missing behind", self.lexer.text, last));
+        }
+        while let Some(operator) = self.open.pop() {
+            self.emit(operator)?;
+        }
+        Ok(())
+    }
+
+    /// Opens an operator after closing those that bind at least as tight.
+    fn push(&mut self, operator: Operator) -> Result<(), QueryError> {
+        while let Some(top) = self.open.pop_if(|top| *top >= operator) {
+            self.emit(top)?;
+        }
+        self.open.push(operator);
+        Ok(())
+    }
+
+    fn close(&mut self, range: ByteRange) -> Result<(), QueryError> {
+        while let Some(operator) = self.open.pop() {
+            if matches!(operator, Operator::Paren(_)) {
+                return Ok(());
+            }
+            self.emit(operator)?;
+        }
+        Err(syntax("nothing is open at", self.lexer.text, range))
+    }
+
+    fn emit(&mut self, operator: Operator) -> Result<(), QueryError> {
+        self.steps.push(match operator {
+            Operator::Paren(at) => return Err(syntax("nothing closes", self.lexer.text, (at, at + 1))),
+            Operator::Or => QueryStep::Or,
+            Operator::And => QueryStep::And,
+            Operator::Not => QueryStep::Not,
+        });
+        Ok(())
+    }
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    fn next(&mut self) -> Result<Option<(Token<'a>, ByteRange)>, QueryError> {
+        self.skip_spaces();
+        let start = self.at;
+        let token = match self.peek() {
+            None => return Ok(None),
+            Some('(') => {
+                self.at += 1;
+                Token::Open
+            }
+            Some(')') => {
+                self.at += 1;
+                Token::Close
+            }
+            Some(_) => self.word()?,
+        };
+        Ok(Some((token, (start, self.at))))
+    }
+
+    /// A run up to a space or parenthesis; behind its colon spaces are skipped once, and a quoted value ends it.
+    fn word(&mut self) -> Result<Token<'a>, QueryError> {
+        let start = self.at;
+        let mut colon = None;
+        while let Some(c) = self.peek() {
+            match c {
+                '"' => {
+                    self.quoted()?;
+                    break;
+                }
+                '\\' => {
+                    self.at += 1;
+                    self.at += self.peek().map_or(0, char::len_utf8);
+                }
+                ':' if colon.is_none() => {
+                    colon = Some(self.at - start);
+                    self.at += 1;
+                    self.skip_spaces_before_value();
+                    if self.peek() == Some('"') {
+                        self.quoted()?;
+                        break;
+                    }
+                }
+                c if c.is_whitespace() || c == '(' || c == ')' => break,
+                c => self.at += c.len_utf8(),
+            }
+        }
+        let raw = &self.text[start..self.at];
+        Ok(match raw {
+            "AND" => Token::And,
+            "OR" => Token::Or,
+            "NOT" => Token::Not,
+            raw => Token::Word(Word { raw, colon, start }),
+        })
+    }
+
+    /// Moves behind the closing quote.
+    fn quoted(&mut self) -> Result<(), QueryError> {
+        let start = self.at;
+        self.at += 1;
+        while let Some(c) = self.peek() {
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(()),
+                '\\' => self.at += self.peek().map_or(0, char::len_utf8),
+                _ => {}
+            }
+        }
+        Err(syntax("nothing closes the quote", self.text, (start, start + 1)))
+    }
+
+    /// `field: value` is read as `field:value`, unless what follows is an operator, a parenthesis or a term of its own.
+    fn skip_spaces_before_value(&mut self) {
+        let rest = self.text[self.at..].trim_start();
+        let word = rest.split(|c: char| c.is_whitespace() || c == '(' || c == ')').next().unwrap_or("");
+        let own_term = word.contains(':') && !word.starts_with('"');
+        if !own_term && !matches!(word, "" | "AND" | "OR" | "NOT") {
+            self.skip_spaces();
+        }
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at = self.text.len() - self.text[self.at..].trim_start().len();
+    }
+}
+
+fn term(word: &Word<'_>) -> Result<QueryTerm, QueryError> {
+    let whole = (word.start, word.start + word.raw.len());
+    let Some(colon) = word.colon else {
+        return Err(bare_word(word.raw, whole));
+    };
+    let field = fold(&unescaped(&word.raw[..colon]));
+    let value = || value(word.raw, word.raw[colon + 1..].trim_start(), whole);
+    match field.as_str() {
+        "entity.type" | "entity.selftype" => Ok(QueryTerm::Type(value()?)),
+        "entity.label" => Ok(QueryTerm::Label(value()?)),
+        "entity.tag" => {
+            let tag = value()?;
+            Ok(match tag.split_at('=') {
+                Some((key, value)) => QueryTerm::Tag { key, value: Some(value) },
+                None => QueryTerm::Tag { key: tag, value: None },
+            })
+        }
+        other => match attribute_key(other) {
+            Some(key) => Ok(QueryTerm::Attribute { key, value: value()? }),
+            None => Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
+        },
+    }
+}
+
+/// A field's name with `\` taken off what it protects.
+fn unescaped(field: &str) -> String {
+    let mut chars = field.chars();
+    let mut name = String::new();
+    while let Some(c) = chars.next() {
+        name.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    name
+}
+
+/// The resource attribute a field in folded case stands for. Wildcards in a field's name are not supported: the attribute
+/// would be looked for under a name that has a star in it.
+fn attribute_key(field: &str) -> Option<String> {
+    if let Some(key) = field.strip_prefix("otel.attribute.") {
+        return (!key.is_empty() && !key.contains(['*', '?'])).then(|| key.to_string());
+    }
+    if let Some(rest) = field.strip_prefix("entity.kubernetes.") {
+        let object = rest.strip_suffix(".name").or_else(|| rest.strip_suffix(".label")).unwrap_or(rest);
+        return matches!(object, "cluster" | "namespace" | "pod" | "node" | "deployment" | "container")
+            .then(|| format!("k8s.{object}.name"));
+    }
+    match field {
+        "entity.service.name" => Some("service.name".to_string()),
+        "entity.host.name" => Some("host.name".to_string()),
+        "entity.zone" => Some("cloud.availability_zone".to_string()),
+        _ => None,
+    }
+}
+
+/// The value behind a colon: quoted text literally, unquoted text with wildcards; `\` takes the next character
+/// literally in both.
+fn value(term: &str, written: &str, range: ByteRange) -> Result<Wildcard, QueryError> {
+    let mut value = Wildcard::default();
+    let (body, quoted) = match written.strip_prefix('"') {
+        Some(rest) => (rest.strip_suffix('"').unwrap_or(rest), true),
+        None => (written, false),
+    };
+    if !quoted {
+        refuse_lucene_forms(term, body, range)?;
+    }
+    let mut chars = body.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => value.push_literal(chars.next().unwrap_or('\\')),
+            c if quoted => value.push_literal(c),
+            c => value.push(c),
+        }
+    }
+    if value.is_empty() && !quoted {
+        return Err(error(format!("the query's term `{term}` has no value"), None, range));
+    }
+    Ok(value)
+}
+
+fn refuse_lucene_forms(term: &str, body: &str, range: ByteRange) -> Result<(), QueryError> {
+    let regular = body.len() > 1 && body.starts_with('/') && body.ends_with('/');
+    let what = if regular {
+        "a regular expression"
+    } else if body.starts_with(['[', '<', '>']) || (body.starts_with('{') && !body.starts_with("{{")) {
+        "a range"
+    } else if body.contains('"') {
+        "a quote inside its value"
+    } else {
+        return Ok(());
+    };
+    let message = format!("the query's term `{term}` has {what}, which cannot be evaluated here");
+    Err(error(message, Some("put the value in quotes when it is meant literally"), range))
+}
+
+fn bare_word(raw: &str, range: ByteRange) -> QueryError {
+    let help = match raw {
+        "and" | "or" | "not" | "And" | "Or" | "Not" => "operators are in upper case: AND, OR, NOT",
+        "&&" | "||" | "!" => "operators are words: AND, OR, NOT",
+        _ => "write it as a term with a field, such as entity.service.name:shop",
+    };
+    error(format!("the query has the bare word `{raw}`, which cannot be evaluated here"), Some(help), range)
+}
+
+fn unknown_field(field: &str, range: ByteRange) -> QueryError {
+    let help = "supported fields: entity.type, entity.selfType, entity.service.name, entity.label, entity.tag, \
+                entity.host.name, entity.zone, entity.kubernetes.*, otel.attribute.*";
+    error(format!("the query's field `{field}` cannot be evaluated here"), Some(help), range)
+}
+
+fn syntax(what: &str, text: &str, range: ByteRange) -> QueryError {
+    error(format!("{what} `{}` in the query", &text[range.0..range.1]), None, range)
+}
+
+fn error(message: String, help: Option<&'static str>, range: ByteRange) -> QueryError {
+    QueryError { message, help, range }
 }

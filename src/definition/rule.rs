@@ -4,11 +4,10 @@
 
 use super::changes::{RuleChange, of_condition};
 use super::comparison::Condition;
-use super::findings::{Findings, Reported, did_you_mean};
+use super::findings::{Reported, did_you_mean};
 use super::metric_id::MetricId;
-use super::object::{Keys, Object};
+use super::object::{Field, Keys, Object};
 use super::presence::{self, Presence};
-use super::problem::Severity;
 use super::threshold::{self, Threshold};
 use super::trend::{self, Trend};
 use crate::model::{Attributes, MetricIdentity};
@@ -56,7 +55,7 @@ pub(super) struct RuleType {
     pub(super) name: &'static str,
     pub(super) keys: Keys,
     pub(super) inner: &'static [(&'static str, Keys)],
-    read: fn(&Object<'_>, &str, &mut Findings) -> Result<RuleKind, Reported>,
+    read: fn(&Object<'_>) -> Result<RuleKind, Reported>,
 }
 
 /// The rule types of the published format, and our own.
@@ -65,44 +64,39 @@ pub(super) static RULE_TYPES: [RuleType; 7] = [
         name: "threshold",
         keys: threshold::KEYS,
         inner: &[("metricPattern", threshold::PATTERN)],
-        read: |object, source, findings| threshold::read(object, source, findings).map(RuleKind::Threshold),
+        read: |object| threshold::read(object).map(RuleKind::Threshold),
     },
     RuleType {
         name: "system",
         keys: presence::SYSTEM,
         inner: &[],
-        read: |object, _, findings| presence::system(object, findings).map(RuleKind::Presence),
+        read: |object| presence::system(object).map(RuleKind::Presence),
     },
     RuleType {
         name: "entity_verification",
         keys: presence::VERIFICATION,
         inner: &[],
-        read: |object, _, findings| presence::verification(object, findings).map(RuleKind::Presence),
+        read: |object| presence::verification(object).map(RuleKind::Presence),
     },
     RuleType {
         name: "entity_count",
         keys: presence::COUNT,
         inner: &[],
-        read: |object, _, findings| presence::count(object, findings).map(RuleKind::Presence),
+        read: |object| presence::count(object).map(RuleKind::Presence),
     },
     RuleType {
         name: "entity_count_verification",
         keys: presence::COUNT_VERIFICATION,
         inner: &[],
-        read: |object, _, findings| presence::count_verification(object, findings).map(RuleKind::Presence),
+        read: |object| presence::count_verification(object).map(RuleKind::Presence),
     },
     RuleType {
         name: "host_availability",
         keys: presence::AVAILABILITY,
         inner: &[("tagFilter", presence::TAG_FILTER)],
-        read: |object, _, findings| presence::availability(object, findings).map(RuleKind::Presence),
+        read: |object| presence::availability(object).map(RuleKind::Presence),
     },
-    RuleType {
-        name: "trend",
-        keys: trend::KEYS,
-        inner: &[],
-        read: |object, source, findings| trend::read(object, source, findings).map(RuleKind::Trend),
-    },
+    RuleType { name: "trend", keys: trend::KEYS, inner: &[], read: |object| trend::read(object).map(RuleKind::Trend) },
 ];
 
 /// Keys every rule may have; the last two are what exports add.
@@ -126,23 +120,33 @@ pub(super) fn is_rule_key(key: &str) -> bool {
     EVERY_RULE.knows(key) || RULE_TYPES.iter().any(|of| of.keys.knows(key))
 }
 
-/// Reads one rule. `source` is the text the ranges belong to.
-pub(super) fn read(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Rule, Reported> {
-    let name = object.required_text("ruleType", findings);
-    let severity = severity(object, findings);
+/// Reads one rule.
+pub(super) fn read(object: &Object<'_>) -> Result<Rule, Reported> {
+    let name = object.required_text("ruleType");
+    let severity = severity(object);
     let known = name.ok().and_then(RuleType::named);
     let keys = known.map(RuleType::all_keys);
     let elsewhere = |key: &str| is_rule_key(key).then_some("other rule types");
-    object.check_keys(keys.as_ref().map_or(&[], |keys| keys.as_slice()), elsewhere, findings);
+    object.check_keys(keys.as_ref().map_or(&[], |keys| keys.as_slice()), elsewhere);
     let name = name?;
     let Some(known) = known else {
-        let message = |path: &str| format!("`{path}` has the unknown rule type `{name}`");
         let help = did_you_mean(name, RULE_TYPES.iter().map(|of| of.name));
-        return Err(object.report("ruleType", Severity::Unevaluable, "unknown-rule-type", message, help, findings));
+        let what = format!("has the unknown rule type `{name}`");
+        return Err(object.at("ruleType").refuse("unknown-rule-type", what, help));
     };
-    let kind = (known.read)(object, source, findings);
+    let kind = (known.read)(object);
     let written = Written::of(object, known.keys);
     Ok(Rule { rule_type: name.to_string(), severity: severity?, kind: kind?, written })
+}
+
+fn severity(object: &Object<'_>) -> Result<i64, Reported> {
+    let severity = object.read("severity", Field::integer)?.unwrap_or(5);
+    if !matches!(severity, 5 | 10 | -1) {
+        let help = Some("5 is a warning, 10 critical, -1 a change".to_string());
+        let what = format!("is {severity}, which is no severity of the format");
+        object.at("severity").warn("unknown-severity", what, help);
+    }
+    Ok(severity)
 }
 
 impl Written {
@@ -156,18 +160,6 @@ impl Written {
             pattern: get("metricPattern").cloned(),
         }
     }
-}
-
-fn severity(object: &Object<'_>, findings: &mut Findings) -> Result<i64, Reported> {
-    let severity = object.integer("severity", findings)?.unwrap_or(5);
-    if !matches!(severity, 5 | 10 | -1)
-        && let Some(field) = object.get("severity")
-    {
-        let message = format!("`{}` is {severity}, which is no severity of the format", field.path);
-        let help = Some("5 is a warning, 10 critical, -1 a change".to_string());
-        findings.add(Severity::Warning, "unknown-severity", field.location(), message, help);
-    }
-    Ok(severity)
 }
 
 impl Rule {

@@ -1,8 +1,8 @@
 //! JSON text to values and to their positions. `serde_json` alone decides what is JSON; the parser of the syntax tree is
 //! more lenient and is used for positions only, afterwards.
 
-use super::findings::{ByteRange, Finding, Findings, Location, mark_length, position};
-use super::params::{Placeholder, Substituted, substitute};
+use super::findings::{ByteRange, Finding, mark_length, position};
+use super::params::{Substituted, substitute};
 use super::problem::{Position, Severity};
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
@@ -11,12 +11,8 @@ use serde_json::error::Category;
 use std::collections::BTreeMap;
 
 /// The value of a text.
-pub(super) fn json(text: &Substituted) -> Result<Json, Findings> {
-    serde_json::from_str(&text.text).map_err(|error| {
-        let mut findings = Findings::default();
-        invalid(text, &error, &mut findings);
-        findings
-    })
+pub(super) fn json(text: &Substituted) -> Result<Json, Finding> {
+    serde_json::from_str(&text.text).map_err(|error| invalid(text, &error))
 }
 
 /// The syntax tree of a text that is JSON; `None` when only its positions cannot be had.
@@ -25,45 +21,30 @@ pub(super) fn tree(text: &str) -> Option<ast::Value<'_>> {
 }
 
 /// Reports the placeholders that have no value.
-pub(super) fn unset_placeholders(text: &Substituted) -> Vec<Finding> {
-    let mut findings = Findings::default();
-    for p in text.placeholders.iter().filter(|p| !p.set) {
+pub(super) fn unset_placeholders(text: &Substituted) -> impl Iterator<Item = Finding> {
+    text.placeholders.iter().filter(|p| !p.set).map(|p| {
         let message = format!("`{{{{{}}}}}` has no value and stays as it stands", p.name);
-        findings.add(Severity::Warning, "unset-parameter", Location::of_range(p.filled), message, Some(how_to_set(p)));
-    }
-    findings.list
+        let help = Some(format!("set it with --param {}=VALUE", p.name));
+        Finding { help, ..Finding::new(Severity::Warning, "unset-parameter", Some(p.filled), message) }
+    })
 }
 
-fn how_to_set(placeholder: &Placeholder) -> String {
-    format!("set it with --param {}=VALUE", placeholder.name)
-}
-
-fn invalid(text: &Substituted, error: &serde_json::Error, findings: &mut Findings) {
+fn invalid(text: &Substituted, error: &serde_json::Error) -> Finding {
     let at = offset(&text.text, error);
-    let next = text.text[at..].chars().next().map_or(0, char::len_utf8);
     let whole = error.to_string();
     let what = whole.rfind(" at line ").map_or(whole.as_str(), |end| &whole[..end]);
-    match text.placeholder_at(at) {
-        Some(p) if !p.set => {
-            let message = format!("`{{{{{}}}}}` has no value here, so the file is not JSON", p.name);
-            findings.add(
-                Severity::Error,
-                "unset-parameter",
-                Location::of_range(p.filled),
-                message,
-                Some(how_to_set(p)),
-            );
-        }
-        Some(p) => {
-            let message = format!("the file is not JSON: {what}");
-            let help = Some(format!("the value of --param {} stands here", p.name));
-            findings.add(Severity::Error, "not-json", Location::of_range(p.filled), message, help);
-        }
-        None => {
-            let message = format!("the file is not JSON: {what}");
-            findings.add(Severity::Error, "not-json", Location::of_range((at, at + next)), message, None);
-        }
-    }
+    let message = format!("the file is not JSON: {what}");
+    let Some(p) = text.placeholder_at(at) else {
+        let next = text.text[at..].chars().next().map_or(0, char::len_utf8);
+        return Finding::new(Severity::Error, "not-json", Some((at, at + next)), message);
+    };
+    let (code, message, help) = if p.set {
+        ("not-json", message, format!("the value of --param {} stands here", p.name))
+    } else {
+        let message = format!("`{{{{{}}}}}` has no value here, so the file is not JSON", p.name);
+        ("unset-parameter", message, format!("set it with --param {}=VALUE", p.name))
+    };
+    Finding { help: Some(help), ..Finding::new(Severity::Error, code, Some(p.filled), message) }
 }
 
 /// The byte offset of a JSON error, whose line and column count bytes.

@@ -2,10 +2,9 @@
 
 use super::changes::{RuleChange, other_spans};
 use super::comparison::{Condition, condition, malformed_metric, pattern_operator};
-use super::findings::{Findings, Reported};
+use super::findings::Reported;
 use super::metric_id::{MetricId, MetricPattern};
-use super::object::{Keys, Object};
-use super::problem::Severity;
+use super::object::{Field, Keys, Object};
 use super::wildcard::MatchOperator;
 use crate::model::{Aggregation, Attributes, MetricIdentity};
 
@@ -129,78 +128,78 @@ fn other_aggregations(aggregation: Aggregation) -> &'static [Aggregation] {
     }
 }
 
-/// Reads a threshold rule. `source` is the text the ranges belong to.
-pub(super) fn read(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Threshold, Reported> {
-    let selector = selector(object, source, findings);
-    let aggregation = aggregation(object, findings);
-    let window = window(object, findings);
-    let condition = condition(object, findings);
+/// Reads a threshold rule.
+pub(super) fn read(object: &Object<'_>) -> Result<Threshold, Reported> {
+    let selector = selector(object);
+    let aggregation = aggregation(object);
+    let window = window(object);
+    let condition = condition(object);
     let (window_ms, rollup_ms) = window?;
     Ok(Threshold { selector: selector?, aggregation: aggregation?, window_ms, rollup_ms, condition: condition? })
 }
 
-fn selector(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Selector, Reported> {
-    let name = object.text("metricName", findings);
-    let pattern = object.object("metricPattern", findings);
+fn selector(object: &Object<'_>) -> Result<Selector, Reported> {
+    let name = object.text("metricName");
+    let pattern = object.read("metricPattern", Field::object);
     match (name?.filter(|name| !name.trim().is_empty()), pattern?) {
         (Some(_), Some(pattern)) => {
             let message = format!("`{}` and `{}` exclude each other", object.path_of("metricName"), pattern.path);
-            Err(findings.add(Severity::Unevaluable, "two-metrics", pattern.location(), message, None))
+            Err(pattern.place().refuse_whole("two-metrics", message, None))
         }
-        (Some(name), None) => MetricId::parse(name)
-            .map(Selector::Id)
-            .map_err(|e| malformed_metric(object.get("metricName"), source, &e, findings)),
-        (None, Some(pattern)) => metric_pattern(&pattern, source, findings).map(Selector::Pattern),
+        (Some(_), None) => object.required("metricName", metric_id).map(Selector::Id),
+        (None, Some(pattern)) => metric_pattern(&pattern).map(Selector::Pattern),
         (None, None) => {
-            let message =
-                |path: &str| format!("`{path}` is missing, and so is `metricPattern`: the rule has no metric");
-            Err(object.report("metricName", Severity::Unevaluable, "no-metric", message, None, findings))
+            let what = "is missing, and so is `metricPattern`: the rule has no metric";
+            Err(object.at("metricName").refuse("no-metric", what, None))
         }
     }
 }
 
-fn metric_pattern(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<MetricPattern, Reported> {
-    object.check_keys(&[PATTERN], |_| None, findings);
-    let prefix = object.required_text("prefix", findings);
-    let operator = pattern_operator(object, findings);
-    let placeholder = object.text("placeholder", findings);
-    let postfix = object.text("postfix", findings);
+/// A text that is a metric id.
+pub(super) fn metric_id(field: &Field<'_>) -> Result<MetricId, Reported> {
+    let text = field.json.as_str().ok_or_else(|| field.wrong_type("a text"))?;
+    MetricId::parse(text).map_err(|error| malformed_metric(field.part((error.offset, error.offset + 1)), &error))
+}
+
+fn metric_pattern(object: &Object<'_>) -> Result<MetricPattern, Reported> {
+    object.check_keys(&[PATTERN], |_| None);
+    let prefix = object.required_text("prefix");
+    let operator = pattern_operator(object);
+    let placeholder = object.text("placeholder");
+    let postfix = object.text("postfix");
     let (prefix, operator, placeholder) = (prefix?, operator?, placeholder?.unwrap_or(""));
     if placeholder.is_empty() && operator != MatchOperator::Any {
         let effect = if operator == MatchOperator::Is { "nothing" } else { "everything between prefix and postfix" };
-        let message = |path: &str| format!("`{path}` is empty, so the pattern selects {effect}");
-        object.report("placeholder", Severity::Warning, "empty-placeholder", message, None, findings);
+        let what = format!("is empty, so the pattern selects {effect}");
+        object.at("placeholder").warn("empty-placeholder", what, None);
     }
-    MetricPattern::parse(prefix, operator, placeholder, postfix?.unwrap_or(""))
-        .map_err(|e| malformed_metric(object.get("postfix"), source, &e, findings))
+    MetricPattern::parse(prefix, operator, placeholder, postfix?.unwrap_or("")).map_err(|error| {
+        let part = |field: Field<'_>| malformed_metric(field.part((error.offset, error.offset + 1)), &error);
+        object.get("postfix").map_or(Reported, part)
+    })
 }
 
-fn aggregation(object: &Object<'_>, findings: &mut Findings) -> Result<Aggregation, Reported> {
-    let text = object.required_text("aggregation", findings)?;
-    if let Some((_, aggregation)) = PUBLISHED.iter().find(|(name, _)| *name == text) {
-        return Ok(*aggregation);
-    }
+fn aggregation(object: &Object<'_>) -> Result<Aggregation, Reported> {
+    let text = object.required_text("aggregation")?;
     if let Some((_, aggregation)) = EXTENSIONS.iter().find(|(name, _)| *name == text) {
-        let message = |path: &str| format!("`{path}` is `{text}`, which the published format does not list");
+        let what = format!("is `{text}`, which the published format does not list");
         let help = format!("it lists {}", PUBLISHED.map(|(name, _)| name).join(", "));
-        object.report("aggregation", Severity::Warning, "unpublished-aggregation", message, Some(help), findings);
+        object.at("aggregation").warn("unpublished-aggregation", what, Some(help));
         return Ok(*aggregation);
     }
-    let known = [&PUBLISHED[..], &EXTENSIONS].concat();
-    object.one_of("aggregation", &known, ("unknown-aggregation", "aggregation"), findings)
+    object.one_of("aggregation", &[&PUBLISHED[..], &EXTENSIONS].concat(), ("unknown-aggregation", "aggregation"))
 }
 
 /// Window and roll-up; the roll-up is the window when there is none.
-fn window(object: &Object<'_>, findings: &mut Findings) -> Result<(i64, i64), Reported> {
-    let window = object.milliseconds("window", findings);
-    let rollup = object.milliseconds("rollup", findings);
-    let (window, rollup) = (window?.unwrap_or(0), rollup?.unwrap_or(0));
-    if window > 0 {
-        return Ok((window, rollup));
+fn window(object: &Object<'_>) -> Result<(i64, i64), Reported> {
+    let window = object.read("window", Field::milliseconds);
+    let rollup = object.read("rollup", Field::milliseconds);
+    match (window?.unwrap_or(0), rollup?.unwrap_or(0)) {
+        (0, 0) => {
+            let what = "is missing or 0, and so is `rollup`: the rule has no window";
+            Err(object.at("window").refuse("no-window", what, None))
+        }
+        (0, rollup) => Ok((rollup, rollup)),
+        both => Ok(both),
     }
-    if rollup > 0 {
-        return Ok((rollup, rollup));
-    }
-    let message = |path: &str| format!("`{path}` is missing or 0, and so is `rollup`: the rule has no window");
-    Err(object.report("window", Severity::Unevaluable, "no-window", message, None, findings))
 }

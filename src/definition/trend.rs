@@ -4,11 +4,10 @@
 //! in `docs/leak-detection.md`.
 
 use super::changes::{FAR, RuleChange, other_numbers, other_spans};
-use super::comparison::malformed_metric;
-use super::findings::{Findings, Reported, did_you_mean};
+use super::findings::{Reported, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
-use super::problem::Severity;
+use super::threshold::metric_id;
 use crate::model::Kind;
 use serde_json::Value as Json;
 
@@ -229,185 +228,147 @@ const MOST_POINTS: i64 = 60;
 /// More windows than anybody needs.
 const MOST_LEVELS: usize = 8;
 
-/// Reads a trend rule. `source` is the text the ranges belong to.
-pub(super) fn read(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Trend, Reported> {
-    let message = |path: &str| {
-        format!("`{path}` is `trend`, which Instana does not have: the definition cannot be imported there")
-    };
-    object.report("ruleType", Severity::Warning, "not-importable", message, None, findings);
-    let metrics = metrics(object, source, findings);
-    let parameters = parameters(object, findings);
-    let memory_limit = memory_limit(object, source, findings);
+/// Reads a trend rule.
+pub(super) fn read(object: &Object<'_>) -> Result<Trend, Reported> {
+    let what = "is `trend`, which Instana does not have: the definition cannot be imported there";
+    object.at("ruleType").warn("not-importable", what, None);
+    let metrics = metrics(object);
+    let parameters = parameters(object);
+    let memory_limit = object.read("memoryLimit", memory_limit);
     Ok(Trend { metrics: metrics?, parameters: parameters?, memory_limit: memory_limit? })
 }
 
 /// `metricName`: one id, or a list of them.
-fn metrics(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Vec<MetricId>, Reported> {
-    let no_metric = |findings: &mut Findings| {
-        let message = |path: &str| format!("`{path}` is missing: the rule has no metric");
-        object.report("metricName", Severity::Unevaluable, "no-metric", message, None, findings)
+fn metrics(object: &Object<'_>) -> Result<Vec<MetricId>, Reported> {
+    let field = object.get("metricName").filter(|field| match field.json {
+        Json::String(text) => !text.trim().is_empty(),
+        Json::Array(list) => !list.is_empty(),
+        _ => true,
+    });
+    let Some(field) = field else {
+        return Err(object.at("metricName").refuse("no-metric", "is missing: the rule has no metric", None));
     };
-    let Some(field) = object.get("metricName") else { return Err(no_metric(findings)) };
-    let Some(elements) = field.elements() else {
-        let text = object.text("metricName", findings)?.unwrap_or("");
-        return if text.trim().is_empty() {
-            Err(no_metric(findings))
-        } else {
-            Ok(vec![level(&field, source, findings)?])
-        };
-    };
-    let read: Vec<_> = elements.map(|element| level(&element, source, findings)).collect();
-    let ids = read.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if ids.is_empty() { Err(no_metric(findings)) } else { Ok(ids) }
+    if !field.json.is_array() {
+        object.text("metricName")?;
+        return Ok(vec![level(&field)?]);
+    }
+    let read: Vec<_> = field.elements()?.map(|element| level(&element)).collect();
+    read.into_iter().collect()
 }
 
 /// A metric id whose values can be a level.
-fn level(field: &Field<'_>, source: &str, findings: &mut Findings) -> Result<MetricId, Reported> {
-    let Json::String(text) = field.json else { return Err(field.wrong_type("a text", findings)) };
-    let id = MetricId::parse(text).map_err(|error| malformed_metric(Some(field.clone()), source, &error, findings))?;
+fn level(field: &Field<'_>) -> Result<MetricId, Reported> {
+    let id = metric_id(field)?;
     if id.plural() == Some(Kind::Histogram.plural()) {
-        let message = format!("`{}` is a histogram, which has no level that could grow", field.path);
         let help = Some("a trend needs a gauge or a sum, as metrics.sums.process.memory.usage".to_string());
-        return Err(findings.add(Severity::Unevaluable, "no-metric", field.location(), message, help));
+        return Err(field.at().refuse("no-metric", "is a histogram, which has no level that could grow", help));
     }
     Ok(id)
 }
 
-fn memory_limit(object: &Object<'_>, source: &str, findings: &mut Findings) -> Result<Option<MemoryLimit>, Reported> {
-    let Some(field) = object.get("memoryLimit") else { return Ok(None) };
+fn memory_limit(field: &Field<'_>) -> Result<MemoryLimit, Reported> {
     match field.json {
         Json::Number(number) => {
             let bytes = number.as_f64().filter(|bytes| *bytes > 0.0);
-            let bytes = bytes.ok_or_else(|| out_of_range(&field, "above 0", findings))?;
-            Ok(Some(MemoryLimit::Bytes(bytes)))
+            bytes.map(MemoryLimit::Bytes).ok_or_else(|| out_of_range(field, "above 0"))
         }
-        Json::String(_) => Ok(Some(MemoryLimit::Metric(level(&field, source, findings)?))),
-        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
-            Err(field.wrong_type("a number of bytes or a metric id", findings))
-        }
+        Json::String(_) => level(field).map(MemoryLimit::Metric),
+        _ => Err(field.wrong_type("a number of bytes or a metric id")),
     }
 }
 
-fn parameters(object: &Object<'_>, findings: &mut Findings) -> Result<TrendParameters, Reported> {
-    let base = profile(object, findings)?;
-    let ladder = ladder(object, &base, findings);
-    let mut number = |key, default, range| number(object, key, default, range, findings);
-    let zmin = number("zmin", base.zmin, (0.0, 100.0));
-    let smin = number("smin", base.smin, (0.0, f64::MAX));
-    let cover = number("cover", base.cover, (0.1, 1.0));
-    let nmin = number("nmin", base.nmin as f64, (6.0, MOST_POINTS as f64));
-    let rho = number("rho", base.rho, (0.0, 10.0));
-    let rho2 = number("rho2", base.rho2, (0.0, 10.0));
-    let dec = number("dec", base.dec, (0.0, 10.0));
-    let record = number("record", base.record, (0.0, 10.0));
-    let mut span = |key, default| span(object, key, default, findings);
-    let (skip_ms, hold_ms) = (span("skip", base.skip_ms), span("hold", base.hold_ms));
-    let (tol_ms, clear_ms) = (span("tol", base.tol_ms), span("clear", base.clear_ms));
-    let parameters = TrendParameters {
-        ladder: ladder?,
-        zmin: zmin?,
-        smin: smin?,
-        cover: cover?,
-        nmin: nmin? as usize,
-        rho: rho?,
-        rho2: rho2?,
-        dec: dec?,
-        record: record?,
-        skip_ms: skip_ms?,
-        hold_ms: hold_ms?,
-        tol_ms: tol_ms?,
-        clear_ms: clear_ms?,
-    };
-    never_fires(object, &parameters, findings);
-    Ok(parameters)
+fn parameters(object: &Object<'_>) -> Result<TrendParameters, Reported> {
+    let mut read = profile(object)?;
+    let ladder = object.read("ladder", ladder);
+    let mut nmin = read.nmin as f64;
+    let numbers = [
+        ("zmin", &mut read.zmin, 0.0, 100.0),
+        ("smin", &mut read.smin, 0.0, f64::MAX),
+        ("cover", &mut read.cover, 0.1, 1.0),
+        ("nmin", &mut nmin, 6.0, MOST_POINTS as f64),
+        ("rho", &mut read.rho, 0.0, 10.0),
+        ("rho2", &mut read.rho2, 0.0, 10.0),
+        ("dec", &mut read.dec, 0.0, 10.0),
+        ("record", &mut read.record, 0.0, 10.0),
+    ];
+    // Everything is read before anything is refused.
+    let mut all = Ok(());
+    for (key, to, least, most) in numbers {
+        let value = object.read(key, |field| number(field, least, most));
+        all = all.and(value.map(|value| *to = value.unwrap_or(*to)));
+    }
+    let spans = [
+        ("skip", &mut read.skip_ms),
+        ("hold", &mut read.hold_ms),
+        ("tol", &mut read.tol_ms),
+        ("clear", &mut read.clear_ms),
+    ];
+    for (key, to) in spans {
+        all = all.and(object.read(key, span).map(|ms| *to = ms.unwrap_or(*to)));
+    }
+    read.nmin = nmin as usize;
+    read.ladder = ladder?.unwrap_or(read.ladder);
+    all?;
+    // A window whose buckets are too few for `nmin` can never be covered.
+    let reachable = |level: &WindowLevel| level.points.min((level.window_ms / BUCKET_MS) as usize) >= read.nmin;
+    if !read.ladder.iter().any(reachable) {
+        let what = format!("asks for {} points, which no window of the ladder has", read.nmin);
+        object.at("nmin").warn("never-fires", what, None);
+    }
+    Ok(read)
 }
 
-fn profile(object: &Object<'_>, findings: &mut Findings) -> Result<TrendParameters, Reported> {
-    let Some(name) = object.text("profile", findings)? else { return Ok(TrendParameters::default()) };
+fn profile(object: &Object<'_>) -> Result<TrendParameters, Reported> {
+    let Some(name) = object.text("profile")? else { return Ok(TrendParameters::default()) };
     TrendParameters::profile(name).ok_or_else(|| {
-        let message = |path: &str| format!("`{path}` has the unknown profile `{name}`");
         let help = did_you_mean(name, PROFILES).unwrap_or_else(|| format!("known are {}", PROFILES.join(", ")));
-        object.report("profile", Severity::Unevaluable, "unknown-profile", message, Some(help), findings)
+        object.at("profile").refuse("unknown-profile", format!("has the unknown profile `{name}`"), Some(help))
     })
 }
 
-fn number(
-    object: &Object<'_>,
-    key: &str,
-    default: f64,
-    (least, most): (f64, f64),
-    findings: &mut Findings,
-) -> Result<f64, Reported> {
-    let Some(field) = object.get(key) else { return Ok(default) };
-    let Json::Number(number) = field.json else { return Err(field.wrong_type("a number", findings)) };
-    match number.as_f64().filter(|value| (least..=most).contains(value)) {
-        Some(value) => Ok(value),
-        None if most == f64::MAX => Err(out_of_range(&field, &format!("at least {least}"), findings)),
-        None => Err(out_of_range(&field, &format!("from {least} to {most}"), findings)),
+fn number(field: &Field<'_>, least: f64, most: f64) -> Result<f64, Reported> {
+    let number = field.json.as_f64().ok_or_else(|| field.wrong_type("a number"))?;
+    match number {
+        _ if (least..=most).contains(&number) => Ok(number),
+        _ if most == f64::MAX => Err(out_of_range(field, &format!("at least {least}"))),
+        _ => Err(out_of_range(field, &format!("from {least} to {most}"))),
     }
 }
 
 /// A span in milliseconds, at most as long as what is remembered.
-fn span(object: &Object<'_>, key: &str, default: i64, findings: &mut Findings) -> Result<i64, Reported> {
-    let ms = object.milliseconds(key, findings)?.unwrap_or(default);
-    match object.get(key) {
-        Some(field) if ms > LONGEST_WINDOW_MS => Err(out_of_range(&field, "at most 21600000 (6 h)", findings)),
-        Some(_) | None => Ok(ms),
+fn span(field: &Field<'_>) -> Result<i64, Reported> {
+    match field.milliseconds()? {
+        ms @ ..=LONGEST_WINDOW_MS => Ok(ms),
+        _ => Err(out_of_range(field, "at most 21600000 (6 h)")),
     }
 }
 
-fn out_of_range(field: &Field<'_>, wanted: &str, findings: &mut Findings) -> Reported {
-    let message = format!("`{}` must be {wanted}", field.path);
-    findings.add(Severity::Unevaluable, "out-of-range", field.location(), message, None)
+fn out_of_range(field: &Field<'_>, wanted: &str) -> Reported {
+    field.at().refuse("out-of-range", format!("must be {wanted}"), None)
 }
 
-fn ladder(object: &Object<'_>, base: &TrendParameters, findings: &mut Findings) -> Result<Vec<WindowLevel>, Reported> {
-    let Some(field) = object.get("ladder") else { return Ok(base.ladder.clone()) };
-    let Some(elements) = field.elements() else { return Err(field.wrong_type("a list", findings)) };
-    let levels: Vec<_> = elements.map(|element| window_level(&element, findings)).collect();
+fn ladder(field: &Field<'_>) -> Result<Vec<WindowLevel>, Reported> {
+    let levels: Vec<_> = field.elements()?.map(|element| window_level(&element.object()?)).collect();
     let levels = levels.into_iter().collect::<Result<Vec<_>, _>>()?;
     if levels.is_empty() || levels.len() > MOST_LEVELS {
-        return Err(out_of_range(&field, &format!("a list of 1 to {MOST_LEVELS} windows"), findings));
+        return Err(out_of_range(field, &format!("a list of 1 to {MOST_LEVELS} windows")));
     }
     if !levels.is_sorted_by(|a, b| a.window_ms < b.window_ms) {
-        return Err(out_of_range(&field, "ordered by window, the shortest first, each once", findings));
+        return Err(out_of_range(field, "ordered by window, the shortest first, each once"));
     }
     Ok(levels)
 }
 
-fn window_level(field: &Field<'_>, findings: &mut Findings) -> Result<WindowLevel, Reported> {
-    let Some(object) = field.object() else { return Err(field.wrong_type("an object", findings)) };
-    object.check_keys(&[WINDOW_LEVEL], |_| None, findings);
-    let window = object.milliseconds("window", findings);
-    let points = object.integer("points", findings);
-    let growth = match object.get("growth") {
-        Some(_) => number(&object, "growth", 0.0, (0.0, 1000.0), findings),
-        None => Err(object.missing("growth", findings)),
-    };
-    let window_ms = match window? {
-        Some(ms) if (BUCKET_MS..=LONGEST_WINDOW_MS).contains(&ms) => Ok(ms),
-        Some(_) => Err(out_of_range(&inner(&object, "window", field), "from 30000 (30 s) to 21600000 (6 h)", findings)),
-        None => Err(object.missing("window", findings)),
-    };
-    let points = match points? {
-        Some(points) if (6..=MOST_POINTS).contains(&points) => Ok(points as usize),
-        Some(_) => Err(out_of_range(&inner(&object, "points", field), &format!("from 6 to {MOST_POINTS}"), findings)),
-        None => Err(object.missing("points", findings)),
-    };
+fn window_level(object: &Object<'_>) -> Result<WindowLevel, Reported> {
+    object.check_keys(&[WINDOW_LEVEL], |_| None);
+    let growth = object.required("growth", |field| number(field, 0.0, 1000.0));
+    let window_ms = object.required("window", |field| match field.milliseconds()? {
+        ms @ BUCKET_MS..=LONGEST_WINDOW_MS => Ok(ms),
+        _ => Err(out_of_range(field, "from 30000 (30 s) to 21600000 (6 h)")),
+    });
+    let points = object.required("points", |field| match field.integer()? {
+        points @ 6..=MOST_POINTS => Ok(points as usize),
+        _ => Err(out_of_range(field, &format!("from 6 to {MOST_POINTS}"))),
+    });
     Ok(WindowLevel { window_ms: window_ms?, points: points?, growth: growth? })
-}
-
-/// A value of the object, or the object itself when the value is missing.
-fn inner<'a>(object: &Object<'a>, key: &str, whole: &Field<'a>) -> Field<'a> {
-    object.get(key).unwrap_or_else(|| whole.clone())
-}
-
-/// A window whose buckets are too few for `nmin` can never be covered.
-fn never_fires(object: &Object<'_>, parameters: &TrendParameters, findings: &mut Findings) {
-    let reachable = |level: &WindowLevel| level.points.min((level.window_ms / BUCKET_MS) as usize) >= parameters.nmin;
-    if !parameters.ladder.iter().any(reachable) {
-        let message =
-            |path: &str| format!("`{path}` asks for {} points, which no window of the ladder has", parameters.nmin);
-        object.report("nmin", Severity::Warning, "never-fires", message, None, findings);
-    }
 }

@@ -58,25 +58,18 @@ impl Wildcard {
         while v < value.len() {
             match self.0.get(p) {
                 Some(Piece::Any) => {
-                    star = Some((p + 1, v));
                     p += 1;
-                    continue;
+                    star = Some((p, v));
                 }
-                Some(Piece::One) => {
-                    (p, v) = (p + 1, v + 1);
-                    continue;
+                Some(piece) if matches!(*piece, Piece::One) || *piece == Piece::Char(value[v]) => {
+                    (p, v) = (p + 1, v + 1)
                 }
-                Some(Piece::Char(c)) if *c == value[v] => {
-                    (p, v) = (p + 1, v + 1);
-                    continue;
+                Some(_) | None => {
+                    let Some((behind, taken)) = star else { return false };
+                    (p, v) = (behind, taken + 1);
+                    star = Some((p, v));
                 }
-                Some(Piece::Char(_)) | None => {}
             }
-            let Some((behind, taken)) = star else {
-                return false;
-            };
-            star = Some((behind, taken + 1));
-            (p, v) = (behind, taken + 1);
         }
         self.0[p..].iter().all(|piece| *piece == Piece::Any)
     }
