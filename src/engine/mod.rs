@@ -15,7 +15,6 @@ mod evaluate;
 mod ingest;
 mod label;
 mod options;
-mod presence_rule;
 mod report;
 mod rules;
 mod step;

@@ -1,13 +1,16 @@
 //! Event definitions as the engine evaluates them: compiled once, shared by all rooms, never changed afterwards.
 //!
 //! The rules of all definitions that are evaluated are numbered in one row, and each definition owns a range of it. A
-//! definition that is switched off or has a problem owns none.
+//! definition that is switched off or has a problem owns none. What is different about each type of rule is said by the
+//! methods of [`Evaluator`], one property each, and nowhere else in the engine.
 
-use super::evaluate::trend::minima::BUCKET;
+use super::evaluate::presence;
+use super::evaluate::state::RuleState;
+use super::evaluate::trend::minima::{BUCKET, KEPT_FOR};
+use super::ingest::entity::Entity;
 use super::options::{Counters, Options};
-use super::presence_rule;
 use crate::definition::{CompareOp, Condition, EventDefinition, LogicalOperator, Presence, RuleKind, Selector, Trend};
-use crate::model::{MS, Nanos, SECOND};
+use crate::model::{Attributes, MS, MetricIdentity, Nanos, SECOND};
 use crate::series::WindowRequest;
 use std::ops::Range;
 
@@ -41,8 +44,8 @@ pub(in crate::engine) struct CompiledDefinition {
 /// What a definition has events about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Target {
-    /// Each entity: its windows, and its presence when there is such a rule.
-    Entity { presence: bool },
+    /// Each entity: its windows and its presence.
+    Entity,
     /// How many entities there are: one event at a time, about all of them.
     Fleet,
     /// The memory of each entity, process by process.
@@ -62,7 +65,7 @@ pub(in crate::engine) struct CompiledRule {
 #[derive(Debug)]
 pub(in crate::engine) enum Evaluator {
     /// An aggregate over a window of each series.
-    Threshold { selector: Selector, request: WindowRequest },
+    Threshold { selector: Selector, request: WindowRequest, condition: Condition },
     /// How long an entity is silent, or how many there are.
     Presence(Presence),
     /// Growth of memory, point by point.
@@ -77,8 +80,8 @@ impl Rules {
             let first = all.rules.len();
             if definition.is_evaluated() {
                 for (index, rule) in definition.rules.iter().enumerate() {
-                    all.conditions.push(condition_of(&rule.kind));
-                    let evaluator = evaluator_of(&rule.kind, options);
+                    let evaluator = Evaluator::new(&rule.kind, options);
+                    all.conditions.push(evaluator.condition());
                     all.rules.push(CompiledRule { index, severity: rule.severity, evaluator });
                 }
             }
@@ -116,53 +119,109 @@ impl Rules {
     }
 }
 
-fn evaluator_of(kind: &RuleKind, options: &Options) -> Evaluator {
-    match kind {
-        RuleKind::Threshold(threshold) => Evaluator::Threshold {
-            selector: threshold.selector.clone(),
-            request: WindowRequest {
-                aggregation: threshold.aggregation,
-                length: threshold.window_ms.saturating_mul(MS).min(LONGEST_WINDOW),
-                rollup: threshold.rollup_ms.saturating_mul(MS),
-                increase: options.counters == Counters::Increase,
-            },
-        },
-        RuleKind::Presence(presence) => Evaluator::Presence(presence.clone()),
-        RuleKind::Trend(trend) => Evaluator::Trend(Box::new(trend.clone())),
-    }
-}
-
-fn condition_of(kind: &RuleKind) -> Condition {
-    match kind {
-        RuleKind::Threshold(threshold) => threshold.condition,
-        RuleKind::Presence(presence) => presence_rule::condition_of(presence),
-        // Never compared: a trend gives no value.
-        RuleKind::Trend(_) => Condition { operator: CompareOp::Greater, value: f64::INFINITY },
-    }
-}
-
-/// A definition of trend rules has no others.
+/// What the rules of a definition are about together: as soon as two differ, each entity.
 fn target_of(rules: &[CompiledRule]) -> Target {
-    let mut presence = false;
-    let mut counts = !rules.is_empty();
-    for rule in rules {
-        match &rule.evaluator {
-            Evaluator::Trend(_) => return Target::Trend,
-            Evaluator::Presence(of) => {
-                presence = true;
-                counts &= presence_rule::counts(of);
-            }
-            Evaluator::Threshold { .. } => counts = false,
-        }
-    }
-    if counts { Target::Fleet } else { Target::Entity { presence } }
+    let mut targets = rules.iter().map(|rule| rule.evaluator.target());
+    let first = targets.next().unwrap_or(Target::Entity);
+    if targets.all(|other| other == first) { first } else { Target::Entity }
 }
 
 /// max(1 s, min(10 s, the shortest window)).
 fn step_of(rules: &[CompiledRule]) -> Nanos {
-    let windows = rules.iter().filter_map(|rule| match rule.evaluator {
-        Evaluator::Threshold { request, .. } => Some(request.length),
-        Evaluator::Presence(_) | Evaluator::Trend(_) => None,
-    });
-    windows.min().unwrap_or(10 * SECOND).clamp(SECOND, 10 * SECOND)
+    let windows = rules.iter().filter_map(|rule| rule.evaluator.window());
+    windows.map(|request| request.length).min().unwrap_or(10 * SECOND).clamp(SECOND, 10 * SECOND)
+}
+
+impl Evaluator {
+    fn new(kind: &RuleKind, options: &Options) -> Self {
+        match kind {
+            RuleKind::Threshold(threshold) => Evaluator::Threshold {
+                selector: threshold.selector.clone(),
+                request: WindowRequest {
+                    aggregation: threshold.aggregation,
+                    length: threshold.window_ms.saturating_mul(MS).min(LONGEST_WINDOW),
+                    rollup: threshold.rollup_ms.saturating_mul(MS),
+                    increase: options.counters == Counters::Increase,
+                },
+                condition: threshold.condition,
+            },
+            RuleKind::Presence(presence) => Evaluator::Presence(presence.clone()),
+            RuleKind::Trend(trend) => Evaluator::Trend(Box::new(trend.clone())),
+        }
+    }
+
+    /// What violates it.
+    fn condition(&self) -> Condition {
+        match self {
+            Evaluator::Threshold { condition, .. } => *condition,
+            Evaluator::Presence(presence) => presence::condition_of(presence),
+            // Never compared: a trend gives no value.
+            Evaluator::Trend(_) => Condition { operator: CompareOp::Greater, value: f64::INFINITY },
+        }
+    }
+
+    /// What it has events about. A definition of trend rules has no others.
+    fn target(&self) -> Target {
+        match self {
+            Evaluator::Presence(presence) if presence::counts(presence) => Target::Fleet,
+            Evaluator::Threshold { .. } | Evaluator::Presence(_) => Target::Entity,
+            Evaluator::Trend(_) => Target::Trend,
+        }
+    }
+
+    /// How long what is silent is still of interest to it.
+    pub fn interest(&self) -> Nanos {
+        match self {
+            // A window and the sample before it.
+            Evaluator::Threshold { request, .. } => request.length.saturating_mul(2),
+            Evaluator::Presence(presence) => presence::interest(presence),
+            Evaluator::Trend(_) => KEPT_FOR,
+        }
+    }
+
+    /// The window over each of its series, when it has one.
+    pub fn window(&self) -> Option<&WindowRequest> {
+        match self {
+            Evaluator::Threshold { request, .. } => Some(request),
+            Evaluator::Presence(_) | Evaluator::Trend(_) => None,
+        }
+    }
+
+    /// The window over a series, when it selects it.
+    pub fn window_over(&self, metric: &MetricIdentity, attributes: &Attributes) -> Option<&WindowRequest> {
+        let selects = match self {
+            Evaluator::Threshold { selector: Selector::Id(id), .. } => id.selects(metric, attributes),
+            Evaluator::Threshold { selector: Selector::Pattern(pattern), .. } => pattern.selects(metric, attributes),
+            Evaluator::Presence(_) | Evaluator::Trend(_) => false,
+        };
+        self.window().filter(|_| selects)
+    }
+
+    /// Whether it is about the presence of an entity with this resource.
+    pub fn means(&self, resource: &Attributes) -> bool {
+        matches!(self, Evaluator::Presence(presence) if presence::means(presence, resource))
+    }
+
+    /// What the rule with this number says of an entity without its windows, and whether the next evaluation may say something
+    /// else although no sample comes. `None` when it looks at windows alone.
+    pub fn evaluate(
+        &self,
+        number: usize,
+        entities: &[Entity],
+        entity: usize,
+        evaluation_time: Nanos,
+    ) -> Option<(RuleState, bool)> {
+        match self {
+            Evaluator::Presence(of) => Some(presence::evaluate(of, number, entities, entity, evaluation_time)),
+            Evaluator::Threshold { .. } | Evaluator::Trend(_) => None,
+        }
+    }
+
+    /// What the rule with this number says of all entities together, and until when (exclusive) that holds if no sample comes.
+    pub fn evaluate_fleet(&self, number: usize, entities: &[Entity], evaluation_time: Nanos) -> (RuleState, Nanos) {
+        match self {
+            Evaluator::Presence(of) => presence::count(of, number, entities, evaluation_time),
+            Evaluator::Threshold { .. } | Evaluator::Trend(_) => (RuleState::EMPTY, Nanos::MAX),
+        }
+    }
 }

@@ -10,10 +10,10 @@ use super::fleet::Fleet;
 use super::schedule::{Schedule, multiple_from};
 use super::state::{ConditionState, NO_SERIES, RuleState, combine};
 use super::tally::Tally;
+use super::threshold;
 use super::trace::Recorder;
 use super::trend::minima::BUCKET;
 use super::trend::trends::Trends;
-use super::{presence, threshold};
 use crate::definition::LogicalOperator;
 use crate::engine::alert::event::Observation;
 use crate::engine::ingest::admit::count_not_kept;
@@ -201,8 +201,10 @@ impl Evaluate {
         for i in 0..ingest.definitions_of(entity).len() {
             let d = ingest.definitions_of(entity)[i];
             let definition = &rules.compiled[d];
-            let Target::Entity { presence } = definition.target else { continue };
-            if presence && self.evaluate_presence(entity, d, at, ingest, rules) {
+            if definition.target != Target::Entity {
+                continue;
+            }
+            if self.evaluate_presence(entity, d, at, ingest, rules) {
                 valid_until = at + 1;
             }
             if due[d] {
@@ -237,7 +239,9 @@ impl Evaluate {
     fn evaluate_presence(&mut self, entity: usize, d: usize, at: Nanos, ingest: &Ingest, rules: &Rules) -> bool {
         let mut changes = false;
         for number in rules.compiled[d].rules.clone() {
-            if let Some((state, changing)) = presence::evaluate(ingest, rules, number, (entity, at)) {
+            if let Some((state, changing)) =
+                rules.rules[number].evaluator.evaluate(number, ingest.entities(), entity, at)
+            {
                 self.rule_states[entity * rules.rules.len() + number] = state;
                 changes |= changing;
             }
@@ -382,7 +386,7 @@ fn add_standing(
     let states = &states[entity * rules.definitions.len()..][..rules.definitions.len()];
     for &d in ingest.definitions_of(entity) {
         let definition = &rules.compiled[d];
-        if matches!(definition.target, Target::Entity { .. }) {
+        if definition.target == Target::Entity {
             tally.add((d, definition), &span, &rule_states[definition.rules.clone()], states[d]);
         }
     }

@@ -1,7 +1,6 @@
 //! Definitions that only count entities: each has one event at a time, about all entities together.
 
 use super::finding::{About, Finding, Opening, Violation, Worst};
-use super::presence;
 use super::state::{ConditionState, RuleState, combine};
 use super::tally::Tally;
 use crate::definition::LogicalOperator;
@@ -83,9 +82,10 @@ impl Counted {
         (self.since, self.wake) = (at, Nanos::MAX);
         self.rule_states.clear();
         for number in definition.rules.clone() {
-            let (state, valid_until) = presence::count(ingest, rules, number, at);
+            let (state, valid_until) = rules.rules[number].evaluator.evaluate_fleet(number, ingest.entities(), at);
             self.wake = self.wake.min(valid_until);
-            self.rule_states.push(state);
+            // Before the first entity it is not known that one is missing.
+            self.rule_states.push(if ingest.counts().entities == 0 { RuleState::EMPTY } else { state });
         }
         tally.note_nearest(d, definition.rules.start, &self.rule_states, at, u32::MAX);
         let or = definition.operator == LogicalOperator::Or;

@@ -3,7 +3,7 @@
 pub(super) mod evaluation;
 pub(super) mod finding;
 mod fleet;
-mod presence;
+pub(super) mod presence;
 pub(super) mod schedule;
 pub(super) mod state;
 pub(super) mod tally;

@@ -7,7 +7,7 @@ use super::finding::{Opening, Violation, Worst};
 use super::state::{ConditionState, NO_SERIES, RuleState};
 use crate::engine::alert::event::{ViolatedRule, ViolatingSeries};
 use crate::engine::ingest::resources::Ingest;
-use crate::engine::rules::{Evaluator, Rules};
+use crate::engine::rules::Rules;
 use crate::model::Nanos;
 use crate::series::{BlockWindows, RuleOutcome, SeriesId};
 use std::ops::Range;
@@ -62,7 +62,7 @@ pub(super) fn opening(
     let mut found = violating_series(ingest, rules, (entity, at), frames, &rules.compiled[d].rules);
     let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
         index: rules.rules[number].index,
-        observed: matches!(rules.rules[number].evaluator, Evaluator::Presence(_)).then_some(state.value),
+        observed: (state.series == NO_SERIES).then_some(state.value),
         series: found.extract_if(.., |(rule, _)| *rule == number).map(|(_, series)| series).collect(),
     };
     Opening { entity: Some(ingest.label(entity)), rules: violated(rules, d, states).map(of_rule).collect() }

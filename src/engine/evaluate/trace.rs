@@ -12,7 +12,7 @@ use super::state::RuleState;
 use crate::definition::{CompareOp, Condition};
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::label::{EntityLabel, SeriesLabel};
-use crate::engine::rules::{Evaluator, Rules};
+use crate::engine::rules::Rules;
 use crate::model::{MS, Nanos};
 use std::ops::Range;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Recorder {
         let conditions = rules.conditions.clone();
         for (rule, condition) in rules.rules.iter().zip(&mut rules.conditions) {
             let is_ordered = !matches!(condition.operator, CompareOp::Equal | CompareOp::NotEqual);
-            if matches!(rule.evaluator, Evaluator::Threshold { .. }) && is_ordered {
+            if rule.evaluator.window().is_some() && is_ordered {
                 // Of two values the more violating one must be found, and a margin is exact only against zero.
                 condition.value = 0.0;
             }

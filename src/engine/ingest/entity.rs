@@ -1,7 +1,6 @@
 //! Resources and entities. An entity is the resource that is evaluated; several resources are one entity when they have the
 //! same service name and instance.
 
-use super::subscriptions::Subscriptions;
 use crate::engine::label::EntityLabel;
 use crate::model::{Attributes, Nanos, Value};
 use crate::series::{Renumbered, ResourceId, SeriesId};
@@ -20,7 +19,7 @@ pub(in crate::engine) struct Entity {
     pub(super) first: ResourceId,
     pub(super) class: u32,
     /// Time of its newest point that passed the checks up to `future`.
-    pub(super) newest: Nanos,
+    pub newest: Nanos,
     /// Number of its series.
     pub(super) series: u32,
     /// What most entities do not have.
@@ -72,18 +71,6 @@ impl Entity {
     #[inline]
     pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
         std::iter::once(self.first).chain(self.rest().others.iter().copied())
-    }
-
-    /// The evaluated definitions that select one of its resources, in order.
-    #[inline]
-    pub(super) fn definitions<'a>(&'a self, subscriptions: &'a Subscriptions) -> &'a [usize] {
-        let own = &self.rest().of_classes;
-        if own.is_empty() { subscriptions.definitions(self.class) } else { own }
-    }
-
-    /// Time of its newest sample.
-    pub fn newest(&self) -> Nanos {
-        self.newest
     }
 
     /// Whether a presence rule is about it.

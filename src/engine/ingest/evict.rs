@@ -6,11 +6,9 @@
 //! no window holds its points, no event of it is open, no presence rule is about it, no trend compares with it. When it comes
 //! back it is new. What was counted stays counted.
 
-use crate::engine::evaluate::trend::minima::KEPT_FOR;
 use crate::engine::label::SeriesLabel;
 use crate::engine::options::Options;
-use crate::engine::presence_rule::interest;
-use crate::engine::rules::{Evaluator, Rules};
+use crate::engine::rules::Rules;
 use crate::model::{MetricIdentity, Nanos, SECOND};
 use crate::series::{EvictionHorizon, Renumbering};
 use std::collections::HashMap;
@@ -36,12 +34,7 @@ pub(super) struct EvictionSchedule {
 impl EvictionSchedule {
     /// `None` when nothing is ever evicted.
     pub fn new(rules: &Rules, options: &Options) -> Option<Self> {
-        let needed = rules.rules.iter().map(|rule| match &rule.evaluator {
-            // A window and the sample before it.
-            Evaluator::Threshold { request, .. } => request.length.saturating_mul(2),
-            Evaluator::Presence(presence) => interest(presence),
-            Evaluator::Trend(_) => KEPT_FOR,
-        });
+        let needed = rules.rules.iter().map(|rule| rule.evaluator.interest());
         let silence = needed.fold(options.retention.forget_after?, Nanos::max);
         let length = (silence / PERIODS / SECOND * SECOND).max(SECOND);
         Some(EvictionSchedule { silence, length, current: None })
@@ -66,7 +59,7 @@ impl EvictionSchedule {
 #[derive(Debug)]
 pub(super) struct Evicted {
     /// Per definition the entities it selected.
-    entities: Vec<u64>,
+    pub entities: Vec<u64>,
     pub metrics: HashMap<Arc<MetricIdentity>, usize>,
     pub several_writers: Vec<SeriesLabel>,
     pub negative_deltas: Vec<Arc<MetricIdentity>>,
@@ -96,16 +89,6 @@ impl Evicted {
         if !is_named && self.negative_deltas.len() < MOST_NAMED {
             self.negative_deltas.push(metric.clone());
         }
-    }
-
-    /// An entity that a definition selected is evicted.
-    pub fn add_entity(&mut self, definition: usize) {
-        self.entities[definition] += 1;
-    }
-
-    /// Evicted entities that a definition selected.
-    pub fn matched_entities(&self, definition: usize) -> u64 {
-        self.entities[definition]
     }
 }
 

@@ -11,9 +11,8 @@ use super::subscriptions::Subscriptions;
 use crate::engine::evaluate::trend::inputs::TrendInput;
 use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
 use crate::engine::options::{Options, SeriesMode};
-use crate::engine::presence_rule::means;
 use crate::engine::report::{Counts, Coverage};
-use crate::engine::rules::{Evaluator, Rules};
+use crate::engine::rules::Rules;
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use crate::otlp;
 use crate::series::{BlockWindows, Renumbered, Renumbering, ResourceId, RuleResult, SeriesId, SeriesStore, emit_one};
@@ -123,7 +122,9 @@ impl Ingest {
     /// The definitions that select a resource of an entity, in order.
     #[inline]
     pub fn definitions_of(&self, entity: usize) -> &[usize] {
-        self.entities[entity].definitions(&self.subscriptions)
+        let Entity { class, .. } = self.entities[entity];
+        let own = &self.entities[entity].rest().of_classes;
+        if own.is_empty() { self.subscriptions.definitions(class) } else { own }
     }
 
     /// Why trend rules look at a series.
@@ -142,8 +143,8 @@ impl Ingest {
 
     /// Entities that a definition selected so far.
     pub fn matched_entities(&self, definition: usize) -> u64 {
-        let selected = |entity: &&Entity| entity.definitions(&self.subscriptions).contains(&definition);
-        self.entities.iter().filter(selected).count() as u64 + self.past.matched_entities(definition)
+        let selected = |&entity: &usize| self.definitions_of(entity).contains(&definition);
+        (0..self.entities.len()).filter(selected).count() as u64 + self.past.entities[definition]
     }
 
     /// The name of a series in outputs.
@@ -185,9 +186,7 @@ impl Ingest {
         let entity = &self.entities[entity];
         if self.options.series == SeriesMode::Merge {
             for group in &entity.rest().groups {
-                let Evaluator::Threshold { request, .. } = &rules.rules[group.rule as usize].evaluator else {
-                    continue;
-                };
+                let Some(request) = rules.rules[group.rule as usize].evaluator.window() else { continue };
                 let result = self.store.evaluate_merged(&group.members, at, request, min_coverage);
                 emit_one(group.rule, group.members[0], result, &mut |result| each(&result));
             }
@@ -292,9 +291,9 @@ impl Ingest {
     /// Evicts entities without a resource, and renumbers the others.
     fn evict_entities(&mut self, new: &Renumbered) -> Renumbering {
         let stays = |resource| new.resources.get(resource).is_some();
-        for entity in self.entities.iter().filter(|entity| !entity.resources().any(stays)) {
-            for &d in entity.definitions(&self.subscriptions) {
-                self.past.add_entity(d);
+        for entity in (0..self.entities.len()).filter(|&entity| !self.entities[entity].resources().any(stays)) {
+            for d in self.definitions_of(entity).to_vec() {
+                self.past.entities[d] += 1;
             }
         }
         let entities = Renumbering::of(self.entities.iter().map(|entity| entity.resources().any(stays)));
@@ -385,22 +384,20 @@ fn add_resource(ingest: &mut Ingest, rules: &Rules, attributes: &Attributes) -> 
     ingest.store.add_resource();
     ingest.resources.push(KnownResource { entity, class });
     let of = &mut ingest.entities[entity as usize];
-    let definitions = ingest.subscriptions.definitions(class);
     if of.first != resource {
         of.rest_mut().others.push(resource);
         if of.class != class {
-            let mut all = of.definitions(&ingest.subscriptions).to_vec();
-            all.extend_from_slice(definitions);
+            let mut all = ingest.definitions_of(entity as usize).to_vec();
+            all.extend_from_slice(ingest.subscriptions.definitions(class));
             all.sort_unstable();
             all.dedup();
-            of.rest_mut().of_classes = all;
+            ingest.entities[entity as usize].rest_mut().of_classes = all;
         }
     }
-    for &d in definitions {
+    let of = &mut ingest.entities[entity as usize];
+    for &d in ingest.subscriptions.definitions(class) {
         for number in rules.compiled[d].rules.clone() {
-            if let Evaluator::Presence(presence) = &rules.rules[number].evaluator
-                && means(presence, attributes)
-            {
+            if rules.rules[number].evaluator.means(attributes) {
                 of.rest_mut().meant_by.push(number);
             }
         }

@@ -5,7 +5,7 @@
 //! time, and a fleet of equal processes shares it.
 
 use crate::engine::evaluate::trend::inputs::{TrendInput, inputs};
-use crate::engine::rules::{Evaluator, Rules};
+use crate::engine::rules::Rules;
 use crate::model::Attributes;
 use crate::series::{Renumbering, SeriesStore, SubscribedRequest, Subscription};
 use foldhash::fast::RandomState;
@@ -52,9 +52,8 @@ impl Subscriptions {
         let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
         let mut new = Subscription::default();
         for number in definitions.iter().flat_map(|&d| rules.compiled[d].rules.clone()) {
-            let Evaluator::Threshold { selector, request } = &rules.rules[number].evaluator else { continue };
-            if selector.selects(metric, attributes) {
-                new.requests.push(SubscribedRequest { rule: number as u32, request: *request });
+            if let Some(&request) = rules.rules[number].evaluator.window_over(metric, attributes) {
+                new.requests.push(SubscribedRequest { rule: number as u32, request });
             }
         }
         let inputs = inputs(rules, definitions, metric, attributes);
