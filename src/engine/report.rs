@@ -106,6 +106,8 @@ pub struct RuleReport {
     pub evaluations: u64,
     /// Evaluations without enough coverage.
     pub warming_up: u64,
+    /// A window was covered, but the aggregate had no value.
+    pub no_value: bool,
     /// Highest number of seconds of its window that was covered at once, over all its series, in nanoseconds.
     pub best_covered: Nanos,
 }

@@ -4,9 +4,7 @@ use super::alert::alerts::Alerts;
 use super::alert::event::Transition;
 use super::drive::Input;
 use super::evaluate::evaluation::Evaluate;
-use super::evaluate::finding::Finding;
 use super::evaluate::trace::{EvaluationTrace, Recorder, TraceLimits};
-use super::ingest::changes::Changes;
 use super::ingest::export::ingest;
 use super::ingest::resources::Ingest;
 use super::options::{Options, Retention};
@@ -14,25 +12,19 @@ use super::report::{Counts, EvaluationReport};
 use super::rules::Rules;
 use super::summary;
 use crate::definition::EventDefinition;
-use crate::model::{Export, Nanos};
+use crate::model::Nanos;
 
 /// Evaluates event definitions on what is received.
 pub struct Engine {
-    rules: Rules,
     ingest: Ingest,
     evaluate: Evaluate,
     alerts: Alerts,
-    scaled_windows: bool,
-    findings: Vec<Finding>,
-    changes: Changes,
 }
 
 impl Engine {
     /// An engine for these definitions (in the order outputs shall have).
     pub fn new(definitions: Vec<EventDefinition>, options: Options) -> Self {
-        let rules = Rules::compile(definitions, &options);
-        let evaluate = Evaluate::new(&rules, &options);
-        Engine::of(rules, evaluate, &options)
+        Engine::of(Rules::compile(definitions, &options), &options, None)
     }
 
     /// An engine that records what decides each rule, to be read with [`Engine::trace`]. It evicts nothing: an entity keeps
@@ -42,92 +34,80 @@ impl Engine {
         let options = Options { retention, ..options };
         let mut rules = Rules::compile(definitions, &options);
         let recorder = Recorder::new(&mut rules, limits);
-        let evaluate = Evaluate::recording(&rules, &options, recorder);
-        Engine::of(rules, evaluate, &options)
+        Engine::of(rules, &options, Some(recorder))
     }
 
-    fn of(rules: Rules, evaluate: Evaluate, options: &Options) -> Self {
+    fn of(rules: Rules, options: &Options, recorder: Option<Recorder>) -> Self {
         Engine {
-            ingest: Ingest::new(&rules, options),
-            evaluate,
+            evaluate: Evaluate::new(&rules, options, recorder),
             alerts: Alerts::new(rules.definitions.len(), options.retention.closed_events),
-            rules,
-            scaled_windows: options.scaled_windows,
-            findings: Vec::new(),
-            changes: Changes::default(),
+            ingest: Ingest::new(rules, options),
         }
     }
 
     /// The definitions it evaluates.
     pub fn definitions(&self) -> &[EventDefinition] {
-        &self.rules.definitions
+        &self.ingest.rules.definitions
     }
 
     /// What came in so far, and what was dropped.
     pub fn counts(&self) -> &Counts {
-        self.ingest.counts()
+        &self.ingest.counts
     }
 
     /// The smallest step of a definition that is evaluated; `None` when there is no such definition.
     pub fn finest_step(&self) -> Option<Nanos> {
-        self.rules.evaluated().map(|definition| definition.step).min()
+        self.ingest.rules.evaluated().map(|definition| definition.step).min()
     }
 
     /// Evaluates everything that is due before the input, then takes the input in.
     pub fn step(&mut self, input: Input<'_>, emit: &mut dyn FnMut(Transition)) {
         if let Some(received_at) = input.received_at {
-            let now = self.ingest.now().map_or(received_at, |now| now.max(received_at));
+            let now = self.ingest.now.map_or(received_at, |now| now.max(received_at));
             self.evaluate_until(now, emit);
-            self.ingest.set_now(now);
+            self.ingest.now = Some(now);
             self.evict();
         }
         if let Some(export) = input.export {
-            self.take(export);
+            ingest(&mut self.ingest, export);
+            self.evaluate.receive(&mut self.ingest);
         }
     }
 
     /// Evaluates up to the time of the last input: there will be no more.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Transition)) {
-        if let Some(now) = self.ingest.now() {
+        if let Some(now) = self.ingest.now {
             self.evaluate_until(now + 1, emit);
         }
     }
 
     fn evaluate_until(&mut self, until: Nanos, emit: &mut dyn FnMut(Transition)) {
         loop {
-            let at = self.evaluate.next().min(self.alerts.next());
+            let at = self.evaluate.schedule.next().min(self.alerts.next_close);
             if at >= until {
                 break;
             }
-            self.evaluate.run(at, &mut self.ingest, &self.rules, &mut self.findings);
-            let Engine { ingest, rules, evaluate, alerts, findings, .. } = self;
-            let opening = |entity, d| evaluate.opening((entity, d, at), ingest, rules);
-            alerts.apply(at, findings, rules, opening, emit);
+            self.evaluate.run(at, &mut self.ingest);
+            self.alerts.apply(at, &mut self.evaluate, &mut self.ingest, emit);
         }
-        self.evaluate.pass(until);
-    }
-
-    fn take(&mut self, export: &Export) {
-        ingest(&mut self.ingest, &self.rules, export, &mut self.changes);
-        self.evaluate.receive(&self.changes, &mut self.ingest, &self.rules);
+        self.evaluate.schedule.pass(until);
     }
 
     fn evict(&mut self) {
         let Some(gone) = self.ingest.begin_eviction(self.alerts.entities()) else { return };
-        self.evaluate.prepare_eviction(&gone, &self.ingest, &self.rules);
-        let new = self.ingest.evict(&gone, &self.evaluate.trends().several_writers());
-        self.evaluate.renumber(&new, &self.rules);
+        self.evaluate.prepare_eviction(&gone, &self.ingest);
+        let new = self.ingest.evict(&gone, &self.evaluate.trends.several_writers());
+        self.evaluate.renumber(&new, &self.ingest.rules);
         self.alerts.renumber(&new.entities);
     }
 
     /// What was evaluated so far: the content of `replay`'s document.
     pub fn report(&self) -> EvaluationReport {
-        summary::report(&self.rules, &self.ingest, &self.evaluate, &self.alerts, self.scaled_windows)
+        summary::report(&self.ingest, &self.evaluate, &self.alerts)
     }
 
     /// What was recorded. Of an engine that does not trace: nothing.
-    pub fn trace(mut self) -> EvaluationTrace {
-        let recorder = self.evaluate.take_recorder();
-        recorder.map(|recorder| EvaluationTrace::new(recorder, &self.ingest, &self.rules)).unwrap_or_default()
+    pub fn trace(self) -> EvaluationTrace {
+        self.evaluate.recorder.map(|recorder| EvaluationTrace::new(recorder, &self.ingest)).unwrap_or_default()
     }
 }

@@ -2,65 +2,53 @@
 
 use super::alert::alerts::Alerts;
 use super::evaluate::evaluation::Evaluate;
-use super::evaluate::tally::{RuleTotals, Tally};
 use super::evaluate::trend::{LifeReport, TrendVerdict};
 use super::ingest::resources::Ingest;
 use super::report::{DefinitionReport, EvaluationReport, RuleReport};
-use super::rules::{Rules, Target};
+use super::rules::Target;
 use super::verdict::{InconclusiveReason, Verdict};
 
 /// What was evaluated so far.
-pub(super) fn report(
-    rules: &Rules,
-    ingest: &Ingest,
-    evaluate: &Evaluate,
-    alerts: &Alerts,
-    scaled_windows: bool,
-) -> EvaluationReport {
-    let mut events = alerts.events(evaluate.evaluated_until(), rules);
+pub(super) fn report(ingest: &Ingest, evaluate: &Evaluate, alerts: &Alerts) -> EvaluationReport {
+    let mut events = alerts.events(evaluate.schedule.from, &ingest.rules);
     events.sort_by_cached_key(|e| {
         (e.start, e.definition, e.entity.as_ref().map(|entity| (entity.label.clone(), entity.resource.to_suffix())))
     });
-    let tally = evaluate.tally(ingest, rules);
-    let definitions = (0..rules.definitions.len()).map(|d| {
-        let compiled = &rules.compiled[d];
-        let of_rule = |number: usize| {
-            let RuleTotals { evaluations, warming_up, best_covered, .. } = tally.rules[number];
-            RuleReport { matched_series: ingest.matched_by_rule(number), evaluations, warming_up, best_covered }
-        };
-        let of_rules: Vec<RuleReport> = compiled.rules.clone().map(of_rule).collect();
+    let tally = evaluate.tally(ingest);
+    let definitions = ingest.rules.compiled.iter().enumerate().map(|(d, compiled)| {
+        let of_rule = |rule| RuleReport { matched_series: ingest.matched_by_rule[rule], ..tally.rules[rule] };
+        let rules: Vec<RuleReport> = compiled.rules.clone().map(of_rule).collect();
         let mut report = DefinitionReport {
             verdict: Verdict::Disabled,
-            matched_series: ingest.matched_series(d),
+            matched_series: ingest.matched_series[d],
             matched_entities: ingest.matched_entities(d),
-            evaluations: of_rules.iter().map(|rule| rule.evaluations).sum(),
-            warming_up: of_rules.iter().map(|rule| rule.warming_up).sum(),
-            opened: alerts.opened(d),
+            evaluations: rules.iter().map(|rule| rule.evaluations).sum(),
+            warming_up: rules.iter().map(|rule| rule.warming_up).sum(),
+            opened: alerts.opened[d],
             violating: tally.definitions[d].violating,
             step: compiled.step,
-            nearest: evaluate.nearest(d, ingest, rules),
-            rules: of_rules,
-            lives: evaluate.trends().life_reports(d, ingest, rules),
-            lives_left_out: evaluate.trends().lives_left_out(d, rules),
+            nearest: evaluate.nearest(d, ingest),
+            rules,
+            lives: evaluate.trends.life_reports(d, ingest),
+            lives_left_out: evaluate.trends.lives_left_out(d, &ingest.rules),
         };
-        report.verdict = verdict(d, &report, rules, &tally, scaled_windows);
+        report.verdict = verdict(d, &report, ingest);
         report
     });
-    let several_writers = evaluate.trends().several_writers();
     EvaluationReport {
         definitions: definitions.collect(),
         events,
-        counts: ingest.counts().clone(),
+        counts: ingest.counts.clone(),
         coverage: ingest.coverage(),
-        several_writers: ingest.several_writers(&several_writers),
+        several_writers: ingest.several_writers(&evaluate.trends.several_writers()),
         negative_deltas: ingest.negative_deltas(),
         metrics: ingest.metrics(),
     }
 }
 
-fn verdict(d: usize, report: &DefinitionReport, rules: &Rules, tally: &Tally, scaled_windows: bool) -> Verdict {
-    let (definition, compiled) = (&rules.definitions[d], &rules.compiled[d]);
-    let is_trend = compiled.target == Target::Trend;
+fn verdict(d: usize, report: &DefinitionReport, Ingest { rules, options, .. }: &Ingest) -> Verdict {
+    let definition = &rules.definitions[d];
+    let is_trend = rules.compiled[d].target == Target::Trend;
     let all = |is_so: fn(&RuleReport) -> bool| report.rules.iter().all(is_so);
     if !definition.enabled {
         Verdict::Disabled
@@ -68,7 +56,7 @@ fn verdict(d: usize, report: &DefinitionReport, rules: &Rules, tally: &Tally, sc
         Verdict::Inconclusive(InconclusiveReason::Problem)
     } else if report.opened > 0 {
         Verdict::Fired
-    } else if is_trend && scaled_windows && all(|rule| rule.matched_series > 0) {
+    } else if is_trend && options.scaled_windows && all(|rule| rule.matched_series > 0) {
         Verdict::Inconclusive(InconclusiveReason::Scaled)
     } else if is_trend && all(|rule| rule.evaluations + rule.warming_up > 0) {
         quiet_trend(report.rules.len(), &report.lives)
@@ -78,7 +66,7 @@ fn verdict(d: usize, report: &DefinitionReport, rules: &Rules, tally: &Tally, sc
         Verdict::Inconclusive(InconclusiveReason::NoEntity)
     } else if !all(|rule| rule.evaluations > 0 || rule.matched_series > 0) {
         Verdict::Inconclusive(InconclusiveReason::NoSeries)
-    } else if tally.rules[compiled.rules.clone()].iter().any(RuleTotals::never_had_a_value) {
+    } else if report.rules.iter().any(|rule| rule.no_value && rule.evaluations == 0) {
         Verdict::Inconclusive(InconclusiveReason::NoValue)
     } else {
         Verdict::Inconclusive(InconclusiveReason::WarmingUp)

@@ -18,7 +18,7 @@ use super::window::histogram::HistogramChain;
 use super::window::merge;
 use super::window::rule_result::{RuleResult, emit_one};
 use super::window::subscription::{Subscription, Subscriptions, UNSELECTED};
-use crate::model::{Attributes, Histogram, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Sample};
+use crate::model::{Attributes, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Sample, SampleValue};
 use std::sync::Arc;
 
 /// All series and their kept samples.
@@ -144,23 +144,24 @@ impl SeriesStore {
         self.index.add_series(cursor.resource, key, location)
     }
 
-    /// Keeps a sample of a gauge or sum.
+    /// Keeps a sample.
     #[inline]
-    pub fn put_number(
+    pub fn put(
         &mut self,
         cursor: &mut ExportCursor,
         series: SeriesId,
-        sample: Sample,
+        Sample { time, start, value }: Sample<SampleValue>,
         now: Nanos,
     ) -> Result<(), NotKept> {
-        let Location::Column { block, column } = self.index.series[series as usize].location() else { return Ok(()) };
-        self.samples.put_number(&mut cursor.row, (block, column), sample, now)
-    }
-
-    /// Keeps a sample of a histogram.
-    pub fn put_histogram(&mut self, series: SeriesId, sample: Sample<Histogram>, now: Nanos) -> Result<(), NotKept> {
-        let Location::Histogram(number) = self.index.series[series as usize].location() else { return Ok(()) };
-        self.samples.put_histogram(number, sample, now)
+        match (self.index.series[series as usize].location(), value) {
+            (Location::Column { block, column }, SampleValue::Number(value)) => {
+                self.samples.put_number(&mut cursor.row, (block, column), Sample { time, start, value }, now)
+            }
+            (Location::Histogram(number), SampleValue::Histogram(value)) => {
+                self.samples.put_histogram(number, Sample { time, start, value: *value }, now)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Ends the reading of an export. `shape` is its shape when every point of it was read, 0 when not.

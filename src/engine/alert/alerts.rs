@@ -5,10 +5,12 @@
 
 use super::event::{Event, EventState, Observation, Peak, Transition};
 use super::life::EventLife;
+use crate::engine::evaluate::evaluation::Evaluate;
 use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
 use crate::engine::evaluate::schedule::multiple_before;
-use crate::engine::evaluate::state::ConditionState;
-use crate::engine::label::{EntityLabel, SeriesLabel};
+use crate::engine::evaluate::state::{ConditionState, NO_SERIES};
+use crate::engine::ingest::resources::Ingest;
+use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
 use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::Nanos;
 use crate::series::Renumbering;
@@ -20,11 +22,11 @@ pub(in crate::engine) struct Alerts {
     /// By what they are about, and the definition: the order of transitions at one time.
     open: BTreeMap<(About, usize), OpenEvent>,
     /// When the first of them is closed, unless a violation comes.
-    next_close: Nanos,
+    pub next_close: Nanos,
     closed: Vec<Event>,
     keeps_closed: bool,
     /// Per definition how many events were opened.
-    opened: Vec<u64>,
+    pub opened: Vec<u64>,
 }
 
 /// An event that is not closed yet.
@@ -51,45 +53,34 @@ impl Alerts {
         }
     }
 
-    /// When something is to be done although there may be no finding.
-    pub fn next(&self) -> Nanos {
-        self.next_close
-    }
-
-    /// Turns the findings of a time into transitions. `opening` is asked what an event about an entity, of a definition, says.
-    pub fn apply(
-        &mut self,
-        at: Nanos,
-        findings: &mut Vec<Finding>,
-        rules: &Rules,
-        mut opening: impl FnMut(u32, usize) -> Opening,
-        emit: &mut dyn FnMut(Transition),
-    ) {
-        if findings.is_empty() && self.next_close > at {
+    /// Turns what was found at a time into transitions.
+    pub fn apply(&mut self, at: Nanos, evaluate: &mut Evaluate, ingest: &mut Ingest, emit: &mut dyn FnMut(Transition)) {
+        if evaluate.findings.is_empty() && self.next_close > at {
             return;
         }
         let mut opened = Vec::new();
-        for finding in findings.drain(..) {
-            let key = (finding.about, finding.definition);
-            match (finding.violation, self.open.get_mut(&key)) {
-                (Some(violation), Some(open)) => open.violate(at, violation),
+        let mut findings = std::mem::take(&mut evaluate.findings);
+        for Finding { about, definition: d, state, violation } in findings.drain(..) {
+            let key = (about, d);
+            match (violation, self.open.get_mut(&key)) {
+                (Some(violation), Some(open)) => open.violate(at, about, violation, ingest),
                 (Some(mut violation), None) => {
-                    let opening = match (violation.opening.take(), finding.about) {
+                    let opening = match (violation.opening.take(), about) {
                         (Some(opening), _) => opening,
-                        (None, About::Entity(entity)) => opening(entity, finding.definition),
+                        (None, About::Entity(entity)) => evaluate.opening(entity, d, at, ingest),
                         (None, About::Fleet | About::Trend { .. }) => continue,
                     };
-                    let name = &rules.definitions[finding.definition].name;
-                    let mut open = OpenEvent::new(finding.definition, name, opening, at);
-                    open.violate(at, violation);
-                    self.opened[finding.definition] += 1;
+                    let mut open = OpenEvent::new(d, &ingest.rules.definitions[d].name, opening, at);
+                    open.violate(at, about, violation, ingest);
+                    self.opened[d] += 1;
                     self.open.insert(key, open);
                     opened.push(key);
                 }
-                (None, Some(open)) => open.rest(at, finding.state, key.0, &rules.compiled[finding.definition]),
+                (None, Some(open)) => open.rest(at, state, about, &ingest.rules.compiled[d]),
                 (None, None) => {}
             }
         }
+        evaluate.findings = findings;
         opened.sort_unstable();
         self.emit(at, &opened, emit);
     }
@@ -129,17 +120,9 @@ impl Alerts {
         open.chain(self.closed.iter().cloned()).collect()
     }
 
-    /// How many events of a definition were opened.
-    pub fn opened(&self, definition: usize) -> u64 {
-        self.opened[definition]
-    }
-
     /// The entities that open events are about.
     pub fn entities(&self) -> impl Iterator<Item = u32> {
-        self.open.keys().filter_map(|(about, _)| match about {
-            About::Entity(entity) | About::Trend { entity, .. } => Some(*entity),
-            About::Fleet => None,
-        })
+        self.open.keys().filter_map(|(about, _)| about.entity())
     }
 
     /// Entities have new numbers; those with an open event stay.
@@ -179,20 +162,20 @@ impl OpenEvent {
         }
     }
 
-    fn violate(&mut self, at: Nanos, Violation { severity, worst, .. }: Violation) {
+    fn violate(&mut self, at: Nanos, about: About, violation: Violation, ingest: &Ingest) {
+        let Violation { severity, margin, value, rule, series, .. } = violation;
         (self.state, self.closes_at) = (ConditionState::Violating, Nanos::MAX);
         self.life.violate(at, severity);
         (self.event.last_violation, self.event.severity) = (at, self.life.severity);
-        if worst.margin < self.margin {
-            self.margin = worst.margin;
-            let entity = self.event.entity.clone();
-            let series = worst.series.zip(entity).map(|(name, entity)| SeriesLabel {
-                entity,
-                metric: name.metric,
-                attributes: name.attributes,
-            });
-            let observation = Observation { value: worst.value, at };
-            self.event.peak = Some(Peak { observation, rule: worst.rule, series });
+        if margin < self.margin {
+            self.margin = margin;
+            let name =
+                about.entity().filter(|_| series != NO_SERIES).map(|of| ingest.series_name(of as usize, rule, series));
+            let series = name
+                .zip(self.event.entity.clone())
+                .map(|(SeriesName { metric, attributes }, entity)| SeriesLabel { entity, metric, attributes });
+            let observation = Observation { value, at };
+            self.event.peak = Some(Peak { observation, rule: ingest.rules.rules[rule].index, series });
         }
     }
 

@@ -17,7 +17,7 @@ use super::trend::trends::Trends;
 use crate::definition::LogicalOperator;
 use crate::engine::alert::event::Observation;
 use crate::engine::ingest::admit::count_not_kept;
-use crate::engine::ingest::changes::{Changes, ReceivedFrom};
+use crate::engine::ingest::changes::ReceivedFrom;
 use crate::engine::ingest::evict::NewNumbers;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::options::Options;
@@ -29,17 +29,19 @@ use crate::series::{BlockWindows, Renumbering};
 /// All states of rules and definitions, by entity.
 #[derive(Debug)]
 pub(in crate::engine) struct Evaluate {
-    schedule: Schedule,
+    pub schedule: Schedule,
     clocks: Vec<EntityClock>,
     /// By entity and rule.
     rule_states: Vec<RuleState>,
     /// By entity and definition.
     states: Vec<ConditionState>,
     fleet: Fleet,
-    trends: Trends,
+    pub trends: Trends,
     tally: Tally,
     /// Records what decides, in place of findings about entities.
-    recorder: Option<Box<Recorder>>,
+    pub recorder: Option<Recorder>,
+    /// What the last evaluation found, until it is taken.
+    pub findings: Vec<Finding>,
     frames: BlockWindows,
     /// Per definition whether it is due at the time of evaluation.
     due: Vec<bool>,
@@ -84,7 +86,8 @@ impl EntityClock {
 }
 
 impl Evaluate {
-    pub fn new(rules: &Rules, options: &Options) -> Self {
+    /// With a recorder what decides each rule on each entity is recorded.
+    pub fn new(rules: &Rules, options: &Options, recorder: Option<Recorder>) -> Self {
         Evaluate {
             schedule: Schedule::new(),
             clocks: Vec::new(),
@@ -93,45 +96,33 @@ impl Evaluate {
             fleet: Fleet::new(rules),
             trends: Trends::new(options),
             tally: Tally::new(rules),
-            recorder: None,
+            recorder,
+            findings: Vec::new(),
             frames: BlockWindows::default(),
             due: Vec::new(),
         }
     }
 
-    /// The same, and what decides each rule on each entity is recorded.
-    pub fn recording(rules: &Rules, options: &Options, recorder: Recorder) -> Self {
-        Evaluate { recorder: Some(Box::new(recorder)), ..Evaluate::new(rules, options) }
-    }
-
-    /// When to evaluate next; `Nanos::MAX` when nothing can change unless samples come.
-    pub fn next(&self) -> Nanos {
-        self.schedule.next()
-    }
-
-    /// All times before `until` are over.
-    pub fn pass(&mut self, until: Nanos) {
-        self.schedule.pass(until);
-    }
-
     /// Takes in what an export has changed.
-    pub fn receive(&mut self, changes: &Changes, ingest: &mut Ingest, rules: &Rules) {
-        if let Some(at) = ingest.now() {
-            self.schedule.start(at, rules);
+    pub fn receive(&mut self, ingest: &mut Ingest) {
+        let mut changes = std::mem::take(&mut ingest.changes);
+        if let Some(at) = ingest.now {
+            self.schedule.start(at, &ingest.rules);
         }
-        self.add_entities(ingest.entities().len(), rules);
-        for &series in &changes.trend_series {
-            self.trends.add_series(series, ingest, rules, &mut self.tally);
+        self.add_entities(ingest.entities.len(), &ingest.rules);
+        for series in changes.trend_series.drain(..) {
+            self.trends.add_series(series, ingest, &mut self.tally);
         }
-        let closing = multiple_from(self.schedule.from(), BUCKET);
-        for sample in &changes.trend_samples {
-            if let Err(reason) = self.trends.add(sample, closing, ingest) {
-                count_not_kept(ingest, sample.series, reason);
+        let closing = multiple_from(self.schedule.from, BUCKET);
+        for (series, sample) in changes.trend_samples.drain(..) {
+            if let Err(reason) = self.trends.add(series, sample, closing, ingest) {
+                count_not_kept(ingest, series, reason);
             }
         }
-        for received in &changes.received {
-            self.receive_entity(received, ingest, rules);
+        for received in changes.received.drain(..) {
+            self.receive_entity(received, ingest);
         }
+        ingest.changes = changes;
     }
 
     fn add_entities(&mut self, entities: usize, rules: &Rules) {
@@ -147,68 +138,57 @@ impl Evaluate {
         }
     }
 
-    fn receive_entity(&mut self, received: &ReceivedFrom, ingest: &mut Ingest, rules: &Rules) {
-        let entity = received.entity as usize;
+    fn receive_entity(&mut self, ReceivedFrom { entity, newest }: ReceivedFrom, ingest: &mut Ingest) {
+        let entity = entity as usize;
         if let Some(recorder) = &mut self.recorder {
-            recorder.receive(entity, received.newest);
+            recorder.receive(entity, newest);
         }
         self.schedule.wake();
         self.fleet.wake();
-        if self.clocks[entity].receive() && self.schedule.upcoming() != Nanos::MAX {
-            self.evaluate_windows(entity, self.schedule.upcoming(), ingest, rules);
+        if self.clocks[entity].receive() && self.schedule.upcoming != Nanos::MAX {
+            self.evaluate_windows(entity, self.schedule.upcoming, ingest);
         }
     }
 
     /// Evaluates everything at a time.
-    pub fn run(&mut self, at: Nanos, ingest: &mut Ingest, rules: &Rules, findings: &mut Vec<Finding>) {
-        let mut due = std::mem::take(&mut self.due);
-        due.clear();
-        due.extend(rules.compiled.iter().map(|definition| at % definition.step == 0));
+    pub fn run(&mut self, at: Nanos, ingest: &mut Ingest) {
+        self.due.clear();
+        self.due.extend(ingest.rules.compiled.iter().map(|definition| at % definition.step == 0));
         let mut wake = Nanos::MAX;
         for entity in 0..self.clocks.len() {
             if self.clocks[entity].wake <= at {
-                self.run_entity(entity, at, &due, ingest, rules, findings);
+                self.run_entity(entity, at, ingest);
             }
             wake = wake.min(self.clocks[entity].wake);
         }
-        self.due = due;
-        wake = wake.min(self.fleet.run(at, ingest, rules, &mut self.tally, findings));
+        wake = wake.min(self.fleet.run(at, ingest, &mut self.tally, &mut self.findings));
         if at % BUCKET == 0 {
-            self.trends.close(at, ingest, rules, &mut self.tally, findings);
+            self.trends.close(at, ingest, &mut self.tally, &mut self.findings);
         }
         self.schedule.evaluated(at, wake.min(self.trends.wake()));
     }
 
-    fn run_entity(
-        &mut self,
-        entity: usize,
-        at: Nanos,
-        due: &[bool],
-        ingest: &mut Ingest,
-        rules: &Rules,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn run_entity(&mut self, entity: usize, at: Nanos, ingest: &mut Ingest) {
         if self.clocks[entity].valid_until <= at {
-            self.evaluate_windows(entity, at, ingest, rules);
+            self.evaluate_windows(entity, at, ingest);
         } else {
-            self.settle(entity, at, ingest, rules);
+            self.settle(entity, at, ingest);
         }
         let received = &mut self.clocks[entity].received;
         if received.0 > 0 {
             *received = (0, received.0);
         }
         let EntityClock { evaluated_at, mut valid_until, .. } = self.clocks[entity];
-        for i in 0..ingest.definitions_of(entity).len() {
-            let d = ingest.definitions_of(entity)[i];
-            let definition = &rules.compiled[d];
+        for &d in ingest.definitions_of(entity) {
+            let definition = &ingest.rules.compiled[d];
             if definition.target != Target::Entity {
                 continue;
             }
-            if self.evaluate_presence(entity, d, at, ingest, rules) {
+            if self.evaluate_presence(entity, d, at, ingest) {
                 valid_until = at + 1;
             }
-            if due[d] {
-                self.find(entity, d, at, ingest, rules, findings);
+            if self.due[d] {
+                self.find(entity, d, at, &ingest.rules);
             } else {
                 let next = multiple_from(evaluated_at, definition.step);
                 valid_until = valid_until.min(if next > at { next } else { Nanos::MAX });
@@ -218,30 +198,49 @@ impl Evaluate {
     }
 
     /// Evaluates the windows of an entity, for a time before which nothing else is due.
-    fn evaluate_windows(&mut self, entity: usize, at: Nanos, ingest: &mut Ingest, rules: &Rules) {
-        self.settle(entity, at, ingest, rules);
-        let states = &mut self.rule_states[entity * rules.rules.len()..][..rules.rules.len()];
-        let valid_until = threshold::evaluate(ingest, rules, (entity, at), &mut self.frames, states);
+    fn evaluate_windows(&mut self, entity: usize, at: Nanos, ingest: &mut Ingest) {
+        self.settle(entity, at, ingest);
+        let width = ingest.rules.rules.len();
+        let states = &mut self.rule_states[entity * width..][..width];
+        let valid_until = threshold::evaluate(ingest, (entity, at), &mut self.frames, states);
         let clock = &mut self.clocks[entity];
         (clock.since, clock.evaluated_at, clock.valid_until) = (at, at, valid_until);
     }
 
     /// Adds the states of an entity that stood until a time to the tally.
-    fn settle(&mut self, entity: usize, until: Nanos, ingest: &Ingest, rules: &Rules) {
-        let since = self.clocks[entity].since;
-        if since < until {
+    fn settle(&mut self, entity: usize, until: Nanos, ingest: &Ingest) {
+        if self.clocks[entity].since < until {
+            let mut tally = std::mem::take(&mut self.tally);
+            self.add_standing(&mut tally, entity, until, ingest);
+            self.tally = tally;
             self.clocks[entity].since = until;
-            add_standing(&mut self.tally, &self.rule_states, &self.states, (entity, since..until), ingest, rules);
         }
     }
 
-    /// Evaluates the presence rules of a definition; true when the next evaluation may say something else.
-    fn evaluate_presence(&mut self, entity: usize, d: usize, at: Nanos, ingest: &Ingest, rules: &Rules) -> bool {
+    fn add_standing(&self, tally: &mut Tally, entity: usize, until: Nanos, ingest: &Ingest) {
+        let rules = &ingest.rules;
+        let rule_states = &self.rule_states[entity * rules.rules.len()..];
+        let states = &self.states[entity * rules.definitions.len()..];
+        let span = self.clocks[entity].since..until;
+        for &d in ingest.definitions_of(entity) {
+            let definition = &rules.compiled[d];
+            if definition.target == Target::Entity {
+                tally.add((d, definition), &span, &rule_states[definition.rules.clone()], states[d]);
+            }
+        }
+    }
+
+    /// Evaluates the rules of a definition that look at no windows; true when the next evaluation may say something else.
+    fn evaluate_presence(
+        &mut self,
+        entity: usize,
+        d: usize,
+        at: Nanos,
+        Ingest { rules, entities, .. }: &Ingest,
+    ) -> bool {
         let mut changes = false;
         for number in rules.compiled[d].rules.clone() {
-            if let Some((state, changing)) =
-                rules.rules[number].evaluator.evaluate(number, ingest.entities(), entity, at)
-            {
+            if let Some((state, changing)) = rules.rules[number].evaluator.evaluate(number, entities, entity, at) {
                 self.rule_states[entity * rules.rules.len() + number] = state;
                 changes |= changing;
             }
@@ -250,15 +249,7 @@ impl Evaluate {
     }
 
     /// What the rule states of an entity mean for a definition that is due.
-    fn find(
-        &mut self,
-        entity: usize,
-        d: usize,
-        at: Nanos,
-        ingest: &mut Ingest,
-        rules: &Rules,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn find(&mut self, entity: usize, d: usize, at: Nanos, rules: &Rules) {
         let definition = &rules.compiled[d];
         let range = definition.rules.clone();
         let states = &self.rule_states[entity * rules.rules.len()..][range.clone()];
@@ -272,72 +263,56 @@ impl Evaluate {
         let before = std::mem::replace(standing, state);
         let violates = state == ConditionState::Violating;
         if state != before || violates {
-            let about = About::Entity(entity as u32);
-            let violation = violates.then(|| threshold::violation(ingest, rules, (entity, d), states)).flatten();
-            findings.push(Finding { about, definition: d, state, violation });
+            let violation = violates.then(|| threshold::violation(rules, d, states)).flatten();
+            self.findings.push(Finding { about: About::Entity(entity as u32), definition: d, state, violation });
         }
     }
 
     /// What an event says that begins with a finding about an entity. It is asked for only then, because it names every
     /// series, and a violation within the grace period of an event begins none.
-    pub fn opening(&mut self, (entity, d, at): (u32, usize, Nanos), ingest: &mut Ingest, rules: &Rules) -> Opening {
-        let entity = entity as usize;
-        let states = &self.rule_states[entity * rules.rules.len()..][rules.compiled[d].rules.clone()];
-        threshold::opening(ingest, rules, (entity, d, at), &mut self.frames, states)
+    pub fn opening(&mut self, entity: u32, d: usize, at: Nanos, ingest: &mut Ingest) -> Opening {
+        let Rules { compiled, rules, .. } = &ingest.rules;
+        let states = &self.rule_states[entity as usize * rules.len()..][compiled[d].rules.clone()];
+        threshold::opening(ingest, d, (entity as usize, at), &mut self.frames, states)
     }
 
     /// What was evaluated so far.
-    pub fn tally(&self, ingest: &Ingest, rules: &Rules) -> Tally {
+    pub fn tally(&self, ingest: &Ingest) -> Tally {
         let mut tally = self.tally.clone();
-        let until = self.schedule.from();
-        for (entity, clock) in self.clocks.iter().enumerate().filter(|(_, clock)| clock.since < until) {
-            add_standing(&mut tally, &self.rule_states, &self.states, (entity, clock.since..until), ingest, rules);
+        let until = self.schedule.from;
+        for entity in (0..self.clocks.len()).filter(|&entity| self.clocks[entity].since < until) {
+            self.add_standing(&mut tally, entity, until, ingest);
         }
-        self.fleet.settle(until, rules, &mut tally);
+        self.fleet.settle(until, &ingest.rules, &mut tally);
         tally
     }
 
-    /// Every time before this is over.
-    pub fn evaluated_until(&self) -> Nanos {
-        self.schedule.from()
-    }
-
     /// The nearest evaluation of a definition, with names.
-    pub fn nearest(&self, d: usize, ingest: &Ingest, rules: &Rules) -> Option<Nearest> {
+    pub fn nearest(&self, d: usize, ingest: &Ingest) -> Option<Nearest> {
         let seen = self.tally.definitions[d].nearest.as_ref()?;
-        let series = seen.label.as_deref().cloned().or_else(|| {
-            (seen.series != NO_SERIES).then(|| ingest.label_on(seen.entity as usize, seen.rule, seen.series))
-        });
+        let RuleState { margin, value, series, points, .. } = seen.state;
+        let label = || ingest.label_on(seen.entity as usize, seen.rule, series);
         Some(Nearest {
-            observation: Observation { value: seen.value, at: seen.at },
-            rule: rules.rules[seen.rule as usize].index,
-            margin: seen.margin,
-            points: seen.points as usize,
-            series,
+            observation: Observation { value, at: seen.at },
+            rule: ingest.rules.rules[seen.rule].index,
+            margin,
+            points: points as usize,
+            series: seen.label.as_deref().cloned().or_else(|| (series != NO_SERIES).then(label)),
         })
     }
 
-    pub fn trends(&self) -> &Trends {
-        &self.trends
-    }
-
-    pub fn take_recorder(&mut self) -> Option<Recorder> {
-        self.recorder.take().map(|recorder| *recorder)
-    }
-
     /// Keeps what the report says of series and entities that are about to be evicted.
-    pub fn prepare_eviction(&mut self, gone: &[bool], ingest: &Ingest, rules: &Rules) {
+    pub fn prepare_eviction(&mut self, gone: &[bool], ingest: &Ingest) {
         for entity in 0..self.clocks.len() {
-            self.settle(entity, self.schedule.from(), ingest, rules);
+            self.settle(entity, self.schedule.from, ingest);
         }
-        let is_gone = |series: u32| gone.get(series as usize).copied().unwrap_or(false);
         for nearest in self.tally.definitions.iter_mut().filter_map(|definition| definition.nearest.as_mut()) {
-            if is_gone(nearest.series) {
-                let label = ingest.label_on(nearest.entity as usize, nearest.rule, nearest.series);
+            if gone.get(nearest.state.series as usize) == Some(&true) {
+                let label = ingest.label_on(nearest.entity as usize, nearest.rule, nearest.state.series);
                 nearest.label = Some(Box::new(label));
             }
         }
-        self.trends.prepare_eviction(gone, ingest, rules);
+        self.trends.prepare_eviction(gone, ingest);
     }
 
     /// Series, resources and entities have new numbers, or are gone.
@@ -355,7 +330,7 @@ impl Evaluate {
         }
         for nearest in self.tally.definitions.iter_mut().filter_map(|definition| definition.nearest.as_mut()) {
             nearest.entity = entities.get(nearest.entity).unwrap_or(u32::MAX);
-            nearest.series = series.get(nearest.series).unwrap_or(NO_SERIES);
+            nearest.state.series = series.get(nearest.state.series).unwrap_or(NO_SERIES);
         }
         self.trends.renumber(new);
         self.schedule.wake();
@@ -371,23 +346,4 @@ fn keep_rows<T: Copy>(entities: &Renumbering, rows: &[T], width: usize) -> Vec<T
         }
     }
     kept
-}
-
-/// Adds the states of an entity that stood over a span to a tally.
-fn add_standing(
-    tally: &mut Tally,
-    rule_states: &[RuleState],
-    states: &[ConditionState],
-    (entity, span): (usize, std::ops::Range<Nanos>),
-    ingest: &Ingest,
-    rules: &Rules,
-) {
-    let rule_states = &rule_states[entity * rules.rules.len()..][..rules.rules.len()];
-    let states = &states[entity * rules.definitions.len()..][..rules.definitions.len()];
-    for &d in ingest.definitions_of(entity) {
-        let definition = &rules.compiled[d];
-        if definition.target == Target::Entity {
-            tally.add((d, definition), &span, &rule_states[definition.rules.clone()], states[d]);
-        }
-    }
 }

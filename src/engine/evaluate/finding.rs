@@ -2,7 +2,8 @@
 
 use super::state::ConditionState;
 use crate::engine::alert::event::ViolatedRule;
-use crate::engine::label::{EntityLabel, SeriesName};
+use crate::engine::label::EntityLabel;
+use crate::series::SeriesId;
 use std::sync::Arc;
 
 /// From the time of evaluation on a definition has this state, until the next finding about it.
@@ -27,24 +28,28 @@ pub(in crate::engine) enum About {
     },
 }
 
+impl About {
+    /// The entity, when it is about one.
+    pub fn entity(&self) -> Option<u32> {
+        match *self {
+            About::Entity(entity) | About::Trend { entity, .. } => Some(entity),
+            About::Fleet => None,
+        }
+    }
+}
+
 /// What violates.
 #[derive(Debug)]
 pub(in crate::engine) struct Violation {
     /// The highest of the violated rules.
     pub severity: i64,
-    pub worst: Worst,
-    /// What an event that begins here says; of a finding about an entity it is asked for when it begins.
-    pub opening: Option<Opening>,
-}
-
-/// The value that violates by the most.
-#[derive(Debug)]
-pub(in crate::engine) struct Worst {
+    /// The value that violates by the most, with its rule and its series, if it is about one.
     pub margin: f64,
     pub value: f64,
-    /// Index in the definition's rules.
     pub rule: usize,
-    pub series: Option<SeriesName>,
+    pub series: SeriesId,
+    /// What an event that begins here says; of a finding about an entity it is asked for when it begins.
+    pub opening: Option<Opening>,
 }
 
 /// The beginning of an event.

@@ -1,7 +1,7 @@
 //! Definitions that only count entities: each has one event at a time, about all entities together.
 
-use super::finding::{About, Finding, Opening, Violation, Worst};
-use super::state::{ConditionState, RuleState, combine};
+use super::finding::{About, Finding, Opening, Violation};
+use super::state::{ConditionState, NO_SERIES, RuleState, combine};
 use super::tally::Tally;
 use crate::definition::LogicalOperator;
 use crate::engine::alert::event::ViolatedRule;
@@ -45,18 +45,11 @@ impl Fleet {
     }
 
     /// Evaluates the definitions that are due; when the next one may say something else.
-    pub fn run(
-        &mut self,
-        at: Nanos,
-        ingest: &Ingest,
-        rules: &Rules,
-        tally: &mut Tally,
-        findings: &mut Vec<Finding>,
-    ) -> Nanos {
+    pub fn run(&mut self, at: Nanos, ingest: &Ingest, tally: &mut Tally, findings: &mut Vec<Finding>) -> Nanos {
         for counted in &mut self.0 {
-            if counted.wake <= at && at % rules.compiled[counted.definition].step == 0 {
-                counted.settle(at, rules, tally);
-                counted.evaluate(at, ingest, rules, tally, findings);
+            if counted.wake <= at && at % ingest.rules.compiled[counted.definition].step == 0 {
+                counted.settle(at, &ingest.rules, tally);
+                findings.extend(counted.evaluate(at, ingest, tally));
             }
         }
         self.0.iter().map(|counted| counted.wake).min().unwrap_or(Nanos::MAX)
@@ -76,39 +69,41 @@ impl Counted {
         }
     }
 
-    fn evaluate(&mut self, at: Nanos, ingest: &Ingest, rules: &Rules, tally: &mut Tally, findings: &mut Vec<Finding>) {
-        let d = self.definition;
+    fn evaluate(&mut self, at: Nanos, ingest: &Ingest, tally: &mut Tally) -> Option<Finding> {
+        let (rules, d) = (&ingest.rules, self.definition);
         let definition = &rules.compiled[d];
         (self.since, self.wake) = (at, Nanos::MAX);
         self.rule_states.clear();
         for number in definition.rules.clone() {
-            let (state, valid_until) = rules.rules[number].evaluator.evaluate_fleet(number, ingest.entities(), at);
+            let (state, valid_until) = rules.rules[number].evaluator.evaluate_fleet(number, &ingest.entities, at);
             self.wake = self.wake.min(valid_until);
             // Before the first entity it is not known that one is missing.
-            self.rule_states.push(if ingest.counts().entities == 0 { RuleState::EMPTY } else { state });
+            self.rule_states.push(if ingest.counts.entities == 0 { RuleState::EMPTY } else { state });
         }
         tally.note_nearest(d, definition.rules.start, &self.rule_states, at, u32::MAX);
         let or = definition.operator == LogicalOperator::Or;
         let state = combine(or, self.rule_states.iter().map(RuleState::state));
         let before = std::mem::replace(&mut self.state, state);
         let violation = (state == ConditionState::Violating).then(|| self.violation(rules, before != state));
-        if state != before || violation.is_some() {
-            findings.push(Finding { about: About::Fleet, definition: d, state, violation: violation.flatten() });
-        }
+        let finding = Finding { about: About::Fleet, definition: d, state, violation: violation.flatten() };
+        (state != before || finding.violation.is_some()).then_some(finding)
     }
 
     fn violation(&self, rules: &Rules, opens: bool) -> Option<Violation> {
-        let numbered = rules.rules[rules.compiled[self.definition].rules.clone()].iter().zip(&self.rule_states);
+        let numbered = rules.compiled[self.definition].rules.clone().zip(&self.rule_states);
         let violated = || numbered.clone().filter(|(_, state)| state.violating);
         let (rule, worst) = violated().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin))?;
-        let of_rule = |(rule, state): (&crate::engine::rules::CompiledRule, &RuleState)| ViolatedRule {
-            index: rule.index,
+        let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
+            index: rules.rules[number].index,
             series: Vec::new(),
             observed: Some(state.value),
         };
         Some(Violation {
-            severity: violated().map(|(rule, _)| rule.severity).max()?,
-            worst: Worst { margin: worst.margin, value: worst.value, rule: rule.index, series: None },
+            severity: violated().map(|(number, _)| rules.rules[number].severity).max()?,
+            margin: worst.margin,
+            value: worst.value,
+            rule,
+            series: NO_SERIES,
             opening: opens.then(|| Opening { entity: None, rules: violated().map(of_rule).collect() }),
         })
     }

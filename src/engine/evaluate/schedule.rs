@@ -11,9 +11,10 @@ pub(in crate::engine) struct Schedule {
     /// Different steps of definitions; none before the first export.
     steps: Vec<Nanos>,
     /// Every time before this is over.
-    from: Nanos,
-    /// The first multiple of a step from there on.
-    upcoming: Nanos,
+    pub from: Nanos,
+    /// The first multiple of a step from there on: the next time of evaluation, whether anything can have changed by then or
+    /// not.
+    pub upcoming: Nanos,
     /// Before this nothing changes, unless samples come.
     wake: Nanos,
 }
@@ -39,16 +40,6 @@ impl Schedule {
     #[inline]
     pub fn next(&self) -> Nanos {
         if self.wake <= self.upcoming { self.upcoming } else { self.first(self.wake) }
-    }
-
-    /// The next time of evaluation, whether anything can have changed by then or not.
-    pub fn upcoming(&self) -> Nanos {
-        self.upcoming
-    }
-
-    /// Every time before this is over.
-    pub fn from(&self) -> Nanos {
-        self.from
     }
 
     /// Samples have come, and the next evaluation may say something else.

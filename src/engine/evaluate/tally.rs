@@ -6,24 +6,17 @@
 use super::schedule::multiple_from;
 use super::state::{ConditionState, RuleState};
 use crate::engine::label::SeriesLabel;
+use crate::engine::report::RuleReport;
 use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::{MS, Nanos};
 use std::ops::Range;
 
 /// Sums over all entities.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Tally {
-    pub rules: Vec<RuleTotals>,
+    /// As the report has them, without the number of series.
+    pub rules: Vec<RuleReport>,
     pub definitions: Vec<DefinitionTotals>,
-}
-
-/// Sums of a rule.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::engine) struct RuleTotals {
-    pub evaluations: u64,
-    pub warming_up: u64,
-    pub no_value: bool,
-    pub best_covered: Nanos,
 }
 
 /// Sums of a definition.
@@ -37,29 +30,20 @@ pub(in crate::engine) struct DefinitionTotals {
 /// The nearest a definition came to being violated.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct NearestSeen {
-    pub margin: f64,
+    pub state: RuleState,
     pub at: Nanos,
-    pub rule: u32,
+    /// Number of its rule.
+    pub rule: usize,
     /// `u32::MAX` when it is not about one.
     pub entity: u32,
-    pub value: f64,
-    pub series: u32,
-    pub points: u32,
     /// The name of a series that is evicted.
     pub label: Option<Box<SeriesLabel>>,
-}
-
-impl RuleTotals {
-    /// Whether windows were covered without ever giving a value.
-    pub fn never_had_a_value(&self) -> bool {
-        self.no_value && self.evaluations == 0
-    }
 }
 
 impl Tally {
     pub fn new(rules: &Rules) -> Self {
         Tally {
-            rules: vec![RuleTotals::default(); rules.rules.len()],
+            rules: vec![RuleReport::default(); rules.rules.len()],
             definitions: vec![DefinitionTotals::default(); rules.definitions.len()],
         }
     }
@@ -93,15 +77,13 @@ impl Tally {
     #[inline]
     pub fn note_nearest(&mut self, d: usize, first_rule: usize, states: &[RuleState], at: Nanos, entity: u32) {
         let nearest = &mut self.definitions[d].nearest;
-        for (state, rule) in states.iter().zip(first_rule as u32..) {
-            let is_nearest = state.evaluations > 0
-                && nearest.as_ref().is_none_or(|n| {
-                    state.margin < n.margin
-                        || (state.margin == n.margin && at == n.at && (rule, state.series) < (n.rule, n.series))
-                });
-            if is_nearest {
-                let RuleState { margin, value, series, points, .. } = *state;
-                *nearest = Some(NearestSeen { margin, at, rule, entity, value, series, points, label: None });
+        for (state, rule) in states.iter().zip(first_rule..) {
+            let is_nearer = |than: &NearestSeen| {
+                let is_first = at == than.at && (rule, state.series) < (than.rule, than.state.series);
+                state.margin < than.state.margin || (state.margin == than.state.margin && is_first)
+            };
+            if state.evaluations > 0 && nearest.as_ref().is_none_or(is_nearer) {
+                *nearest = Some(NearestSeen { state: *state, at, rule, entity, label: None });
             }
         }
     }

@@ -3,69 +3,58 @@
 //! The windows say until when the same samples give the same result, so an entity is evaluated when samples have come or
 //! that time is over, and not in between.
 
-use super::finding::{Opening, Violation, Worst};
+use super::finding::{Opening, Violation};
 use super::state::{ConditionState, NO_SERIES, RuleState};
 use crate::engine::alert::event::{ViolatedRule, ViolatingSeries};
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::rules::Rules;
 use crate::model::Nanos;
 use crate::series::{BlockWindows, RuleOutcome, SeriesId};
-use std::ops::Range;
 
 /// Evaluates all windows of an entity at a time; until when (exclusive) the states hold if no sample comes.
 pub(super) fn evaluate(
     ingest: &mut Ingest,
-    rules: &Rules,
-    (entity, at): (usize, Nanos),
+    at: (usize, Nanos),
     frames: &mut BlockWindows,
     states: &mut [RuleState],
 ) -> Nanos {
     states.fill(RuleState::EMPTY);
     let mut valid_until = Nanos::MAX;
-    ingest.results(rules, (entity, at), frames, |result| {
+    ingest.results(at, frames, |rules, result| {
         valid_until = valid_until.min(result.valid_until);
         states[result.rule as usize].add(rules.conditions[result.rule as usize], result);
     });
-    for (state, condition) in states.iter_mut().zip(&rules.conditions) {
+    for (state, condition) in states.iter_mut().zip(&ingest.rules.conditions) {
         state.violating = state.evaluations > 0 && condition.holds(state.value);
     }
     valid_until
 }
 
 /// What violates of a definition on an entity. `states` are those of its rules.
-pub(super) fn violation(
-    ingest: &Ingest,
-    rules: &Rules,
-    (entity, d): (usize, usize),
-    states: &[RuleState],
-) -> Option<Violation> {
+pub(super) fn violation(rules: &Rules, d: usize, states: &[RuleState]) -> Option<Violation> {
     let violated = || violated(rules, d, states);
-    let (number, worst) = violated().reduce(|a, b| if b.1.margin < a.1.margin { b } else { a })?;
-    let worst = Worst {
-        margin: worst.margin,
-        value: worst.value,
-        rule: rules.rules[number].index,
-        series: (worst.series != NO_SERIES).then(|| ingest.series_name(entity, number as u32, worst.series)),
-    };
+    let (rule, worst) = violated().reduce(|a, b| if b.1.margin < a.1.margin { b } else { a })?;
     let severity = violated().map(|(number, _)| rules.rules[number].severity).max()?;
-    Some(Violation { severity, worst, opening: None })
+    let RuleState { margin, value, series, .. } = *worst;
+    Some(Violation { severity, margin, value, rule, series, opening: None })
 }
 
 /// What an event of a definition on an entity says that begins at this time.
 pub(super) fn opening(
     ingest: &mut Ingest,
-    rules: &Rules,
-    (entity, d, at): (usize, usize, Nanos),
+    d: usize,
+    at: (usize, Nanos),
     frames: &mut BlockWindows,
     states: &[RuleState],
 ) -> Opening {
-    let mut found = violating_series(ingest, rules, (entity, at), frames, &rules.compiled[d].rules);
+    let mut found = violating_series(ingest, d, at, frames);
     let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
-        index: rules.rules[number].index,
+        index: ingest.rules.rules[number].index,
         observed: (state.series == NO_SERIES).then_some(state.value),
         series: found.extract_if(.., |(rule, _)| *rule == number).map(|(_, series)| series).collect(),
     };
-    Opening { entity: Some(ingest.label(entity)), rules: violated(rules, d, states).map(of_rule).collect() }
+    let rules = violated(&ingest.rules, d, states).map(of_rule).collect();
+    Opening { entity: Some(ingest.label(at.0)), rules }
 }
 
 /// The rules of a definition that violate, by their numbers.
@@ -74,26 +63,25 @@ fn violated<'a>(rules: &Rules, d: usize, states: &'a [RuleState]) -> impl Iterat
     numbered.filter(|(_, state)| state.state() == ConditionState::Violating)
 }
 
-/// All violating series of some rules on an entity, by rule, metric and attributes.
+/// All violating series of a definition's rules on an entity, by rule, metric and attributes.
 fn violating_series(
     ingest: &mut Ingest,
-    rules: &Rules,
+    d: usize,
     at: (usize, Nanos),
     frames: &mut BlockWindows,
-    range: &Range<usize>,
 ) -> Vec<(usize, ViolatingSeries)> {
     let mut found: Vec<(usize, SeriesId, f64, usize)> = Vec::new();
-    ingest.results(rules, at, frames, |result| {
+    ingest.results(at, frames, |rules, result| {
         let RuleOutcome::Values { values, series, points } = &result.outcome else { return };
         let number = result.rule as usize;
-        if range.contains(&number) {
+        if rules.compiled[d].rules.contains(&number) {
             let violates = |value: f64| value.is_finite() && rules.conditions[number].holds(value);
             let violating = values.iter().enumerate().filter(|(_, value)| violates(**value));
             found.extend(violating.map(|(i, &value)| (number, series.get(i), value, *points)));
         }
     });
     let named = found.into_iter().map(|(number, series, value, points)| {
-        let name = ingest.series_name(at.0, number as u32, series);
+        let name = ingest.series_name(at.0, number, series);
         let key = (number, name.metric.id(), name.attributes.to_json().to_string(), series);
         (key, ViolatingSeries { metric: name.metric, attributes: name.attributes, value, points, trend: None })
     });

@@ -12,7 +12,7 @@ use super::state::RuleState;
 use crate::definition::{CompareOp, Condition};
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::label::{EntityLabel, SeriesLabel};
-use crate::engine::rules::Rules;
+use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::{MS, Nanos};
 use std::ops::Range;
 use std::sync::Arc;
@@ -264,8 +264,8 @@ pub struct TracedEntity {
 
 impl EvaluationTrace {
     /// Puts what was recorded in order of entity, rule and time, with names, so that the engine can go.
-    pub(in crate::engine) fn new(recorder: Recorder, ingest: &Ingest, rules: &Rules) -> Self {
-        let all = ingest.entities().len();
+    pub(in crate::engine) fn new(recorder: Recorder, ingest: &Ingest) -> Self {
+        let (all, rules) = (ingest.entities.len(), &ingest.rules);
         let traced = recorder.first.min(all)..recorder.end.min(all);
         let entities = traced.clone().map(|entity| TracedEntity {
             label: ingest.label(entity),
@@ -274,18 +274,17 @@ impl EvaluationTrace {
         let mut trace = EvaluationTrace {
             entities: entities.collect(),
             next: (recorder.end < all).then_some(recorder.end),
-            spans: (0..rules.definitions.len()).map(|d| span(d, ingest, rules)).collect(),
+            spans: (0..rules.definitions.len()).map(|d| span(d, ingest)).collect(),
             rules_of: rules.compiled.iter().map(|definition| definition.rules.clone()).collect(),
             conditions: recorder.conditions,
             ..EvaluationTrace::default()
         };
         trace.sort(&recorder.last, recorder.chunks);
-        let named = ingest.store().series_ids().map(|series| {
+        let named = ingest.store.series_ids().map(|series| {
             // A label is read from the bytes of a resource: that of an entity is read once and shared.
             let entity = trace.entities.get((ingest.entity_of(series) as usize).checked_sub(recorder.first)?)?;
-            let attributes =
-                if ingest.merges() { Arc::default() } else { ingest.store().attributes_of(series).clone() };
-            let metric = ingest.store().metric_of(series).clone();
+            let attributes = if ingest.merges() { Arc::default() } else { ingest.store.attributes_of(series).clone() };
+            let metric = ingest.store.metric_of(series).clone();
             Some(SeriesLabel { entity: entity.label.clone(), metric, attributes })
         });
         trace.series = named.collect();
@@ -335,9 +334,9 @@ impl EvaluationTrace {
 }
 
 /// The times at which a definition was evaluated.
-fn span(d: usize, ingest: &Ingest, rules: &Rules) -> Option<TraceSpan> {
-    let step = rules.compiled[d].step;
-    let (from, to) = (ingest.started_at()?, ingest.now()?);
-    let (first, last) = (multiple_from(from, step), to.div_euclid(step).saturating_mul(step));
-    (first <= last && !rules.compiled[d].rules.is_empty()).then_some(TraceSpan { first, last, step })
+fn span(d: usize, ingest: &Ingest) -> Option<TraceSpan> {
+    let CompiledDefinition { rules, step, .. } = &ingest.rules.compiled[d];
+    let (from, to) = (ingest.started_at()?, ingest.now?);
+    let (first, last) = (multiple_from(from, *step), to.div_euclid(*step).saturating_mul(*step));
+    (first <= last && !rules.is_empty()).then_some(TraceSpan { first, last, step: *step })
 }

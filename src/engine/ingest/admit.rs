@@ -2,12 +2,10 @@
 //!
 //! Samples come here after `classify`. A series exists from its first sample on, whatever becomes of the sample.
 
-use super::changes::{Changes, TrendSample};
 use super::drop_reason::DropReason;
 use super::entity::MergedSeries;
 use super::resources::Ingest;
-use crate::engine::evaluate::trend::inputs::TrendInput;
-use crate::engine::rules::Rules;
+use super::subscriptions::TrendInput;
 use crate::model::{Nanos, Sample, SampleValue};
 use crate::otlp;
 use crate::series::{ExportCursor, KeyId, Lookup, NotKept, SeriesId, UNSELECTED};
@@ -26,8 +24,6 @@ pub(super) struct Admission {
 #[inline]
 pub(super) fn admit(
     ingest: &mut Ingest,
-    rules: &Rules,
-    changes: &mut Changes,
     admission: &mut Admission,
     attributes: &[u8],
     sample: Sample<SampleValue>,
@@ -41,7 +37,7 @@ pub(super) fn admit(
     admission.newest = admission.newest.max(sample.time);
     let series = match found {
         Lookup::Known(series) => series,
-        Lookup::New(key) => add_series(ingest, rules, changes, cursor, key),
+        Lookup::New(key) => add_series(ingest, cursor, key),
         Lookup::NoRoom | Lookup::Unreadable => return Err(DropReason::TooManySeries),
     };
     let number = ingest.store.subscription_of(series);
@@ -49,24 +45,18 @@ pub(super) fn admit(
         return Ok(());
     }
     let subscription = ingest.store.subscription(number);
-    let (forwards, is_kept, longest) =
-        (subscription.forwards, !subscription.requests.is_empty(), subscription.longest());
-    if forwards && let SampleValue::Number(value) = sample.value {
-        changes.trend_samples.push(TrendSample { series, time: sample.time, start: sample.start, value });
+    if subscription.forwards
+        && let Sample { time, start, value: SampleValue::Number(value) } = sample
+    {
+        ingest.changes.trend_samples.push((series, Sample { time, start, value }));
     }
-    if !is_kept {
+    if subscription.requests.is_empty() {
         return Ok(());
     }
-    let Sample { time, start, value } = sample;
-    if time <= *now - longest {
+    if sample.time <= *now - subscription.longest() {
         return Err(DropReason::TooLate);
     }
-    match value {
-        SampleValue::Number(value) => ingest.store.put_number(cursor, series, Sample { time, start, value }, *now)?,
-        SampleValue::Histogram(value) => {
-            ingest.store.put_histogram(series, Sample { time, start, value: *value }, *now)?;
-        }
-    }
+    ingest.store.put(cursor, series, sample, *now)?;
     if ingest.merges() {
         join_merged(ingest, series, number);
     }
@@ -106,14 +96,8 @@ pub(super) fn has_room(ingest: &Ingest, entity: u32) -> bool {
 }
 
 #[cold]
-fn add_series(
-    ingest: &mut Ingest,
-    rules: &Rules,
-    changes: &mut Changes,
-    cursor: &mut ExportCursor,
-    key: KeyId,
-) -> SeriesId {
-    let Ingest { store, subscriptions, .. } = ingest;
+fn add_series(ingest: &mut Ingest, cursor: &mut ExportCursor, key: KeyId) -> SeriesId {
+    let Ingest { rules, store, subscriptions, .. } = ingest;
     let resource = &ingest.resources[cursor.resource() as usize];
     ingest.entities[resource.entity as usize].series += 1;
     let subscription = subscriptions.subscription(rules, store, resource.class, key);
@@ -122,7 +106,7 @@ fn add_series(
     ingest.counts.series_now = store.len() as u64;
     let Some(subscription) = subscription else { return series };
     if store.subscription(subscription).forwards {
-        changes.trend_series.push(series);
+        ingest.changes.trend_series.push(series);
     }
     let mut of_last = usize::MAX;
     let kept = store.subscription(subscription).requests.iter().map(|subscribed| subscribed.rule);

@@ -1,6 +1,6 @@
 //! What an export has changed, for those who evaluate: new series, samples of memory, and whose samples came.
 
-use crate::model::Nanos;
+use crate::model::{Nanos, Sample};
 use crate::series::SeriesId;
 
 /// The changes of one export, in their order. The lists keep their room from export to export.
@@ -9,18 +9,9 @@ pub(in crate::engine) struct Changes {
     /// Series seen for the first time that trend rules look at.
     pub trend_series: Vec<SeriesId>,
     /// Their samples.
-    pub trend_samples: Vec<TrendSample>,
+    pub trend_samples: Vec<(SeriesId, Sample)>,
     /// Entities of which samples came, once for each resource.
     pub received: Vec<ReceivedFrom>,
-}
-
-/// A sample that trend rules look at.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct TrendSample {
-    pub series: SeriesId,
-    pub time: Nanos,
-    pub start: Nanos,
-    pub value: f64,
 }
 
 /// Samples of an entity came.
@@ -29,12 +20,4 @@ pub(in crate::engine) struct ReceivedFrom {
     pub entity: u32,
     /// Time of the newest one that passed the checks.
     pub newest: Nanos,
-}
-
-impl Changes {
-    pub fn clear(&mut self) {
-        self.trend_series.clear();
-        self.trend_samples.clear();
-        self.received.clear();
-    }
 }

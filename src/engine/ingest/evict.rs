@@ -66,9 +66,9 @@ pub(super) struct Evicted {
 }
 
 impl Evicted {
-    pub fn new(rules: &Rules) -> Self {
+    pub fn new(definitions: usize) -> Self {
         Evicted {
-            entities: vec![0; rules.definitions.len()],
+            entities: vec![0; definitions],
             metrics: HashMap::new(),
             several_writers: Vec::new(),
             negative_deltas: Vec::new(),

@@ -3,18 +3,16 @@
 //! A resource and an entity exist from the first sample that `classify` lets pass.
 
 use super::admit::{Admission, admit, has_room};
-use super::changes::{Changes, ReceivedFrom, TrendSample};
+use super::changes::ReceivedFrom;
 use super::classify::{Received, classify, classify_row};
 use super::drop_reason::DropReason;
 use super::resources::{Ingest, find_or_add_resource};
-use crate::engine::rules::Rules;
-use crate::model::{Export, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan};
+use crate::model::{Export, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Sample};
 use crate::otlp;
 use crate::series::{MetricBytes, ResourceId};
 
-/// Takes an export in at the engine's time; `changes` gets what it has changed.
-pub(in crate::engine) fn ingest(ingest: &mut Ingest, rules: &Rules, export: &Export, changes: &mut Changes) {
-    changes.clear();
+/// Takes an export in at the engine's time; what it has changed is in the changes then.
+pub(in crate::engine) fn ingest(ingest: &mut Ingest, export: &Export) {
     ingest.counts.points += export.points.len() as u64;
     if let Some(now) = ingest.now {
         ingest.coverage.from.get_or_insert(now);
@@ -25,8 +23,8 @@ pub(in crate::engine) fn ingest(ingest: &mut Ingest, rules: &Rules, export: &Exp
         let metrics = &export.metrics[metric..resource.metrics_end as usize];
         metric = resource.metrics_end as usize;
         let end = metrics.last().map_or(point, |m| m.points_end as usize);
-        if !ingest_row(ingest, changes, export, resource, &export.points[point..end]) {
-            ingest_samples(ingest, (rules, changes), export, resource, metrics, point);
+        if !ingest_row(ingest, export, resource, &export.points[point..end]) {
+            ingest_samples(ingest, export, resource, metrics, point);
         }
         point = end;
     }
@@ -34,13 +32,7 @@ pub(in crate::engine) fn ingest(ingest: &mut Ingest, rules: &Rules, export: &Exp
 
 /// The first path: an export of the shape of the resource's last one, all of whose samples are plain. Tells whether it was.
 #[inline]
-fn ingest_row(
-    ingest: &mut Ingest,
-    changes: &mut Changes,
-    export: &Export,
-    span: &ResourceSpan,
-    points: &[PointSpan],
-) -> bool {
+fn ingest_row(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, points: &[PointSpan]) -> bool {
     if span.shape == 0 || ingest.merges() {
         return false;
     }
@@ -56,21 +48,14 @@ fn ingest_row(
     while let Some((position, series)) = ingest.store.forwarded(resource, forwarded) {
         forwarded += 1;
         let PointSpan { start, value: PointValue::Number(value), .. } = points[position] else { continue };
-        changes.trend_samples.push(TrendSample { series, time, start, value });
+        ingest.changes.trend_samples.push((series, Sample { time, start, value }));
     }
-    end_export(ingest, changes, resource, time);
+    end_export(ingest, resource, time);
     true
 }
 
 /// The second path: each sample is classified and admitted by itself. The points begin at `first`.
-fn ingest_samples(
-    ingest: &mut Ingest,
-    (rules, changes): (&Rules, &mut Changes),
-    export: &Export,
-    span: &ResourceSpan,
-    metrics: &[MetricSpan],
-    first: usize,
-) {
+fn ingest_samples(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, metrics: &[MetricSpan], first: usize) {
     let received = Received { at: ingest.now, timestamps: ingest.options.timestamps };
     let mut admission: Option<Admission> = None;
     let mut begin = first;
@@ -82,13 +67,13 @@ fn ingest_samples(
             let result = classify(export, metric.kind, point, received).and_then(|sample| {
                 let admission = match &mut admission {
                     Some(admission) => admission,
-                    None => admission.insert(begin_export(ingest, rules, export.bytes(span.raw))?),
+                    None => admission.insert(begin_export(ingest, export.bytes(span.raw))?),
                 };
                 if !is_begun {
                     is_begun = true;
                     begin_metric(ingest, admission, export, metric);
                 }
-                admit(ingest, rules, changes, admission, export.bytes(point.attributes), sample)
+                admit(ingest, admission, export.bytes(point.attributes), sample)
             });
             if let Err(reason) = result {
                 ingest.counts.dropped[reason as usize] += 1;
@@ -98,12 +83,12 @@ fn ingest_samples(
     if let Some(Admission { cursor, newest, .. }) = admission {
         let (resource, is_whole) = (cursor.resource(), cursor.points() == begin - first);
         ingest.store.end(cursor, if is_whole { span.shape } else { 0 });
-        end_export(ingest, changes, resource, newest);
+        end_export(ingest, resource, newest);
     }
 }
 
-fn begin_export(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<Admission, DropReason> {
-    let resource = find_or_add_resource(ingest, rules, raw)?;
+fn begin_export(ingest: &mut Ingest, raw: &[u8]) -> Result<Admission, DropReason> {
+    let resource = find_or_add_resource(ingest, raw)?;
     let entity = ingest.resources[resource as usize].entity;
     let cursor = ingest.store.begin(resource);
     // A sample that `classify` lets pass has been received.
@@ -125,9 +110,9 @@ fn begin_metric(ingest: &mut Ingest, admission: &mut Admission, export: &Export,
 
 /// An export of a resource is in; the newest of its samples has this time.
 #[inline]
-fn end_export(ingest: &mut Ingest, changes: &mut Changes, resource: ResourceId, newest: Nanos) {
+fn end_export(ingest: &mut Ingest, resource: ResourceId, newest: Nanos) {
     let entity = ingest.resources[resource as usize].entity;
     let of = &mut ingest.entities[entity as usize];
     of.newest = of.newest.max(newest);
-    changes.received.push(ReceivedFrom { entity, newest });
+    ingest.changes.received.push(ReceivedFrom { entity, newest });
 }

@@ -11,4 +11,4 @@ pub(super) mod entity;
 pub(super) mod evict;
 pub(super) mod export;
 pub(super) mod resources;
-mod subscriptions;
+pub(super) mod subscriptions;

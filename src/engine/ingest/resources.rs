@@ -4,11 +4,11 @@
 //! from them when they are needed.
 
 use super::admit::{admit_entity, admit_resource};
+use super::changes::Changes;
 use super::drop_reason::DropReason;
 use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
 use super::evict::{Evicted, EvictionSchedule, NewNumbers};
-use super::subscriptions::Subscriptions;
-use crate::engine::evaluate::trend::inputs::TrendInput;
+use super::subscriptions::{Subscriptions, TrendInput};
 use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
 use crate::engine::options::{Options, SeriesMode};
 use crate::engine::report::{Counts, Coverage};
@@ -21,22 +21,27 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// The room's owner: what was received, the resources and entities that sent it, and their series.
+/// The room's owner: what was received, the resources and entities that sent it, and their series; and the rules, for all
+/// who read it.
 #[derive(Debug)]
 pub(in crate::engine) struct Ingest {
-    pub(super) options: Options,
-    pub(super) store: SeriesStore,
+    pub rules: Rules,
+    pub options: Options,
+    pub store: SeriesStore,
     pub(super) subscriptions: Subscriptions,
     /// The engine's time: the latest `received_at` so far.
-    pub(super) now: Option<Nanos>,
-    pub(super) counts: Counts,
+    pub now: Option<Nanos>,
+    pub counts: Counts,
+    /// Of the last export.
+    pub changes: Changes,
     pub(super) coverage: Coverage,
     /// Whether an export had a point with a time.
     pub(super) any_time: bool,
     pub(super) resources: Vec<KnownResource>,
-    pub(super) entities: Vec<Entity>,
-    pub(super) matched_series: Vec<u64>,
-    pub(super) matched_by_rule: Vec<u64>,
+    pub entities: Vec<Entity>,
+    /// How many series each definition selected so far, and each rule.
+    pub matched_series: Vec<u64>,
+    pub matched_by_rule: Vec<u64>,
     /// With merged series: those that have joined the others of their metric.
     pub(super) joined: HashSet<SeriesId, RandomState>,
     pub(super) eviction: Option<EvictionSchedule>,
@@ -53,12 +58,13 @@ pub(in crate::engine) struct Ingest {
 }
 
 impl Ingest {
-    pub fn new(rules: &Rules, options: &Options) -> Self {
+    pub fn new(rules: Rules, options: &Options) -> Self {
         Ingest {
             store: SeriesStore::new(options.max_points_per_series),
             subscriptions: Subscriptions::default(),
             now: None,
             counts: Counts::default(),
+            changes: Changes::default(),
             coverage: Coverage::default(),
             any_time: false,
             resources: Vec::new(),
@@ -66,25 +72,17 @@ impl Ingest {
             matched_series: vec![0; rules.definitions.len()],
             matched_by_rule: vec![0; rules.rules.len()],
             joined: HashSet::default(),
-            eviction: EvictionSchedule::new(rules, options),
-            past: Evicted::new(rules),
+            eviction: EvictionSchedule::new(&rules, options),
+            past: Evicted::new(rules.definitions.len()),
             by_bytes: HashMap::default(),
             bytes: Vec::new(),
             by_identity: HashMap::default(),
             entity_by_identity: HashMap::default(),
             hasher: RandomState::default(),
             no_attributes: Arc::default(),
+            rules,
             options: options.clone(),
         }
-    }
-
-    /// Time goes on.
-    pub fn set_now(&mut self, now: Nanos) {
-        self.now = Some(now);
-    }
-
-    pub fn now(&self) -> Option<Nanos> {
-        self.now
     }
 
     /// When the first export was received.
@@ -97,21 +95,9 @@ impl Ingest {
         if self.any_time { Coverage { from: self.coverage.from, to: self.now } } else { Coverage::default() }
     }
 
-    pub fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    pub fn store(&self) -> &SeriesStore {
-        &self.store
-    }
-
     /// Whether the series of an entity are read as one.
     pub fn merges(&self) -> bool {
         self.options.series == SeriesMode::Merge
-    }
-
-    pub fn entities(&self) -> &[Entity] {
-        &self.entities
     }
 
     /// The entity of a series.
@@ -132,15 +118,6 @@ impl Ingest {
         self.subscriptions.trend_inputs(self.store.subscription_of(series))
     }
 
-    /// Series that a definition selected so far, and of these one rule.
-    pub fn matched_series(&self, definition: usize) -> u64 {
-        self.matched_series[definition]
-    }
-
-    pub fn matched_by_rule(&self, rule: usize) -> u64 {
-        self.matched_by_rule[rule]
-    }
-
     /// Entities that a definition selected so far.
     pub fn matched_entities(&self, definition: usize) -> u64 {
         let selected = |&entity: &usize| self.definitions_of(entity).contains(&definition);
@@ -157,10 +134,10 @@ impl Ingest {
     }
 
     /// The name of a series as a rule reads it on an entity: merged with others it has no attributes.
-    pub fn series_name(&self, entity: usize, rule: u32, series: SeriesId) -> SeriesName {
+    pub fn series_name(&self, entity: usize, rule: usize, series: SeriesId) -> SeriesName {
         let groups = &self.entities[entity].rest().groups;
         let is_merged =
-            |group: &MergedSeries| group.rule == rule && group.members[0] == series && group.members.len() > 1;
+            |group: &MergedSeries| group.rule as usize == rule && group.members[0] == series && group.members.len() > 1;
         let attributes = match groups.iter().any(is_merged) {
             true => self.no_attributes.clone(),
             false => self.store.attributes_of(series).clone(),
@@ -169,7 +146,7 @@ impl Ingest {
     }
 
     /// The same with the name of the entity.
-    pub fn label_on(&self, entity: usize, rule: u32, series: SeriesId) -> SeriesLabel {
+    pub fn label_on(&self, entity: usize, rule: usize, series: SeriesId) -> SeriesLabel {
         let SeriesName { metric, attributes } = self.series_name(entity, rule, series);
         SeriesLabel { entity: self.label(entity), metric, attributes }
     }
@@ -177,23 +154,23 @@ impl Ingest {
     /// Evaluates the windows of an entity; `each` gets the results.
     pub fn results(
         &mut self,
-        rules: &Rules,
         (entity, at): (usize, Nanos),
         frames: &mut BlockWindows,
-        mut each: impl FnMut(&RuleResult<'_>),
+        mut each: impl FnMut(&Rules, &RuleResult<'_>),
     ) {
-        let min_coverage = self.options.min_coverage;
-        let entity = &self.entities[entity];
-        if self.options.series == SeriesMode::Merge {
+        let merges = self.merges();
+        let Ingest { rules, store, entities, options: Options { min_coverage, .. }, .. } = self;
+        let entity = &entities[entity];
+        if merges {
             for group in &entity.rest().groups {
                 let Some(request) = rules.rules[group.rule as usize].evaluator.window() else { continue };
-                let result = self.store.evaluate_merged(&group.members, at, request, min_coverage);
-                emit_one(group.rule, group.members[0], result, &mut |result| each(&result));
+                let result = store.evaluate_merged(&group.members, at, request, *min_coverage);
+                emit_one(group.rule, group.members[0], result, &mut |result| each(rules, &result));
             }
             return;
         }
         for resource in entity.resources() {
-            self.store.evaluate_resource(resource, at, min_coverage, frames, |result| each(&result));
+            store.evaluate_resource(resource, at, *min_coverage, frames, |result| each(rules, &result));
         }
     }
 
@@ -351,23 +328,23 @@ fn find_identity(all: &HashMap<u64, u32, RandomState>, mut key: u64, is_it: impl
 
 /// The resource with these bytes. An error says why there is no room for it.
 #[inline]
-pub(super) fn find_or_add_resource(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<ResourceId, DropReason> {
+pub(super) fn find_or_add_resource(ingest: &mut Ingest, raw: &[u8]) -> Result<ResourceId, DropReason> {
     match ingest.find_bytes(raw) {
         Some(resource) => Ok(resource),
-        None => look_up_resource(ingest, rules, raw),
+        None => look_up_resource(ingest, raw),
     }
 }
 
 /// Bytes never seen: a new resource, or a known one with its attributes in another order.
 #[cold]
-fn look_up_resource(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<ResourceId, DropReason> {
+fn look_up_resource(ingest: &mut Ingest, raw: &[u8]) -> Result<ResourceId, DropReason> {
     let attributes = otlp::resource(raw)?;
     let found = ingest.find_resource(&attributes);
     let bytes: Arc<[u8]> = raw.into();
     let resource = match found {
         Ok(resource) => resource,
         Err(place) => {
-            let resource = add_resource(ingest, rules, &attributes)?;
+            let resource = add_resource(ingest, &attributes)?;
             ingest.by_identity.insert(place, resource);
             ingest.bytes.push(bytes.clone());
             resource
@@ -377,8 +354,8 @@ fn look_up_resource(ingest: &mut Ingest, rules: &Rules, raw: &[u8]) -> Result<Re
     Ok(resource)
 }
 
-fn add_resource(ingest: &mut Ingest, rules: &Rules, attributes: &Attributes) -> Result<ResourceId, DropReason> {
-    let class = ingest.subscriptions.class(rules, attributes);
+fn add_resource(ingest: &mut Ingest, attributes: &Attributes) -> Result<ResourceId, DropReason> {
+    let class = ingest.subscriptions.class(&ingest.rules, attributes);
     let resource = ingest.resources.len() as ResourceId;
     let entity = entity_of_new_resource(ingest, attributes, resource, class)?;
     ingest.store.add_resource();
@@ -396,8 +373,8 @@ fn add_resource(ingest: &mut Ingest, rules: &Rules, attributes: &Attributes) -> 
     }
     let of = &mut ingest.entities[entity as usize];
     for &d in ingest.subscriptions.definitions(class) {
-        for number in rules.compiled[d].rules.clone() {
-            if rules.rules[number].evaluator.means(attributes) {
+        for number in ingest.rules.compiled[d].rules.clone() {
+            if ingest.rules.rules[number].evaluator.means(attributes) {
                 of.rest_mut().meant_by.push(number);
             }
         }

@@ -4,7 +4,8 @@
 //! what the rules that select the series want to know of it. So the choice is made when something is seen for the first
 //! time, and a fleet of equal processes shares it.
 
-use crate::engine::evaluate::trend::inputs::{TrendInput, inputs};
+use crate::definition::{MemoryLimit, MetricId};
+use crate::engine::evaluate::trend::auxiliary::counts_full_collections;
 use crate::engine::rules::Rules;
 use crate::model::Attributes;
 use crate::series::{Renumbering, SeriesStore, SubscribedRequest, Subscription};
@@ -13,6 +14,27 @@ use std::collections::HashMap;
 
 /// No rule looks at a series.
 const NONE: u32 = u32::MAX;
+
+/// Why the trend rules look at the samples of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum TrendInput {
+    /// The memory that a rule is about; of several ids of the rule this one selects it.
+    Memory { rule: u32, rank: u32 },
+    /// The limit of a rule.
+    Limit { rule: u32 },
+    /// Full garbage collections.
+    Collections,
+}
+
+impl TrendInput {
+    /// The rule that is about the series, when one is.
+    pub fn rule(&self) -> Option<u32> {
+        match self {
+            TrendInput::Memory { rule, .. } => Some(*rule),
+            TrendInput::Limit { .. } | TrendInput::Collections => None,
+        }
+    }
+}
 
 /// The classes of resources and the subscriptions of series.
 #[derive(Debug, Default)]
@@ -50,13 +72,24 @@ impl Subscriptions {
         }
         let definitions = &self.classes[class as usize];
         let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
-        let mut new = Subscription::default();
-        for number in definitions.iter().flat_map(|&d| rules.compiled[d].rules.clone()) {
-            if let Some(&request) = rules.rules[number].evaluator.window_over(metric, attributes) {
-                new.requests.push(SubscribedRequest { rule: number as u32, request });
+        let selects = |id: &MetricId| id.selects(metric, attributes);
+        let (mut new, mut inputs, mut any_trend) = (Subscription::default(), Vec::new(), false);
+        for rule in definitions.iter().flat_map(|&d| rules.compiled[d].rules.clone()).map(|rule| rule as u32) {
+            if let Some(&request) = rules.rules[rule as usize].evaluator.window_over(metric, attributes) {
+                new.requests.push(SubscribedRequest { rule, request });
+            }
+            let Some(trend) = rules.trend(rule) else { continue };
+            any_trend = true;
+            if let Some(rank) = trend.metrics.iter().position(selects) {
+                inputs.push(TrendInput::Memory { rule, rank: rank as u32 });
+            }
+            if matches!(&trend.memory_limit, Some(MemoryLimit::Metric(id)) if selects(id)) {
+                inputs.push(TrendInput::Limit { rule });
             }
         }
-        let inputs = inputs(rules, definitions, metric, attributes);
+        if any_trend && counts_full_collections(metric, attributes) {
+            inputs.push(TrendInput::Collections);
+        }
         new.forwards = !inputs.is_empty();
         let is_wanted = new.forwards || !new.requests.is_empty();
         let number = if is_wanted { self.number_of(store, new, inputs) } else { NONE };

@@ -4,8 +4,7 @@
 //! `gc_count` is no number of collections. Series are known here by their own names, whatever rules select.
 
 use super::minima::{KEPT, bucket_of};
-use crate::engine::ingest::changes::TrendSample;
-use crate::model::{Attributes, MetricIdentity, Nanos, Temporality, Value};
+use crate::model::{Attributes, MetricIdentity, Nanos, Sample, Temporality, Value};
 use crate::series::{Renumbering, SeriesId};
 use std::collections::VecDeque;
 
@@ -13,7 +12,7 @@ use std::collections::VecDeque;
 const MOST_LIMITS: usize = 64;
 
 /// Whether a series counts full garbage collections.
-pub(super) fn counts_full_collections(metric: &MetricIdentity, attributes: &Attributes) -> bool {
+pub(in crate::engine) fn counts_full_collections(metric: &MetricIdentity, attributes: &Attributes) -> bool {
     let second = |key| attributes.get(key).map(Value::to_text).as_deref() == Some("2");
     metric.name == "cpython.gc.collections" && (second("cpython.gc.generation") || second("generation"))
 }
@@ -28,7 +27,7 @@ pub(super) struct Collections {
 }
 
 impl Collections {
-    pub fn add(&mut self, temporality: Temporality, &TrendSample { time, start, value, .. }: &TrendSample) {
+    pub fn add(&mut self, temporality: Temporality, Sample { time, start, value }: Sample) {
         if time <= self.newest {
             return;
         }
@@ -95,15 +94,15 @@ mod tests {
     use super::*;
     use crate::model::SECOND;
 
-    fn sample(time: Nanos, start: Nanos, value: f64) -> TrendSample {
-        TrendSample { series: 0, time, start, value }
+    fn sample(time: Nanos, start: Nanos, value: f64) -> Sample {
+        Sample { time, start, value }
     }
 
     #[test]
     fn collections_are_counted_between_buckets() {
         let mut counted = Collections::default();
         for (second, count) in [(10, 3.0), (40, 3.0), (70, 4.0), (80, 5.0), (130, 5.0), (160, 7.0)] {
-            counted.add(Temporality::Cumulative, &sample(second * SECOND, 1, count));
+            counted.add(Temporality::Cumulative, sample(second * SECOND, 1, count));
         }
         assert_eq!(counted.between(0, 5), Some(4));
         assert_eq!(counted.between(2, 4), Some(0));
@@ -114,13 +113,13 @@ mod tests {
     #[test]
     fn a_restart_begins_anew_and_deltas_are_summed() {
         let mut counted = Collections::default();
-        counted.add(Temporality::Cumulative, &sample(10 * SECOND, 1, 9.0));
-        counted.add(Temporality::Cumulative, &sample(70 * SECOND, 2, 1.0));
-        counted.add(Temporality::Cumulative, &sample(100 * SECOND, 2, 2.0));
+        counted.add(Temporality::Cumulative, sample(10 * SECOND, 1, 9.0));
+        counted.add(Temporality::Cumulative, sample(70 * SECOND, 2, 1.0));
+        counted.add(Temporality::Cumulative, sample(100 * SECOND, 2, 2.0));
         assert_eq!((counted.between(0, 1), counted.between(0, 3)), (None, Some(1)));
         let mut deltas = Collections::default();
         for second in [10, 40, 70, 70, 60] {
-            deltas.add(Temporality::Delta, &sample(second * SECOND, 0, 2.0));
+            deltas.add(Temporality::Delta, sample(second * SECOND, 0, 2.0));
         }
         assert_eq!(deltas.between(0, 2), Some(4));
     }

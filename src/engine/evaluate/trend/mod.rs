@@ -4,9 +4,8 @@
 //! 30 s ([`minima`]), statistics over a few of them ([`statistics`]), the conditions on windows of several lengths
 //! ([`windows`]), and when a leak begins and ends ([`Detector`]). `docs/leak-detection.md` says what it finds and misses.
 
-mod auxiliary;
+pub(in crate::engine) mod auxiliary;
 mod detector;
-pub(in crate::engine) mod inputs;
 pub mod minima;
 mod process;
 mod series;

@@ -8,8 +8,7 @@ use super::detector::BucketEvaluation;
 use super::process::ProcessLife;
 use super::windows::Workbench;
 use crate::definition::TrendParameters;
-use crate::engine::ingest::changes::TrendSample;
-use crate::model::Nanos;
+use crate::model::{Nanos, Sample};
 use crate::series::{NotKept, SeriesId};
 
 /// Lives kept of a series; the one that was silent the longest gives way.
@@ -48,8 +47,8 @@ impl TrendSeries {
     }
 
     /// Takes a point in. `open` is where the oldest open bucket begins; at most `limit` points of open buckets are taken.
-    pub fn add(&mut self, sample: &TrendSample, open: Nanos, limit: usize) -> Result<(), NotKept> {
-        let TrendSample { time, value, .. } = *sample;
+    pub fn add(&mut self, sample: Sample, open: Nanos, limit: usize) -> Result<(), NotKept> {
+        let Sample { time, value, .. } = sample;
         if time < open {
             self.ignored += 1;
             return Ok(());
@@ -69,7 +68,7 @@ impl TrendSeries {
     }
 
     /// The life with the start time of a point.
-    fn life_of(&mut self, &TrendSample { time, start, .. }: &TrendSample) -> usize {
+    fn life_of(&mut self, Sample { time, start, .. }: Sample) -> usize {
         if let Some(known) = self.lives.iter().position(|life| life.key == start) {
             if self.lives[known].is_evicted_by(time) {
                 return self.begin_again(known, start, time);
@@ -87,7 +86,7 @@ impl TrendSeries {
         self.begin(start, time)
     }
 
-    fn life_without_start(&mut self, &TrendSample { time, value, .. }: &TrendSample) -> usize {
+    fn life_without_start(&mut self, Sample { time, value, .. }: Sample) -> usize {
         match self.lives.iter().position(|life| life.key == 0 && !life.ended) {
             Some(known) if self.lives[known].is_evicted_by(time) => self.begin_again(known, 0, time),
             Some(known) if self.lives[known].is_over_with(value) => {

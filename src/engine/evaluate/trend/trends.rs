@@ -5,7 +5,6 @@
 //! life is silent, and clear when no leak is active.
 
 use super::auxiliary::{Collections, Limits};
-use super::inputs::TrendInput;
 use super::minima::BUCKET;
 use super::process::{LifeFigures, ProcessLife};
 use super::series::TrendSeries;
@@ -13,18 +12,18 @@ use super::verdict::{Evidence, LifeReport, TrendVerdict};
 use super::windows::Workbench;
 use crate::definition::{LogicalOperator, MemoryLimit, Trend};
 use crate::engine::alert::event::{ViolatedRule, ViolatingSeries};
-use crate::engine::evaluate::finding::{About, Finding, Opening, Violation, Worst};
+use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
 use crate::engine::evaluate::schedule::multiple_from;
 use crate::engine::evaluate::state::{ConditionState, combine};
 use crate::engine::evaluate::tally::Tally;
-use crate::engine::ingest::changes::TrendSample;
 use crate::engine::ingest::evict::NewNumbers;
 use crate::engine::ingest::resources::Ingest;
+use crate::engine::ingest::subscriptions::TrendInput;
 use crate::engine::label::SeriesName;
 use crate::engine::options::Options;
 use crate::engine::rules::Rules;
 use crate::engine::verdict::InconclusiveReason;
-use crate::model::{Kind, MetricIdentity, Nanos, Temporality};
+use crate::model::{Kind, MetricIdentity, Nanos, Sample, Temporality};
 use crate::series::{NotKept, Renumbering, ResourceId, SeriesId};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
@@ -107,9 +106,9 @@ impl Trends {
     }
 
     /// A series was seen for the first time that trend rules look at.
-    pub fn add_series(&mut self, series: SeriesId, ingest: &Ingest, rules: &Rules, tally: &mut Tally) {
-        let (resource, entity) = (ingest.store().resource_of(series), ingest.entity_of(series));
-        let metric = ingest.store().metric_of(series);
+    pub fn add_series(&mut self, series: SeriesId, ingest: &Ingest, tally: &mut Tally) {
+        let (resource, entity) = (ingest.store.resource_of(series), ingest.entity_of(series));
+        let metric = ingest.store.metric_of(series);
         for input in ingest.trend_inputs(series) {
             let TrendInput::Memory { rule, rank } = *input else { continue };
             if !is_level(metric) {
@@ -132,7 +131,7 @@ impl Trends {
             best.series.push(number);
             self.series.push(TrendSeries::new(rule, series, metric.kind == Kind::Sum));
             self.by_series.insert((series, rule), number);
-            self.subject(rules.definition_of(rule as usize), entity).series.push(number);
+            self.subject(ingest.rules.definition_of(rule as usize), entity).series.push(number);
         }
     }
 
@@ -148,11 +147,10 @@ impl Trends {
     }
 
     /// Takes a sample. `closing` is when the next bucket closes. An error says why the sample was not kept.
-    pub fn add(&mut self, sample: &TrendSample, closing: Nanos, ingest: &Ingest) -> Result<(), NotKept> {
+    pub fn add(&mut self, series: SeriesId, sample: Sample, closing: Nanos, ingest: &Ingest) -> Result<(), NotKept> {
         if self.is_off {
             return Ok(());
         }
-        let series = sample.series;
         let mut taken = Ok(());
         for input in ingest.trend_inputs(series) {
             match *input {
@@ -166,8 +164,8 @@ impl Trends {
                     limits.add(series, sample.value);
                 }
                 TrendInput::Collections => {
-                    let temporality = ingest.store().metric_of(series).temporality;
-                    self.collections.entry(ingest.store().resource_of(series)).or_default().add(temporality, sample);
+                    let temporality = ingest.store.metric_of(series).temporality;
+                    self.collections.entry(ingest.store.resource_of(series)).or_default().add(temporality, sample);
                 }
             }
         }
@@ -175,15 +173,15 @@ impl Trends {
     }
 
     /// Closes the buckets that end at `at`.
-    pub fn close(&mut self, at: Nanos, ingest: &Ingest, rules: &Rules, tally: &mut Tally, findings: &mut Vec<Finding>) {
+    pub fn close(&mut self, at: Nanos, ingest: &Ingest, tally: &mut Tally, findings: &mut Vec<Finding>) {
         for subject in 0..self.subjects.len() {
-            let leaks = self.close_buckets(subject, at, ingest, rules, tally);
+            let leaks = self.close_buckets(subject, at, ingest, tally);
             let TrendSubject { definition, entity, order, state: before, .. } = self.subjects[subject];
-            let state = self.state(subject, &leaks, rules);
+            let state = self.state(subject, &leaks, &ingest.rules);
             self.subjects[subject].state = state;
             let violation = (state == ConditionState::Violating).then(|| {
                 tally.definitions[definition].violating += 1;
-                violation(&leaks, entity, before != state, ingest, rules)
+                violation(&leaks, entity, before != state, ingest)
             });
             if state != before || violation.is_some() {
                 let about = About::Trend { order, entity };
@@ -193,19 +191,12 @@ impl Trends {
     }
 
     /// Closes the buckets of a subject's series; the active leaks of lives that had a point.
-    fn close_buckets(
-        &mut self,
-        subject: usize,
-        at: Nanos,
-        ingest: &Ingest,
-        rules: &Rules,
-        tally: &mut Tally,
-    ) -> Vec<ActiveLeak> {
+    fn close_buckets(&mut self, subject: usize, at: Nanos, ingest: &Ingest, tally: &mut Tally) -> Vec<ActiveLeak> {
         let mut leaks = Vec::new();
         let mut over = Vec::new();
         for &number in &self.subjects[subject].series {
             let TrendSeries { rule, series, ignored, .. } = self.series[number as usize];
-            let Some(trend) = rules.trend(rule) else { continue };
+            let Some(trend) = ingest.rules.trend(rule) else { continue };
             let auxiliary = Auxiliary::of((rule, series, ignored), trend, &self.collections, &self.limits, ingest);
             let totals = &mut tally.rules[rule as usize];
             let of = &mut self.series[number as usize];
@@ -220,7 +211,7 @@ impl Trends {
             over.extend(of.evict(at).map(|life| (number, life)));
         }
         for (number, life) in over {
-            self.keep_report(number, &life, ingest, rules);
+            self.keep_report(number, &life, ingest);
         }
         leaks
     }
@@ -253,14 +244,14 @@ impl Trends {
         self.series.iter().filter(|of| of.several_writers).map(|of| of.series).collect()
     }
 
-    fn keep_report(&mut self, number: u32, life: &ProcessLife, ingest: &Ingest, rules: &Rules) {
+    fn keep_report(&mut self, number: u32, life: &ProcessLife, ingest: &Ingest) {
         let rule = self.series[number as usize].rule;
         if self.past.len() >= MOST_PAST {
             *self.left_out.entry(rule).or_default() += 1;
             return;
         }
         let mut bench = std::mem::take(&mut self.bench);
-        let report = self.life_report(number, life, &mut bench, ingest, rules);
+        let report = self.life_report(number, life, &mut bench, ingest);
         self.past.extend(report.map(|report| (rule, report)));
         self.bench = bench;
     }
@@ -271,10 +262,9 @@ impl Trends {
         life: &ProcessLife,
         bench: &mut Workbench,
         ingest: &Ingest,
-        rules: &Rules,
     ) -> Option<LifeReport> {
         let TrendSeries { rule, series, ignored, several_writers, .. } = self.series[number as usize];
-        let trend = rules.trend(rule)?;
+        let trend = ingest.rules.trend(rule)?;
         let verdict = if !life.raised_at.is_empty() {
             TrendVerdict::Leak
         } else if several_writers {
@@ -287,7 +277,7 @@ impl Trends {
         let auxiliary = Auxiliary::of((rule, series, ignored), trend, &self.collections, &self.limits, ingest);
         let figures = life.figures_at_end(&trend.parameters, bench);
         Some(LifeReport {
-            rule: rules.rules[rule as usize].index,
+            rule: ingest.rules.rules[rule as usize].index,
             series: ingest.series_label(series),
             start: life.detector.start(),
             seen: life.seen(),
@@ -304,25 +294,25 @@ impl Trends {
     }
 
     /// What became of every life that a definition looked at.
-    pub fn life_reports(&self, d: usize, ingest: &Ingest, rules: &Rules) -> Vec<LifeReport> {
-        let is_own = |rule: u32| rules.compiled[d].rules.contains(&(rule as usize));
+    pub fn life_reports(&self, d: usize, ingest: &Ingest) -> Vec<LifeReport> {
+        let is_own = |rule: u32| ingest.rules.compiled[d].rules.contains(&(rule as usize));
         let past = self.past.iter().filter(|(rule, _)| is_own(*rule));
         let mut reports: Vec<LifeReport> = past.map(|(_, report)| report.clone()).collect();
         let mut bench = Workbench::default();
         for (of, number) in self.series.iter().zip(0..).filter(|(of, _)| is_own(of.rule)) {
             let lives = of.over.iter().chain(&of.lives);
-            reports.extend(lives.filter_map(|life| self.life_report(number, life, &mut bench, ingest, rules)));
+            reports.extend(lives.filter_map(|life| self.life_report(number, life, &mut bench, ingest)));
         }
         reports
     }
 
     /// Keeps the reports of lives of series that are about to be evicted.
-    pub fn prepare_eviction(&mut self, gone: &[bool], ingest: &Ingest, rules: &Rules) {
+    pub fn prepare_eviction(&mut self, gone: &[bool], ingest: &Ingest) {
         for number in 0..self.series.len() {
             let of = &mut self.series[number];
             if gone[of.series as usize] {
                 let lives: Vec<_> = of.over.drain(..).chain(of.lives.drain(..)).collect();
-                lives.iter().for_each(|life| self.keep_report(number as u32, life, ingest, rules));
+                lives.iter().for_each(|life| self.keep_report(number as u32, life, ingest));
             }
         }
     }
@@ -368,44 +358,30 @@ fn rekeyed<K: Eq + std::hash::Hash, V>(map: &mut Map<K, V>, new: impl Fn(&K, &mu
 }
 
 /// What the active leaks of a definition on an entity violate.
-fn violation(leaks: &[ActiveLeak], entity: u32, opens: bool, ingest: &Ingest, rules: &Rules) -> Option<Violation> {
+fn violation(leaks: &[ActiveLeak], entity: u32, opens: bool, ingest: &Ingest) -> Option<Violation> {
+    let rules = &ingest.rules.rules;
     let steepest = leaks.iter().min_by(|a, b| b.evidence.figures.slope.total_cmp(&a.evidence.figures.slope))?;
     let slope = steepest.evidence.figures.slope;
-    let index = |rule: u32| rules.rules[rule as usize].index;
-    let worst =
-        Worst { margin: -slope, value: slope, rule: index(steepest.rule), series: Some(name(steepest.series, ingest)) };
-    let severity = leaks.iter().map(|leak| rules.rules[leak.rule as usize].severity).max()?;
+    let severity = leaks.iter().map(|leak| rules[leak.rule as usize].severity).max()?;
     let opening = opens.then(|| {
-        let mut sorted: Vec<&ActiveLeak> = leaks.iter().collect();
-        sorted.sort_by_cached_key(|leak| {
-            let SeriesName { metric, attributes } = name(leak.series, ingest);
-            (leak.rule, metric.id(), attributes.to_json().to_string(), leak.series, leak.evidence.start)
+        let named = leaks.iter().map(|ActiveLeak { rule, series, evidence }| {
+            let SeriesName { metric, attributes } = ingest.series_name(entity as usize, *rule as usize, *series);
+            let key = (*rule, metric.id(), attributes.to_json().to_string(), *series, evidence.start);
+            let (value, points) = (evidence.figures.slope, evidence.figures.points);
+            (key, ViolatingSeries { metric, attributes, value, points, trend: Some(Box::new(evidence.clone())) })
         });
-        let of_rule = |leaks: &[&ActiveLeak]| ViolatedRule {
-            index: index(leaks[0].rule),
+        let mut named: Vec<_> = named.collect();
+        named.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let of_rule = |of: &[((u32, _, _, _, _), ViolatingSeries)]| ViolatedRule {
+            index: rules[of[0].0.0 as usize].index,
             observed: None,
-            series: leaks.iter().map(|leak| violating_series(leak, ingest)).collect(),
+            series: of.iter().map(|(_, series)| series.clone()).collect(),
         };
-        let rules = sorted.chunk_by(|a, b| a.rule == b.rule).map(of_rule).collect();
+        let rules = named.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(of_rule).collect();
         Opening { entity: Some(ingest.label(entity as usize)), rules }
     });
-    Some(Violation { severity, worst, opening })
-}
-
-fn violating_series(leak: &ActiveLeak, ingest: &Ingest) -> ViolatingSeries {
-    let SeriesName { metric, attributes } = name(leak.series, ingest);
-    ViolatingSeries {
-        metric,
-        attributes,
-        value: leak.evidence.figures.slope,
-        points: leak.evidence.figures.points,
-        trend: Some(Box::new(leak.evidence.clone())),
-    }
-}
-
-fn name(series: SeriesId, ingest: &Ingest) -> SeriesName {
-    let store = ingest.store();
-    SeriesName { metric: store.metric_of(series).clone(), attributes: store.attributes_of(series).clone() }
+    let (rule, series) = (steepest.rule as usize, steepest.series);
+    Some(Violation { severity, margin: -slope, value: slope, rule, series, opening })
 }
 
 /// What is known beside the memory.
@@ -428,7 +404,7 @@ impl<'a> Auxiliary<'a> {
             Some(MemoryLimit::Metric(_)) => limits.get(&(rule, ingest.entity_of(series))).and_then(Limits::least),
             None => None,
         };
-        Auxiliary { collections: collections.get(&ingest.store().resource_of(series)), limit, ignored }
+        Auxiliary { collections: collections.get(&ingest.store.resource_of(series)), limit, ignored }
     }
 
     fn evidence(&self, life: &ProcessLife, LifeFigures { figures, smallest }: LifeFigures) -> Evidence {
