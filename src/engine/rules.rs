@@ -189,12 +189,8 @@ impl Evaluator {
 
     /// The window over a series, when it selects it.
     pub fn window_over(&self, metric: &MetricIdentity, attributes: &Attributes) -> Option<&WindowRequest> {
-        let selects = match self {
-            Evaluator::Threshold { selector: Selector::Id(id), .. } => id.selects(metric, attributes),
-            Evaluator::Threshold { selector: Selector::Pattern(pattern), .. } => pattern.selects(metric, attributes),
-            Evaluator::Presence(_) | Evaluator::Trend(_) => false,
-        };
-        self.window().filter(|_| selects)
+        let Evaluator::Threshold { selector, .. } = self else { return None };
+        self.window().filter(|_| selector.selects(metric, attributes))
     }
 
     /// Whether it is about the presence of an entity with this resource.
