@@ -5,32 +5,30 @@
 
 use super::chunk::Chunk;
 use super::damage::{Damage, DamageKind, DamageLocation, Damages, Flaw};
-use super::feed::{CountedSource, Fed, Feed};
+use super::feed::{CountedSource, Feed};
 use super::format::Compression;
-use super::zstd_chain::{Step, ZstdChain};
-use bytes::Bytes;
+use super::zstd_chain::ZstdChain;
 use std::io;
 
 pub(super) struct Content {
-    /// Index and name of the file.
-    file: (usize, String),
-    input: Input,
-    chunk: Chunk,
-    compression: Compression,
+    /// Index of the file, in the order of the sources.
+    pub(super) file: usize,
+    pub(super) name: String,
+    pub(super) compression: Compression,
+    /// What is there.
+    pub(super) chunk: Chunk,
+    pub(super) damages: Damages,
+    /// The input ended early and that was noted.
+    pub(super) is_broken: bool,
+    /// A damaged frame was skipped and no message was read since.
+    pub(super) is_after_damage: bool,
+    /// A damaged frame was skipped, and the content that is there ends before it.
+    is_before_damage: bool,
     /// Whether offsets of the input are offsets behind gzip.
     is_gzip: bool,
-    /// A damaged frame was skipped, and the content that is there ends before it.
-    before_damage: bool,
-    /// A damaged frame was skipped and no message was read since.
-    after_damage: bool,
-    /// The input ended early and that was noted.
-    broken: bool,
-    damages: Damages,
-}
-
-enum Input {
-    Feed(Feed),
-    Zstd(Box<ZstdChain>),
+    feed: Feed,
+    /// Reads from the feed in its place once the content was recognised as zstd.
+    zstd: Option<Box<ZstdChain>>,
 }
 
 /// Why the wanted bytes are not there.
@@ -43,137 +41,73 @@ pub(super) enum Short {
 }
 
 impl Content {
-    pub(super) fn open(index: usize, name: String, source: CountedSource) -> io::Result<Content> {
+    pub(super) fn open(file: usize, name: String, source: CountedSource) -> io::Result<Content> {
         let feed = Feed::open(source)?;
-        let is_gzip = feed.is_gzip();
         Ok(Content {
-            file: (index, name),
-            input: Input::Feed(feed),
+            file,
+            name,
+            compression: if feed.is_gzip { Compression::Gzip } else { Compression::None },
             chunk: Chunk::default(),
-            compression: if is_gzip { Compression::Gzip } else { Compression::None },
-            is_gzip,
-            before_damage: false,
-            after_damage: false,
-            broken: false,
             damages: Damages::default(),
+            is_broken: false,
+            is_after_damage: false,
+            is_before_damage: false,
+            is_gzip: feed.is_gzip,
+            feed,
+            zstd: None,
         })
-    }
-
-    pub(super) fn index(&self) -> usize {
-        self.file.0
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.file.1
-    }
-
-    pub(super) fn compression(&self) -> Compression {
-        self.compression
-    }
-
-    pub(super) fn damages(&self) -> &Damages {
-        &self.damages
-    }
-
-    /// Whether the input ended early.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// Whether a damaged frame was skipped and nothing was read since.
-    pub(super) fn is_after_damage(&self) -> bool {
-        self.after_damage
-    }
-
-    /// Something was read behind a damaged frame.
-    pub(super) fn resumed(&mut self) {
-        self.after_damage = false;
-    }
-
-    /// What is there.
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.chunk.bytes()
-    }
-
-    /// How much is there.
-    pub(super) fn len(&self) -> usize {
-        self.chunk.len()
-    }
-
-    /// Drops bytes from the start.
-    pub(super) fn consume(&mut self, n: usize) {
-        self.chunk.consume(n);
-    }
-
-    /// Drops what is there.
-    pub(super) fn consume_all(&mut self) {
-        self.chunk.consume(self.chunk.len());
-    }
-
-    /// Takes bytes from the start.
-    pub(super) fn take(&mut self, n: usize) -> Bytes {
-        self.chunk.take(n)
     }
 
     /// Reads the rest as a chain of zstd frames.
     pub(super) fn decompress_zstd(&mut self) {
-        let chunk = std::mem::take(&mut self.chunk);
-        if let Input::Feed(feed) = std::mem::replace(&mut self.input, Input::Feed(Feed::Ended)) {
-            self.input = Input::Zstd(Box::new(ZstdChain::new(feed, chunk)));
-            self.compression = Compression::Zstd;
-        }
+        let (feed, chunk) = (std::mem::take(&mut self.feed), std::mem::take(&mut self.chunk));
+        self.zstd = Some(Box::new(ZstdChain::new(feed, chunk)));
+        self.compression = Compression::Zstd;
     }
 
     /// Reads more content; `wanted` is how much is known to be needed.
     pub(super) fn fill(&mut self, wanted: usize) -> Result<(), Short> {
-        if self.broken {
+        if self.is_broken {
             return Err(Short::End);
         }
-        if self.before_damage {
+        if self.is_before_damage {
             return Err(Short::Skipped);
         }
-        let location = |at| if self.is_gzip { DamageLocation::Content(at) } else { DamageLocation::Byte(at) };
-        let (flaw, kind, location) = match &mut self.input {
-            Input::Feed(feed) => match feed.fill(&mut self.chunk, wanted) {
-                Fed::More => return Ok(()),
-                Fed::End => return Err(Short::End),
-                Fed::Broken(flaw, kind) => (flaw, kind, location(self.chunk.offset() + self.chunk.len() as u64)),
-            },
-            Input::Zstd(chain) => match chain.fill(&mut self.chunk) {
-                Step::More => return Ok(()),
-                Step::End => return Err(Short::End),
-                Step::Skipped { at } => {
-                    let location = location(at);
-                    self.note(location, Flaw::Frame, DamageKind::Damage);
-                    self.before_damage = true;
-                    return Err(Short::Skipped);
-                }
-                Step::Broken(flaw, kind, at) => (flaw, kind, location(at)),
-            },
+        let end = self.chunk.offset() + self.chunk.len() as u64;
+        let filled = match &mut self.zstd {
+            None => self.feed.fill(&mut self.chunk, wanted).map_err(|flaw| (flaw, end)),
+            Some(chain) => chain.fill(&mut self.chunk),
         };
-        self.broken = true;
-        self.note(location, flaw, kind);
-        Err(Short::End)
+        match filled {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Short::End),
+            Err((flaw, at)) => {
+                self.is_before_damage = flaw == Flaw::Frame;
+                self.is_broken = !self.is_before_damage;
+                self.note(if self.is_gzip { DamageLocation::Content(at) } else { DamageLocation::Byte(at) }, flaw);
+                Err(if self.is_broken { Short::End } else { Short::Skipped })
+            }
+        }
     }
 
     /// Reads content until `n` bytes of it are there.
     pub(super) fn need(&mut self, n: usize) -> Result<(), Short> {
-        while self.len() < n {
-            self.fill(n - self.len())?;
+        while self.chunk.len() < n {
+            self.fill(n - self.chunk.len())?;
         }
         Ok(())
     }
 
     /// Drops what ends in a damaged frame and goes on behind it.
     pub(super) fn pass_damage(&mut self) {
-        self.consume_all();
-        self.before_damage = false;
-        self.after_damage = true;
+        self.chunk.consume(self.chunk.len());
+        self.is_before_damage = false;
+        self.is_after_damage = true;
     }
 
-    pub(super) fn note(&mut self, location: DamageLocation, what: Flaw, kind: DamageKind) {
-        let (file, name) = self.file.clone();
-        self.damages.push(Damage { file, name, location, what, kind });
+    pub(super) fn note(&mut self, location: DamageLocation, what: Flaw) {
+        let kind = if matches!(what, Flaw::Torn(_)) { DamageKind::TornTail } else { DamageKind::Damage };
+        self.damages.push(Damage { file: self.file, name: self.name.clone(), location, what, kind });
     }
 
     /// The location of the first byte that is there.

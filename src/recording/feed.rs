@@ -4,9 +4,9 @@
 //! bytes come in pieces of the space that is offered.
 
 use super::chunk::{CAPACITY, Chunk};
-use super::damage::{DamageKind, Flaw, Part};
+use super::damage::{Flaw, Part};
 use flate2::bufread::MultiGzDecoder;
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,24 +36,11 @@ impl Read for CountedSource {
 }
 
 /// The bytes of a file, out of gzip when it is compressed with it.
-pub(super) enum Feed {
-    Plain(Looked),
-    Gzip(Box<MultiGzDecoder<BufReader<Looked>>>),
-    Ended,
-}
-
-/// A source and the bytes that were looked at.
-pub(super) type Looked = Chain<Cursor<Vec<u8>>, CountedSource>;
-
-/// How far a feed came.
-#[derive(Debug, PartialEq)]
-pub(super) enum Fed {
-    /// There are more bytes.
-    More,
-    /// There are no more.
-    End,
-    /// There are no more, for this reason.
-    Broken(Flaw, DamageKind),
+#[derive(Default)]
+pub(super) struct Feed {
+    /// `None` at the end.
+    reader: Option<Box<dyn Read + Send>>,
+    pub(super) is_gzip: bool,
 }
 
 impl Feed {
@@ -62,52 +49,33 @@ impl Feed {
         let mut first = Vec::new();
         source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut first)?;
         // A file of the first byte alone is a torn gzip file, not one of another form.
-        let gzip = !first.is_empty() && GZIP_MAGIC.starts_with(&first);
+        let is_gzip = !first.is_empty() && GZIP_MAGIC.starts_with(&first);
         let whole = Cursor::new(first).chain(source);
-        Ok(match gzip {
-            true => Feed::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(CAPACITY, whole)))),
-            false => Feed::Plain(whole),
-        })
+        let reader: Box<dyn Read + Send> = match is_gzip {
+            true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CAPACITY, whole))),
+            false => Box::new(whole),
+        };
+        Ok(Feed { reader: Some(reader), is_gzip })
     }
 
-    pub(super) fn is_gzip(&self) -> bool {
-        matches!(self, Feed::Gzip(_))
-    }
-
-    /// Reads once into the chunk. `wanted` is how much is known to be needed; not much more is read, so that what lies
-    /// behind a large message need not be moved.
-    pub(super) fn fill(&mut self, chunk: &mut Chunk, wanted: usize) -> Fed {
+    /// Reads once into the chunk; false at the end. `wanted` is how much is known to be needed; not much more is read, so
+    /// that what lies behind a large message need not be moved.
+    pub(super) fn fill(&mut self, chunk: &mut Chunk, wanted: usize) -> Result<bool, Flaw> {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
         let space = chunk.space(wanted.max(SMALLEST_READ));
         let most = space.len().min(wanted.max(CAPACITY));
-        let space = &mut space[..most];
-        let read = match self {
-            Feed::Plain(reader) => reader.read(space).map_err(|e| (Flaw::Io(e.kind()), DamageKind::Damage)),
-            Feed::Gzip(reader) => reader.read(space).map_err(|e| gzip_flaw(&e)),
-            Feed::Ended => return Fed::End,
-        };
-        match read {
-            Ok(0) => {
-                *self = Feed::Ended;
-                Fed::End
-            }
-            Ok(n) => {
-                chunk.commit(n);
-                Fed::More
-            }
-            Err((flaw, kind)) => {
-                *self = Feed::Ended;
-                Fed::Broken(flaw, kind)
-            }
+        let read = reader.read(&mut space[..most]);
+        if !matches!(read, Ok(1..)) {
+            self.reader = None;
         }
-    }
-}
-
-fn gzip_flaw(error: &io::Error) -> (Flaw, DamageKind) {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => (Flaw::Torn(Part::Gzip), DamageKind::TornTail),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
-            (Flaw::Gzip, DamageKind::Damage)
-        }
-        kind => (Flaw::Io(kind), DamageKind::Damage),
+        let n = read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof if self.is_gzip => Flaw::Torn(Part::Gzip),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other if self.is_gzip => {
+                Flaw::Gzip
+            }
+            kind => Flaw::Io(kind),
+        })?;
+        chunk.commit(n);
+        Ok(n > 0)
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{MS, Nanos, SECOND};
 use chrono::DateTime;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -36,7 +36,7 @@ pub struct LiveRecording {
     path: PathBuf,
     options: LiveRecordingOptions,
     /// `None` once the recording has ended.
-    writer: Option<Writer<CountedFile>>,
+    writer: Option<Writer<File>>,
     opened_at: Nanos,
     /// The wall clock, as of the last call that gave it.
     now: Nanos,
@@ -44,24 +44,6 @@ pub struct LiveRecording {
     last: Option<Nanos>,
     /// Exports in the open file.
     exports: u64,
-}
-
-/// A file, and how much was written to it.
-struct CountedFile {
-    file: File,
-    written: u64,
-}
-
-impl Write for CountedFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        self.written += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 impl LiveRecording {
@@ -92,8 +74,8 @@ impl LiveRecording {
 
     /// Appends a payload in protobuf.
     pub fn append(&mut self, received_at: Option<Nanos>, payload: &[u8]) -> Result<(), WriteError> {
-        let full = |writer: &Writer<CountedFile>| {
-            self.options.most_bytes.is_some_and(|most| self.exports > 0 && writer.get_ref().written >= most)
+        let full = |writer: &Writer<File>| {
+            self.options.most_bytes.is_some_and(|most| self.exports > 0 && writer.written() >= most)
         };
         if self.writer.as_ref().is_some_and(full) {
             self.rotate()?;
@@ -110,7 +92,7 @@ impl LiveRecording {
     pub fn sync(&mut self) -> Result<impl FnOnce() -> io::Result<()> + Send + use<>, WriteError> {
         let Some(writer) = &mut self.writer else { return Err(ended()) };
         writer.flush()?;
-        let file = writer.get_ref().file.try_clone()?;
+        let file = writer.get_ref().try_clone()?;
         Ok(move || file.sync_data())
     }
 
@@ -130,7 +112,7 @@ impl LiveRecording {
             writer.tick(at)?;
         }
         let written = writer.finish()?;
-        if self.is_regular() { Ok(written.file.sync_all()?) } else { Ok(()) }
+        if self.is_regular() { Ok(written.sync_all()?) } else { Ok(()) }
     }
 
     fn rotate(&mut self) -> Result<(), WriteError> {
@@ -148,7 +130,7 @@ impl LiveRecording {
 
     fn begin(&mut self) -> Result<(), WriteError> {
         let file = OpenOptions::new().create(true).truncate(true).write(true).open(&self.path)?;
-        let mut writer = Writer::new(CountedFile { file, written: 0 }, RecordingFormat::Own, Compression::Zstd)?;
+        let mut writer = Writer::new(file, RecordingFormat::Own, Compression::Zstd)?;
         writer.set_longest_run(LONGEST_RUN);
         writer.set_head(self.options.head.clone())?;
         if let Some(last) = self.last {

@@ -28,8 +28,9 @@ mod writer;
 mod zstd_chain;
 
 pub use damage::{Damage, DamageKind, DamageLocation, Flaw, LooksLike, OpenError, Part};
+pub use file::RecordingEntry;
 pub use format::{Compression, FileFormat, MESSAGE_LIMIT, RecordingFormat};
 pub use live::{LiveRecording, LiveRecordingOptions};
 pub use message::{AT_FIELD, HEAD_FIELD};
-pub use reader::{FileInfo, Reader, RecordingEntry, Replayed, Source};
+pub use reader::{FileInfo, Reader, Replayed, Source};
 pub use writer::{WriteError, Writer};

@@ -5,10 +5,10 @@
 
 use super::damage::{Damage, OpenError};
 use super::feed::CountedSource;
-use super::file::{NextExport, RecordingFile};
+use super::file::{RecordingEntry, RecordingFile};
 use super::format::{Compression, FileFormat};
 use crate::engine::{Input, Inputs};
-use crate::model::{Export, Nanos};
+use crate::model::Export;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,17 +21,6 @@ pub struct Source {
     pub size: Option<u64>,
     /// The bytes.
     pub reader: Box<dyn Read + Send>,
-}
-
-/// What was read beside the export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordingEntry {
-    /// When it was received; `None` for an export without a usable time, which leaves time where it is.
-    pub at: Option<Nanos>,
-    /// Index of the file, in the order of the sources.
-    pub file: usize,
-    /// A time without an export.
-    pub is_tick: bool,
 }
 
 /// What is known of an opened file.
@@ -58,8 +47,7 @@ pub struct Reader {
 struct Pending {
     file: RecordingFile,
     export: Export,
-    next: Option<NextExport>,
-    ended: bool,
+    next: Option<RecordingEntry>,
 }
 
 impl Reader {
@@ -71,7 +59,7 @@ impl Reader {
         for (index, source) in sources.into_iter().enumerate() {
             let counted = CountedSource { inner: source.reader, read: Arc::clone(&read) };
             let file = RecordingFile::open(index, source.name, counted)?;
-            let mut pending = Pending { file, export: Export::default(), next: None, ended: false };
+            let mut pending = Pending { file, export: Export::default(), next: None };
             // The head of a recording stands in its first message.
             pending.look();
             files.push(pending);
@@ -85,50 +73,38 @@ impl Reader {
             && only.next.is_none()
         {
             // Nothing to merge with: one export does.
-            let next = if only.ended { None } else { only.file.next(export) };
-            only.ended = next.is_none();
-            return next.map(|next| RecordingEntry {
-                at: next.at,
-                file: only.file.content().index(),
-                is_tick: next.is_tick,
-            });
+            return only.file.next(export);
         }
-        let mut first: Option<(Option<Nanos>, usize)> = None;
-        for (i, pending) in self.files.iter_mut().enumerate() {
-            pending.look();
-            if pending.next.is_some() && first.is_none_or(|(at, _)| pending.file.received_at() < at) {
-                first = Some((pending.file.received_at(), i));
-            }
-        }
-        let pending = &mut self.files[first?.1];
-        let next = pending.next.take()?;
-        std::mem::swap(export, &mut pending.export);
-        Some(RecordingEntry { at: next.at, file: pending.file.content().index(), is_tick: next.is_tick })
+        self.files.iter_mut().for_each(Pending::look);
+        let pending = self.files.iter_mut().filter(|pending| pending.next.is_some());
+        let first = pending.min_by_key(|pending| pending.file.received_at)?;
+        std::mem::swap(export, &mut first.export);
+        first.next.take()
     }
 
     /// What is known of the files, in the order of the sources.
     pub fn files(&self) -> impl ExactSizeIterator<Item = FileInfo<'_>> {
         self.files.iter().map(|Pending { file, .. }| FileInfo {
-            name: file.content().name(),
-            format: file.format(),
-            compression: file.content().compression(),
-            head: file.head(),
+            name: &file.content.name,
+            format: file.format,
+            compression: file.content.compression,
+            head: file.head.as_deref(),
         })
     }
 
     /// The head of the first recording that has one.
     pub fn head(&self) -> Option<&str> {
-        self.files.iter().find_map(|pending| pending.file.head())
+        self.files.iter().find_map(|pending| pending.file.head.as_deref())
     }
 
     /// The damages found so far, file by file; of a file with very many only the first ones.
     pub fn damages(&self) -> impl Iterator<Item = &Damage> {
-        self.files.iter().flat_map(|pending| &pending.file.content().damages().kept)
+        self.files.iter().flat_map(|pending| &pending.file.content.damages.kept)
     }
 
     /// How many damages matter: not counting torn tails, counting those that are not kept.
     pub fn damage_count(&self) -> u64 {
-        self.files.iter().map(|pending| pending.file.content().damages().damaged).sum()
+        self.files.iter().map(|pending| pending.file.content.damages.damaged).sum()
     }
 
     /// Bytes read from the sources so far.
@@ -145,9 +121,8 @@ impl Reader {
 impl Pending {
     /// Reads the next export unless one is there.
     fn look(&mut self) {
-        if self.next.is_none() && !self.ended {
+        if self.next.is_none() {
             self.next = self.file.next(&mut self.export);
-            self.ended = self.next.is_none();
         }
     }
 }

@@ -3,18 +3,18 @@
 //! Nothing is consumed while looking but a byte order mark, and never more is read than one message may be large. A form
 //! is recognised when a first entry of it can be read, or is one that was cut off or damaged beyond doubt.
 
-use super::chunk::Chunk;
 use super::content::{Content, Short};
-use super::damage::{Flaw, LooksLike};
+use super::damage::LooksLike;
 use super::format::{FileFormat, MESSAGE_LIMIT};
 use super::message::{Framed, LENGTH_LIMIT, PREFIX, check_fields, is_own};
-use super::zstd_chain::{Inflater, MAGIC, is_skippable};
+use super::zstd_chain::{MAGIC, is_skippable, new_context};
 use crate::model::Export;
 use crate::otlp::{self, Encoding};
 use memchr::memmem;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use std::fmt;
-use std::io;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
+use zstd::zstd_safe::DCtx;
 
 /// Enough to know a form in most cases.
 const FIRST_LOOK: usize = 64;
@@ -35,81 +35,75 @@ pub(super) enum Framing {
     /// Length-prefixed protobuf.
     Messages,
     /// Length-prefixed zstd frames with JSON or protobuf in them.
-    ZstdMessages(Box<(Inflater, Chunk)>),
+    ZstdMessages(DCtx<'static>),
     /// One message that is the whole content.
     Whole(Encoding),
 }
 
-/// The framing and form of a file.
-pub(super) fn recognise_file(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
-    look(content, FIRST_LOOK)?;
-    let first = content.bytes();
+/// The framing and form of a file, or what it looks like instead.
+type Recognised = Result<(Framing, FileFormat), LooksLike>;
+
+/// Recognises a file. One that could not be read looks like one that is empty.
+pub(super) fn recognise_file(content: &mut Content) -> Recognised {
+    look(content, FIRST_LOOK);
+    let first = content.chunk.bytes();
     let torn_magic = !first.is_empty() && MAGIC.starts_with(first);
     if first.starts_with(&MAGIC) || is_skippable(first) || torn_magic {
         content.decompress_zstd();
         return recognise_behind_damage(content);
     }
-    let refused = match recognise(content) {
-        Err(Refused::Form(found)) => found,
-        recognised => return recognised,
-    };
+    let recognised = recognise(content);
+    if recognised.is_ok() {
+        return recognised;
+    }
     // The first frame of a compressed recording may be the one that is damaged.
-    let _ = look(content, DAMAGED_START);
-    if content.bytes().first_chunk::<4>() == Some(&MAGIC) || memmem::find(content.bytes(), &MAGIC).is_none() {
-        return Err(Refused::Form(refused));
+    look(content, DAMAGED_START);
+    let bytes = content.chunk.bytes();
+    if bytes.starts_with(&MAGIC) || memmem::find(bytes, &MAGIC).is_none() {
+        return recognised;
     }
     content.decompress_zstd();
     match recognise_behind_damage(content) {
-        Ok((Framing::Ended, _)) | Err(_) => Err(Refused::Form(refused)),
-        recognised => recognised,
+        Ok((Framing::Ended, _)) | Err(_) => recognised,
+        compressed => compressed,
     }
 }
 
 /// The first frames may be damaged; then the content may begin within a line.
-fn recognise_behind_damage(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
+fn recognise_behind_damage(content: &mut Content) -> Recognised {
     let recognised = recognise(content);
-    match memmem::find(content.bytes(), NEXT_LINE) {
-        Some(found) if content.is_after_damage() && recognised.is_err() => {
-            content.consume(found + 1);
+    match memmem::find(content.chunk.bytes(), NEXT_LINE) {
+        Some(found) if content.is_after_damage && recognised.is_err() => {
+            content.chunk.consume(found + 1);
             recognise(content)
         }
         _ => recognised,
     }
 }
 
-/// Reads until that much content is there, or there is no more, or a damaged frame comes.
-fn look(content: &mut Content, n: usize) -> Result<bool, Refused> {
-    while content.len() < n {
+/// Reads until that much content is there; false when there is no more, or a damaged frame comes.
+fn look(content: &mut Content, n: usize) -> bool {
+    while content.chunk.len() < n {
         match content.fill(0) {
             Ok(()) => {}
-            Err(Short::Skipped) if content.len() == 0 => content.pass_damage(),
-            Err(Short::Skipped) => return Ok(false),
-            Err(Short::End) => {
-                let failed = content.damages().kept.iter().find_map(|damage| match damage.what {
-                    Flaw::Io(kind) => Some(kind),
-                    _ => None,
-                });
-                return match failed {
-                    Some(kind) if content.len() == 0 => Err(Refused::Io(kind)),
-                    _ => Ok(false),
-                };
-            }
+            Err(Short::Skipped) if content.chunk.len() == 0 => content.pass_damage(),
+            Err(_) => return false,
         }
     }
-    Ok(true)
+    true
 }
 
-fn recognise(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
-    look(content, FIRST_LOOK)?;
-    if content.bytes().starts_with(&BYTE_ORDER_MARK) {
-        content.consume(BYTE_ORDER_MARK.len());
+fn recognise(content: &mut Content) -> Recognised {
+    look(content, FIRST_LOOK);
+    if content.chunk.bytes().starts_with(&BYTE_ORDER_MARK) {
+        content.chunk.consume(BYTE_ORDER_MARK.len());
     }
-    while content.bytes().trim_ascii_start().is_empty() {
-        if content.len() > MESSAGE_LIMIT || !look(content, content.len() + 1)? {
+    while content.chunk.bytes().trim_ascii_start().is_empty() {
+        if content.chunk.len() > MESSAGE_LIMIT || !look(content, content.chunk.len() + 1) {
             return Ok((Framing::Ended, FileFormat::Empty));
         }
     }
-    let first = content.bytes();
+    let first = content.chunk.bytes();
     let behind_length = first.get(PREFIX..).unwrap_or_default();
     if starts_json(first) {
         recognise_json(content)
@@ -125,11 +119,11 @@ fn recognise(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
 }
 
 /// Length-prefixed messages: no protobuf message starts with such a byte.
-fn recognise_messages(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
+fn recognise_messages(content: &mut Content) -> Recognised {
     let (mut at, mut empty) = (0, true);
     for _ in 0..TRIES {
-        let complete = look(content, at + PREFIX)?;
-        let Some(length) = content.bytes().get(at..).and_then(|rest| rest.first_chunk::<PREFIX>()) else {
+        let complete = look(content, at + PREFIX);
+        let Some(length) = content.chunk.bytes().get(at..).and_then(|rest| rest.first_chunk::<PREFIX>()) else {
             debug_assert!(!complete);
             break;
         };
@@ -139,8 +133,8 @@ fn recognise_messages(content: &mut Content) -> Result<(Framing, FileFormat), Re
             break;
         }
         let end = at + PREFIX + length;
-        let complete = look(content, end)?;
-        let message = &content.bytes()[at + PREFIX..end.min(content.len())];
+        let complete = look(content, end);
+        let message = &content.chunk.bytes()[at + PREFIX..end.min(content.chunk.len())];
         let cut_magic = !complete && !message.is_empty() && MAGIC.starts_with(message);
         if message.starts_with(&MAGIC) || cut_magic {
             return Ok(zstd_messages());
@@ -157,16 +151,16 @@ fn recognise_messages(content: &mut Content) -> Result<(Framing, FileFormat), Re
         empty &= length == 0;
         at = end;
     }
-    if empty { Ok((Framing::Messages, FileFormat::Protobuf)) } else { Err(Refused::Form(LooksLike::BrokenMessages)) }
+    if empty { Ok((Framing::Messages, FileFormat::Protobuf)) } else { Err(LooksLike::BrokenMessages) }
 }
 
 /// One request in protobuf that is the whole file.
-fn recognise_request(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
-    let unknown = Err(Refused::Form(LooksLike::Unknown));
-    if check_fields(content.bytes()).0 == Framed::Invalid || look(content, MESSAGE_LIMIT + 1)? {
+fn recognise_request(content: &mut Content) -> Recognised {
+    let unknown = Err(LooksLike::Unknown);
+    if check_fields(content.chunk.bytes()).0 == Framed::Invalid || look(content, MESSAGE_LIMIT + 1) {
         return unknown;
     }
-    let message = content.bytes();
+    let message = content.chunk.bytes();
     if check_fields(message) != (Framed::Complete, true) {
         return unknown;
     }
@@ -178,20 +172,20 @@ fn recognise_request(content: &mut Content) -> Result<(Framing, FileFormat), Ref
 }
 
 /// JSON: one object a line, or one object over many lines.
-fn recognise_json(content: &mut Content) -> Result<(Framing, FileFormat), Refused> {
+fn recognise_json(content: &mut Content) -> Recognised {
     let lines = Ok((Framing::Lines, FileFormat::JsonLines));
     let mut start = 0;
     for attempt in 0..TRIES {
-        let (end, complete) = look_line(content, start)?;
-        let line = &content.bytes()[start..end];
+        let (end, complete) = look_line(content, start);
+        let line = &content.chunk.bytes()[start..end];
         let probed = probe(line);
         let begins_well = line.trim_ascii_start().starts_with(FIRST_KEY);
         let cut_early = !complete && !line.is_empty() && FIRST_KEY.starts_with(line);
         match probed {
-            Ok(Probed::Metrics | Probed::Nothing) => return lines,
-            Ok(Probed::Other(found)) => return Err(Refused::Form(found)),
+            Ok(None) => return lines,
+            Ok(Some(found)) => return Err(found),
             Err(_) if begins_well || cut_early => return lines,
-            Err(error) if attempt == 0 && complete && error.is_eof() && is_one_object(content)? => {
+            Err(error) if attempt == 0 && complete && error.is_eof() && is_one_object(content) => {
                 return Ok((Framing::Whole(Encoding::Json), FileFormat::Single));
             }
             Err(_) => {}
@@ -201,74 +195,52 @@ fn recognise_json(content: &mut Content) -> Result<(Framing, FileFormat), Refuse
         }
         start = end + 1;
     }
-    Err(Refused::Form(LooksLike::BrokenJson))
+    Err(LooksLike::BrokenJson)
 }
 
 /// Reads to the end of a line; says where that is and whether there is a line break.
-fn look_line(content: &mut Content, start: usize) -> Result<(usize, bool), Refused> {
+fn look_line(content: &mut Content, start: usize) -> (usize, bool) {
     let mut searched = start;
     loop {
-        let rest = content.bytes().get(searched..).unwrap_or_default();
+        let rest = content.chunk.bytes().get(searched..).unwrap_or_default();
         if let Some(found) = memchr::memchr(b'\n', rest) {
-            return Ok((searched + found, true));
+            return (searched + found, true);
         }
         searched += rest.len();
-        if searched - start > MESSAGE_LIMIT || !look(content, searched + 1)? {
-            return Ok((searched, false));
+        if searched - start > MESSAGE_LIMIT || !look(content, searched + 1) {
+            return (searched, false);
         }
     }
 }
 
-fn is_one_object(content: &mut Content) -> Result<bool, Refused> {
-    let larger = look(content, MESSAGE_LIMIT + 1)?;
-    Ok(!larger && matches!(probe(content.bytes()), Ok(Probed::Metrics | Probed::Nothing)))
-}
-
-/// Why a file is not read.
-pub(super) enum Refused {
-    Form(LooksLike),
-    Io(io::ErrorKind),
+fn is_one_object(content: &mut Content) -> bool {
+    !look(content, MESSAGE_LIMIT + 1) && matches!(probe(content.chunk.bytes()), Ok(None))
 }
 
 fn zstd_messages() -> (Framing, FileFormat) {
-    (Framing::ZstdMessages(Box::new((Inflater::new(), Chunk::default()))), FileFormat::ZstdMessages)
+    (Framing::ZstdMessages(new_context()), FileFormat::ZstdMessages)
 }
 
-/// What the keys of a JSON object say.
-enum Probed {
-    Metrics,
-    Nothing,
-    Other(LooksLike),
+/// The keys of a JSON object, as far as they say what it is. The first in this order decides.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+enum JsonKey {
+    #[serde(alias = "resource_metrics")]
+    ResourceMetrics,
+    #[serde(alias = "resourceLogs", alias = "resourceProfiles")]
+    ResourceSpans,
+    #[serde(other)]
+    Unknown,
 }
 
-fn probe(text: &[u8]) -> Result<Probed, serde_json::Error> {
-    let mut parser = serde_json::Deserializer::from_slice(text);
-    let probed = serde::Deserializer::deserialize_map(&mut parser, Keys)?;
-    parser.end()?;
-    Ok(probed)
-}
-
-struct Keys;
-
-impl<'de> Visitor<'de> for Keys {
-    type Value = Probed;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Probed, A::Error> {
-        let mut probed = Probed::Nothing;
-        while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
-            probed = match (key.as_str(), probed) {
-                ("resourceMetrics" | "resource_metrics", _) | (_, Probed::Metrics) => Probed::Metrics,
-                ("resourceSpans" | "resourceLogs" | "resourceProfiles", _) => Probed::Other(LooksLike::OtherSignal),
-                (_, Probed::Other(found)) => Probed::Other(found),
-                (_, Probed::Nothing) => Probed::Other(LooksLike::OtherJson),
-            };
-        }
-        Ok(probed)
-    }
+/// What a JSON object holds instead of metrics; `None` when it holds metrics, or nothing.
+fn probe(text: &[u8]) -> Result<Option<LooksLike>, serde_json::Error> {
+    let keys: BTreeMap<JsonKey, IgnoredAny> = serde_json::from_slice(text)?;
+    Ok(match keys.into_keys().next() {
+        None | Some(JsonKey::ResourceMetrics) => None,
+        Some(JsonKey::ResourceSpans) => Some(LooksLike::OtherSignal),
+        Some(JsonKey::Unknown) => Some(LooksLike::OtherJson),
+    })
 }
 
 /// True when the first byte that is not blank opens a JSON object.

@@ -45,12 +45,15 @@ pub struct Writer<W: Write> {
     /// The first receive time of the open run.
     opened_at: Option<Nanos>,
     content: Vec<u8>,
+    /// The run as it is written, and how many bytes were before it.
+    packed: Vec<u8>,
+    written: u64,
 }
 
 enum Packing {
     None,
     Gzip,
-    Zstd(Box<Compressor<'static>>, Vec<u8>),
+    Zstd(Box<Compressor<'static>>),
 }
 
 impl<W: Write> Writer<W> {
@@ -64,10 +67,11 @@ impl<W: Write> Writer<W> {
                 // The checksum is what makes damage visible, the size what lets a reader hold a frame until it is checked.
                 compressor.include_checksum(true)?;
                 compressor.include_contentsize(true)?;
-                Packing::Zstd(Box::new(compressor), Vec::new())
+                Packing::Zstd(Box::new(compressor))
             }
         };
-        Ok(Writer { out, format, packing, head: None, longest: None, opened_at: None, content: Vec::new() })
+        let (content, packed) = (Vec::new(), Vec::new());
+        Ok(Writer { out, format, packing, head: None, longest: None, opened_at: None, content, packed, written: 0 })
     }
 
     /// Closes a run, too, once its receive times span this long: what a crash may take at most.
@@ -138,6 +142,11 @@ impl<W: Write> Writer<W> {
         &self.out
     }
 
+    /// How many bytes were written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     fn own_message(&mut self, received_at: Option<Nanos>, payload: &[u8]) {
         let start = self.content.len();
         self.content.extend_from_slice(&[0; PREFIX]);
@@ -165,20 +174,22 @@ impl<W: Write> Writer<W> {
         if self.content.is_empty() {
             return Ok(());
         }
-        match &mut self.packing {
-            Packing::None => self.out.write_all(&self.content)?,
+        self.packed.clear();
+        let packed = match &mut self.packing {
+            Packing::None => &self.content,
             Packing::Gzip => {
-                let mut member = GzEncoder::new(&mut self.out, flate2::Compression::default());
+                let mut member = GzEncoder::new(&mut self.packed, flate2::Compression::default());
                 member.write_all(&self.content)?;
-                member.finish()?;
+                member.finish()?
             }
-            Packing::Zstd(compressor, frame) => {
-                frame.clear();
-                frame.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
-                compressor.compress_to_buffer(&self.content, frame)?;
-                self.out.write_all(frame)?;
+            Packing::Zstd(compressor) => {
+                self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
+                compressor.compress_to_buffer(&self.content, &mut self.packed)?;
+                &self.packed
             }
-        }
+        };
+        self.out.write_all(packed)?;
+        self.written += packed.len() as u64;
         self.content.clear();
         Ok(())
     }

@@ -7,10 +7,12 @@
 //! bounded by what was read, whatever the bytes; so is the memory, by the largest message.
 
 use super::chunk::Chunk;
-use super::damage::{DamageKind, Flaw, Part};
-use super::feed::{Fed, Feed};
+use super::damage::{Flaw, Part};
+use super::feed::Feed;
+use super::format::MESSAGE_LIMIT;
 use super::message::LENGTH_LIMIT;
 use memchr::memmem::Finder;
+use std::io::Read as _;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, zstd_sys::ZSTD_ErrorCode};
 
 /// The first bytes of every frame.
@@ -34,102 +36,75 @@ pub(super) struct ZstdChain {
     inside: bool,
     ended: bool,
     /// Why the file cannot be read any further.
-    broken: Option<(Flaw, DamageKind)>,
+    broken: Option<Flaw>,
     /// What was spent on frames that turned out to be none.
     wasted: u64,
 }
 
-/// How far a chain came.
-#[derive(Debug, PartialEq)]
-pub(super) enum Step {
-    /// There is more content.
-    More,
-    /// Damage was skipped: what comes next is the start of a good frame and does not continue what was there before.
-    Skipped {
-        /// Offset of the damaged frame.
-        at: u64,
-    },
-    /// The end.
+/// Why there is no content.
+enum Stop {
     End,
-    /// The end, for this reason, at this offset.
-    Broken(Flaw, DamageKind, u64),
-}
-
-/// What became of one frame.
-enum Frame {
-    Content,
-    End,
-    /// Damaged.
+    /// The frame is damaged.
     Bad,
-    /// The file ends inside it.
+    /// The file ends inside the frame.
     Cut,
-    /// Reading failed inside it.
-    Failed(Flaw, DamageKind),
+    /// Reading failed inside the frame.
+    Failed(Flaw),
 }
 
 impl ZstdChain {
     /// A chain that goes on with what was read into `input` already.
     pub(super) fn new(feed: Feed, input: Chunk) -> Self {
-        let mut context = DCtx::create();
-        // The parameter is within zstd's own bounds, so that setting it cannot fail.
-        let _ = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX));
-        ZstdChain { feed, input, context, inside: false, ended: false, broken: None, wasted: 0 }
+        ZstdChain { feed, input, context: new_context(), inside: false, ended: false, broken: None, wasted: 0 }
     }
 
-    /// Appends content to `out`: one held frame, or a piece.
-    pub(super) fn fill(&mut self, out: &mut Chunk) -> Step {
+    /// Appends content to `out`, one held frame or a piece; false at the end. A flaw comes with the offset of its frame:
+    /// after [`Flaw::Frame`] the content goes on with a good frame, which does not continue what was there before; every
+    /// other flaw is the end.
+    pub(super) fn fill(&mut self, out: &mut Chunk) -> Result<bool, (Flaw, u64)> {
         if self.ended {
-            return Step::End;
+            return Ok(false);
         }
         let at = self.input.offset();
         let before = out.len();
-        let frame = if self.inside { self.piece(out, false) } else { self.frame(out) };
-        let step = match frame {
-            Frame::Content => return Step::More,
-            Frame::End => Step::End,
-            Frame::Failed(flaw, kind) => Step::Broken(flaw, kind, at),
-            // A held frame that is cut off may as well be one whose sizes are damaged: good frames behind it tell.
-            Frame::Bad | Frame::Cut => {
-                let cut = matches!(frame, Frame::Cut);
-                match self.resume(out, before) {
-                    Search::Found => return Step::Skipped { at },
-                    Search::Nothing if cut => Step::Broken(Flaw::Torn(Part::Frame), DamageKind::TornTail, at),
-                    Search::Nothing => Step::Broken(Flaw::LastFrame, DamageKind::Damage, at),
-                    Search::GaveUp => Step::Broken(Flaw::SearchGivenUp, DamageKind::Damage, at),
-                    Search::Failed(flaw, kind) => Step::Broken(flaw, kind, at),
-                }
+        let flaw = match if self.inside { self.piece(out, false) } else { self.frame(out) } {
+            Ok(()) => return Ok(true),
+            Err(Stop::End) => {
+                self.ended = true;
+                return Ok(false);
             }
+            Err(Stop::Failed(flaw)) => flaw,
+            Err(Stop::Bad) => self.resume(out, before, Flaw::LastFrame),
+            // A held frame that is cut off may as well be one whose sizes are damaged: good frames behind it tell.
+            Err(Stop::Cut) => self.resume(out, before, Flaw::Torn(Part::Frame)),
         };
-        self.ended = true;
-        step
+        self.ended = flaw != Flaw::Frame;
+        Err((flaw, at))
     }
 
     /// Reads one frame, or the first piece of one.
-    fn frame(&mut self, out: &mut Chunk) -> Frame {
-        if let Err(frame) = self.need(LONGEST_HEADER, false) {
-            return frame;
-        }
+    fn frame(&mut self, out: &mut Chunk) -> Result<(), Stop> {
+        self.need(LONGEST_HEADER, false)?;
         let header = self.input.bytes();
         if header.is_empty() {
-            return Frame::End;
+            return Err(Stop::End);
         }
         if is_skippable(header) {
             return self.skip_frame();
         }
         if !header.starts_with(&MAGIC) {
-            return if MAGIC.starts_with(header) { Frame::Cut } else { Frame::Bad };
+            return Err(if MAGIC.starts_with(header) { Stop::Cut } else { Stop::Bad });
         }
         let short = header.len() < LONGEST_HEADER;
         match zstd_safe::get_frame_content_size(header) {
             Ok(Some(size)) if size <= HELD as u64 => self.held(out, size as usize),
             Ok(_) => self.piece(out, true),
-            Err(_) if short => Frame::Cut,
-            Err(_) => Frame::Bad,
+            Err(_) => Err(if short { Stop::Cut } else { Stop::Bad }),
         }
     }
 
     /// A frame that says how large its content is, and is small enough to be held.
-    fn held(&mut self, out: &mut Chunk, size: usize) -> Frame {
+    fn held(&mut self, out: &mut Chunk, size: usize) -> Result<(), Stop> {
         // No encoder makes a frame much larger than its content; a chain of empty blocks is not followed for ever.
         let longest = size + size / 2 + (1 << 20);
         let compressed = loop {
@@ -138,13 +113,12 @@ impl ZstdChain {
                 Err(code) if is_incomplete(code) && self.input.len() < longest => {
                     // The blocks are walked from the start each time: doubling keeps that linear.
                     let (more, doubled) = (self.input.len() + 1, 2 * self.input.len());
-                    if let Err(frame) = self.need(more, true).and_then(|()| self.need(doubled.min(longest), false)) {
-                        return frame;
-                    }
+                    self.need(more, true)?;
+                    self.need(doubled.min(longest), false)?;
                 }
                 Err(_) => {
                     self.wasted += self.input.len() as u64;
-                    return Frame::Bad;
+                    return Err(Stop::Bad);
                 }
             }
         };
@@ -154,20 +128,20 @@ impl ZstdChain {
             Ok(n) if n == size => {
                 out.commit(size);
                 self.input.consume(compressed);
-                Frame::Content
+                Ok(())
             }
             _ => {
                 self.wasted += (compressed + size) as u64;
-                Frame::Bad
+                Err(Stop::Bad)
             }
         }
     }
 
     /// Content of a frame without a declared size. From its start it is held until its end, or until it has grown large;
     /// the rest comes piece by piece.
-    fn piece(&mut self, out: &mut Chunk, from_start: bool) -> Frame {
+    fn piece(&mut self, out: &mut Chunk, from_start: bool) -> Result<(), Stop> {
         if from_start && self.context.reset(ResetDirective::SessionOnly).is_err() {
-            return Frame::Bad;
+            return Err(Stop::Bad);
         }
         let enough = if from_start { HELD_UNDECLARED } else { 1 };
         let start = out.len();
@@ -188,49 +162,46 @@ impl ZstdChain {
                     true => out.retract(made),
                     false => self.input.consume(used),
                 }
-                return Frame::Bad;
+                return Err(Stop::Bad);
             }
             if !self.inside || made >= enough || used > HELD_UNDECLARED {
                 self.input.consume(used);
-                return Frame::Content;
+                return Ok(());
             }
             if full || used < self.input.len() {
                 continue;
             }
-            if let Err(frame) = self.need(used + 1, true) {
-                self.inside = false;
+            if let Err(stop) = self.need(used + 1, true) {
                 // What was flushed before the end of the file is good, unless the frame swallowed another one.
                 let swallowed = from_start && Finder::new(&MAGIC).find(&self.input.bytes()[1..]).is_some();
                 if made == 0 || swallowed {
+                    self.inside = false;
                     out.retract(made);
-                    return frame;
+                    return Err(stop);
                 }
-                self.inside = true;
                 self.input.consume(used);
-                return Frame::Content;
+                return Ok(());
             }
         }
     }
 
     /// Passes over a frame that holds no content.
-    fn skip_frame(&mut self) -> Frame {
-        let Some(size) = self.input.bytes().get(4..8).and_then(|b| b.first_chunk::<4>()) else { return Frame::Cut };
+    fn skip_frame(&mut self) -> Result<(), Stop> {
+        let size = self.input.bytes().get(4..).and_then(|size| size.first_chunk::<4>()).ok_or(Stop::Cut)?;
         let mut left = 8 + u64::from(u32::from_le_bytes(*size));
         loop {
             let n = left.min(self.input.len() as u64) as usize;
             self.input.consume(n);
             left -= n as u64;
             if left == 0 {
-                return Frame::Content;
+                return Ok(());
             }
-            if let Err(frame) = self.need(1, true) {
-                return frame;
-            }
+            self.need(1, true)?;
         }
     }
 
-    /// Looks for the next good frame and stops before it.
-    fn resume(&mut self, out: &mut Chunk, before: usize) -> Search {
+    /// Looks for the next good frame and stops before it; `none` is the flaw when there is none.
+    fn resume(&mut self, out: &mut Chunk, before: usize, none: Flaw) -> Flaw {
         out.retract(out.len() - before);
         self.inside = false;
         let finder = Finder::new(&MAGIC);
@@ -241,53 +212,53 @@ impl ZstdChain {
                 self.input.consume(bytes.len() - tail);
                 match self.need(tail + 1, true) {
                     Ok(()) => continue,
-                    Err(Frame::Failed(flaw, kind)) => return Search::Failed(flaw, kind),
-                    Err(_) => return Search::Nothing,
+                    Err(Stop::Failed(flaw)) => return flaw,
+                    Err(_) => return none,
                 }
             };
             self.input.consume(found + 1);
             let start = self.input.offset();
-            match self.frame(out) {
-                Frame::Content => {
-                    self.inside = false;
-                    out.retract(out.len() - before);
-                    self.input.rewind(start);
-                    return Search::Found;
-                }
-                Frame::Failed(flaw, kind) => return Search::Failed(flaw, kind),
-                Frame::Bad | Frame::Cut | Frame::End => {}
-            }
+            let frame = self.frame(out);
             out.retract(out.len() - before);
+            match frame {
+                Ok(()) => {
+                    self.inside = false;
+                    self.input.rewind(start);
+                    return Flaw::Frame;
+                }
+                Err(Stop::Failed(flaw)) => return flaw,
+                Err(Stop::Bad | Stop::Cut | Stop::End) => {}
+            }
             // Nested garbage could make every byte the start of a long attempt.
             if self.wasted > (1 << 30) + 64 * start {
-                return Search::GaveUp;
+                return Flaw::SearchGivenUp;
             }
         }
     }
 
-    /// Reads until `n` bytes of input are there. At the end of the file: fewer, or `Frame::Cut` when they are required.
-    fn need(&mut self, n: usize, required: bool) -> Result<(), Frame> {
+    /// Reads until `n` bytes of input are there. At the end of the file: fewer, or `Stop::Cut` when they are required.
+    fn need(&mut self, n: usize, required: bool) -> Result<(), Stop> {
         while self.input.len() < n {
-            if let Some((flaw, kind)) = self.broken.clone() {
-                return Err(Frame::Failed(flaw, kind));
+            if let Some(flaw) = &self.broken {
+                return Err(Stop::Failed(flaw.clone()));
             }
             match self.feed.fill(&mut self.input, 0) {
-                Fed::More => {}
-                Fed::End if required => return Err(Frame::Cut),
-                Fed::End => return Ok(()),
-                Fed::Broken(flaw, kind) => self.broken = Some((flaw, kind)),
+                Ok(true) => {}
+                Ok(false) if required => return Err(Stop::Cut),
+                Ok(false) => return Ok(()),
+                Err(flaw) => self.broken = Some(flaw),
             }
         }
         Ok(())
     }
 }
 
-/// What a search for the next good frame found.
-enum Search {
-    Found,
-    Nothing,
-    GaveUp,
-    Failed(Flaw, DamageKind),
+/// A context that refuses frames with too large a window.
+pub(super) fn new_context() -> DCtx<'static> {
+    let mut context = DCtx::create();
+    // The parameter is within zstd's own bounds, so that setting it cannot fail.
+    let _ = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX));
+    context
 }
 
 /// True at the start of a frame that decompressors pass over.
@@ -299,51 +270,14 @@ fn is_incomplete(code: usize) -> bool {
     code == 0usize.wrapping_sub(ZSTD_ErrorCode::ZSTD_error_srcSize_wrong as usize)
 }
 
-/// Decompresses messages that are frames of their own.
-pub(super) struct Inflater(DCtx<'static>);
-
-/// Why a message cannot be decompressed.
-pub(super) enum InflateError {
-    Damaged,
-    TooLarge,
-}
-
-impl Inflater {
-    pub(super) fn new() -> Self {
-        let mut context = DCtx::create();
-        let _ = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX));
-        Inflater(context)
-    }
-
-    /// Appends the content of `frames` to `out`, at most `limit` bytes of it.
-    pub(super) fn inflate(&mut self, frames: &[u8], limit: usize, out: &mut Chunk) -> Result<usize, InflateError> {
-        let start = out.len();
-        let result = self.run(frames, limit, out);
-        if result.is_err() {
-            out.retract(out.len() - start);
-        }
-        result.map(|()| out.len() - start)
-    }
-
-    fn run(&mut self, frames: &[u8], limit: usize, out: &mut Chunk) -> Result<(), InflateError> {
-        self.0.reset(ResetDirective::SessionOnly).map_err(|_| InflateError::Damaged)?;
-        let mut from = InBuffer::around(frames);
-        let start = out.len();
-        loop {
-            let mut to = OutBuffer::around(&mut out.space(PIECE)[..PIECE]);
-            let result = self.0.decompress_stream(&mut to, &mut from);
-            let (made, full) = (to.pos(), to.pos() == to.capacity());
-            out.commit(made);
-            if out.len() - start > limit {
-                return Err(InflateError::TooLarge);
-            }
-            let done = from.pos() == frames.len();
-            match result {
-                Err(_) => return Err(InflateError::Damaged),
-                Ok(0) if done => return Ok(()),
-                Ok(_) if done && !full => return Err(InflateError::Damaged),
-                Ok(_) => {}
-            }
-        }
+/// The content of a message that is frames of its own.
+pub(super) fn inflate(context: &mut DCtx<'static>, frames: &[u8]) -> Result<Vec<u8>, Flaw> {
+    context.reset(ResetDirective::SessionOnly).map_err(|_| Flaw::Frame)?;
+    let mut content = Vec::new();
+    let mut decoder = zstd::Decoder::with_context(frames, context).take(MESSAGE_LIMIT as u64 + 1);
+    match decoder.read_to_end(&mut content) {
+        Ok(..=MESSAGE_LIMIT) => Ok(content),
+        Ok(_) => Err(Flaw::LargeMessage),
+        Err(_) => Err(Flaw::Frame),
     }
 }
