@@ -4,7 +4,8 @@
 //! written anew. A metric, scope or resource of which nothing is left goes, too.
 
 use super::messages::resource;
-use super::wire::{DecodeError, length, skip, varint};
+use super::size::DATA;
+use super::wire::{DecodeError, fields};
 use crate::model::{Nanos, Value, clamp_time};
 use prost::encoding::encode_varint;
 use std::ops::Range;
@@ -51,10 +52,7 @@ impl NamePattern {
 /// What is kept of a payload; `None` when nothing is. A point without a timestamp has the receive time of its export.
 pub fn cut(payload: &[u8], received_at: Option<Nanos>, cut: &Cut) -> Result<Option<Vec<u8>>, DecodeError> {
     let cutter = Cutter { payload, received_at, cut };
-    cutter.message(0..payload.len(), |tag, part| match tag {
-        RESOURCE_METRICS => cutter.resource(part),
-        _ => Ok(Fate::Copied),
-    })
+    cutter.message(0..payload.len(), &[RESOURCE_METRICS], |part| cutter.resource(part))
 }
 
 const RESOURCE_METRICS: u64 = 0x0a;
@@ -66,96 +64,63 @@ const DATA_POINT: u64 = 0x0a;
 /// The same in every kind of point.
 const TIME: u64 = 0x19;
 
-/// What becomes of a field.
-enum Fate {
-    /// It is copied and does not decide whether its message stays.
-    Copied,
-    /// It gets this content.
-    Rewritten(Vec<u8>),
-    Dropped,
-}
-
-impl From<Option<Vec<u8>>> for Fate {
-    fn from(content: Option<Vec<u8>>) -> Self {
-        content.map_or(Fate::Dropped, Fate::Rewritten)
-    }
-}
-
 struct Cutter<'a> {
     payload: &'a [u8],
     received_at: Option<Nanos>,
     cut: &'a Cut,
 }
 
+/// What is left of a message; `None` when nothing is.
+type Rest = Result<Option<Vec<u8>>, DecodeError>;
+
 impl Cutter<'_> {
-    fn resource(&self, part: Range<usize>) -> Result<Fate, DecodeError> {
+    fn resource(&self, part: Range<usize>) -> Rest {
         if !self.cut.services.is_empty() && !self.is_wanted_service(part.clone())? {
-            return Ok(Fate::Dropped);
+            return Ok(None);
         }
-        let rest = self.message(part, |tag, part| match tag {
-            SCOPE_METRICS => self.scope(part),
-            _ => Ok(Fate::Copied),
-        })?;
-        Ok(rest.into())
+        self.message(part, &[SCOPE_METRICS], |scope| self.message(scope, &[METRIC], |metric| self.metric(metric)))
     }
 
-    fn scope(&self, part: Range<usize>) -> Result<Fate, DecodeError> {
-        let rest = self.message(part, |tag, part| match tag {
-            METRIC => self.metric(part),
-            _ => Ok(Fate::Copied),
-        })?;
-        Ok(rest.into())
-    }
-
-    fn metric(&self, part: Range<usize>) -> Result<Fate, DecodeError> {
+    fn metric(&self, part: Range<usize>) -> Rest {
         if !self.cut.metrics.is_empty() && !self.is_wanted_metric(part.clone())? {
-            return Ok(Fate::Dropped);
+            return Ok(None);
         }
         let (mut points, mut kept) = (0, 0);
-        let rest = self.message(part, |tag, part| match tag {
-            // Gauge, sum, histogram, exponential histogram, summary. Temporality and the like stay, so that the metric
-            // alone decides whether anything is left.
-            0x2a | 0x3a | 0x4a | 0x52 | 0x5a => {
-                let mut out = Vec::new();
-                self.fields(part, |tag, whole, point| {
-                    let is_point = tag == DATA_POINT;
-                    let is_wanted = !is_point || self.is_wanted_point(point)?;
-                    points += u64::from(is_point);
-                    kept += u64::from(is_point && is_wanted);
-                    if is_wanted {
-                        out.extend_from_slice(&self.payload[whole]);
-                    }
-                    Ok(())
-                })?;
-                Ok(Fate::Rewritten(out))
+        let rest = self.message(part, &DATA, |data| {
+            let mut out = Vec::new();
+            for field in fields(&self.payload[..data.end], data.start) {
+                let field = field?;
+                let is_point = field.tag == DATA_POINT;
+                let is_wanted = !is_point || self.is_wanted_point(field.content..field.end)?;
+                points += u64::from(is_point);
+                kept += u64::from(is_point && is_wanted);
+                if is_wanted {
+                    out.extend_from_slice(&self.payload[field.start..field.end]);
+                }
             }
-            _ => Ok(Fate::Copied),
+            // Temporality and the like stay, so that the metric alone decides whether anything is left.
+            Ok(Some(out))
         })?;
-        Ok(if points == 0 || kept > 0 { rest.into() } else { Fate::Dropped })
+        Ok(rest.filter(|_| points == 0 || kept > 0))
     }
 
     /// The last `service.name` of a resource, which may stand in several parts.
     fn is_wanted_service(&self, part: Range<usize>) -> Result<bool, DecodeError> {
         let mut service = None;
-        self.fields(part, |tag, _, content| {
-            if tag == RESOURCE {
-                let attributes = resource(&self.payload[content])?;
-                service = attributes.get("service.name").map(Value::to_text).or(service.take());
-            }
+        self.each(part, RESOURCE, |content| {
+            let attributes = resource(content)?;
+            service = attributes.get("service.name").map(Value::to_text).or(service.take());
             Ok(())
         })?;
         Ok(service.is_some_and(|service| self.cut.services.iter().any(|pattern| pattern.matches(&service))))
     }
 
     fn is_wanted_metric(&self, part: Range<usize>) -> Result<bool, DecodeError> {
-        let mut name: &[u8] = &[];
-        self.fields(part, |tag, _, content| {
-            if tag == NAME {
-                name = &self.payload[content];
-            }
+        let mut name = String::new();
+        self.each(part, NAME, |content| {
+            name = String::from_utf8_lossy(content).into_owned();
             Ok(())
         })?;
-        let name = String::from_utf8_lossy(name);
         Ok(self.cut.metrics.iter().any(|pattern| pattern.matches(&name)))
     }
 
@@ -165,58 +130,48 @@ impl Cutter<'_> {
             return Ok(true);
         }
         let mut time = 0;
-        self.fields(part, |tag, _, content| {
-            if let (TIME, Some(bytes)) = (tag, self.payload[content].first_chunk()) {
-                time = clamp_time(u64::from_le_bytes(*bytes));
-            }
+        self.each(part, TIME, |content| {
+            time = content.first_chunk().map_or(0, |bytes| clamp_time(u64::from_le_bytes(*bytes)));
             Ok(())
         })?;
         let time = if time == 0 { self.received_at } else { Some(time) };
         Ok(time.is_none_or(|time| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time <= to)))
     }
 
-    /// What is left of a message. Nothing is, when its fields had a fate of their own and all were dropped.
-    fn message(
+    /// Calls `visit` with the content of every field of a message with this tag.
+    fn each(
         &self,
         part: Range<usize>,
-        mut fate: impl FnMut(u64, Range<usize>) -> Result<Fate, DecodeError>,
-    ) -> Result<Option<Vec<u8>>, DecodeError> {
-        let (mut kept, mut dropped) = (false, false);
-        let mut out = Vec::new();
-        self.fields(part, |tag, whole, content| {
-            match fate(tag, content)? {
-                Fate::Copied => out.extend_from_slice(&self.payload[whole]),
-                Fate::Rewritten(content) => {
-                    kept = true;
-                    encode_varint(tag, &mut out);
-                    encode_varint(content.len() as u64, &mut out);
-                    out.extend_from_slice(&content);
-                }
-                Fate::Dropped => dropped = true,
-            }
-            Ok(())
-        })?;
-        Ok((kept || !dropped).then_some(out))
-    }
-
-    /// Calls `visit` for every field of a message: its tag, where it is, and where its content is.
-    fn fields(
-        &self,
-        part: Range<usize>,
-        mut visit: impl FnMut(u64, Range<usize>, Range<usize>) -> Result<(), DecodeError>,
+        tag: u64,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        let (b, mut p) = (&self.payload[..part.end], part.start);
-        while p < b.len() {
-            let at = p;
-            let tag = varint(b, &mut p)?;
-            let mut content = p;
-            let end = match tag & 7 {
-                2 => length(b, &mut content)?,
-                _ => skip(b, p, (at, tag), &[], 0)?,
-            };
-            visit(tag, at..end, content..end)?;
-            p = end;
+        for field in fields(&self.payload[..part.end], part.start) {
+            let field = field?;
+            if field.tag == tag {
+                visit(&self.payload[field.content..field.end])?;
+            }
         }
         Ok(())
+    }
+
+    /// What is left of a message when its fields with one of these tags get the content that `rest` gives and the others are
+    /// copied. Nothing is, when it has such fields and nothing is left of any.
+    fn message(&self, part: Range<usize>, tags: &[u64], mut rest: impl FnMut(Range<usize>) -> Rest) -> Rest {
+        let (mut kept, mut dropped) = (false, false);
+        let mut out = Vec::new();
+        for field in fields(&self.payload[..part.end], part.start) {
+            let field = field?;
+            if !tags.contains(&field.tag) {
+                out.extend_from_slice(&self.payload[field.start..field.end]);
+            } else if let Some(content) = rest(field.content..field.end)? {
+                kept = true;
+                encode_varint(field.tag, &mut out);
+                encode_varint(content.len() as u64, &mut out);
+                out.extend_from_slice(&content);
+            } else {
+                dropped = true;
+            }
+        }
+        Ok((kept || !dropped).then_some(out))
     }
 }

@@ -5,7 +5,7 @@
 use super::messages::{ExponentialPoint, HistogramPoint, Resource, bucket_list, key_values};
 use crate::model::{Attributes, Buckets, Histogram, Kind, MetricIdentity, Nanos, Temporality};
 use prost::Message;
-use prost::encoding::message::encode_repeated;
+use prost::encoding::message;
 
 /// A metric and its points.
 pub struct MetricPoints<'a> {
@@ -54,29 +54,17 @@ struct ResourceMetrics {
 #[derive(Clone, PartialEq, Message)]
 struct ScopeMetrics {
     #[prost(message, optional, tag = "1")]
-    scope: Option<ScopeName>,
-    #[prost(message, optional, tag = "2")]
-    metric: Option<MetricMessage>,
+    scope: Option<Named>,
+    /// A metric, encoded already.
+    #[prost(bytes = "vec", tag = "2")]
+    metric: Vec<u8>,
 }
 
+/// A scope, or a metric without its data.
 #[derive(Clone, PartialEq, Message)]
-struct ScopeName {
+struct Named {
     #[prost(string, tag = "1")]
     name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct MetricMessage {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(message, optional, tag = "5")]
-    gauge: Option<MetricData>,
-    #[prost(message, optional, tag = "7")]
-    sum: Option<MetricData>,
-    #[prost(message, optional, tag = "9")]
-    histogram: Option<MetricData>,
-    #[prost(message, optional, tag = "10")]
-    exponential: Option<MetricData>,
 }
 
 /// What all kinds of data have in common; points are messages of their kind, encoded already.
@@ -104,31 +92,27 @@ struct NumberPoint {
 /// The payload of one export: a resource, and points metric by metric.
 pub fn encode(resource: &Attributes, metrics: &[MetricPoints<'_>]) -> Vec<u8> {
     let scope = |metric: &MetricPoints<'_>| ScopeMetrics {
-        scope: Some(ScopeName { name: metric.identity.scope.clone() }),
-        metric: Some(metric_message(metric)),
+        scope: Some(Named { name: metric.identity.scope.clone() }),
+        metric: metric_bytes(metric),
     };
     let resource = Some(Resource { attributes: key_values(resource) });
     let resource_metrics = Some(ResourceMetrics { resource, scope_metrics: metrics.iter().map(scope).collect() });
     Request { resource_metrics }.encode_to_vec()
 }
 
-fn metric_message(MetricPoints { identity, points }: &MetricPoints<'_>) -> MetricMessage {
+/// The bytes of a metric: its name, then its data, whose field number is the kind.
+fn metric_bytes(MetricPoints { identity, points }: &MetricPoints<'_>) -> Vec<u8> {
     let points = points.iter().map(|point| point_bytes(point, identity.kind)).collect();
     let temporality = if identity.temporality == Temporality::Delta { 1 } else { 2 };
-    let mut data = MetricData { points, temporality, monotonic: false };
-    let mut out = MetricMessage { name: identity.name.clone(), ..MetricMessage::default() };
-    match identity.kind {
-        Kind::Gauge | Kind::Summary => {
-            data.temporality = 0;
-            out.gauge = Some(data);
-        }
-        Kind::Sum => {
-            data.monotonic = identity.monotonic;
-            out.sum = Some(data);
-        }
-        Kind::Histogram => out.histogram = Some(data),
-        Kind::ExponentialHistogram => out.exponential = Some(data),
-    }
+    let (field, temporality) = match identity.kind {
+        Kind::Gauge | Kind::Summary => (5, 0),
+        Kind::Sum => (7, temporality),
+        Kind::Histogram => (9, temporality),
+        Kind::ExponentialHistogram => (10, temporality),
+    };
+    let monotonic = identity.kind == Kind::Sum && identity.monotonic;
+    let mut out = Named { name: identity.name.clone() }.encode_to_vec();
+    message::encode(field, &MetricData { points, temporality, monotonic }, &mut out);
     out
 }
 
@@ -140,7 +124,7 @@ fn point_bytes(point: &DataPoint<'_>, kind: Kind) -> Vec<u8> {
         Kind::ExponentialHistogram => (1, 10),
     };
     let mut out = Vec::new();
-    encode_repeated(attributes_field, &key_values(point.attributes), &mut out);
+    message::encode_repeated(attributes_field, &key_values(point.attributes), &mut out);
     let (start, time) = (point.start as u64, point.time as u64);
     let rest = match &point.value {
         DataValue::NotRecorded => {

@@ -14,6 +14,7 @@ mod encode;
 mod json;
 mod messages;
 mod response;
+mod schema;
 mod shape;
 mod size;
 mod walk;

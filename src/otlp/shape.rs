@@ -6,7 +6,7 @@
 //! a cache in front of the walk and gives what the walk gives: a shape is kept only when it reproduces the report it was made
 //! from.
 
-use super::wire::{DecodeError, METRIC, NUMBER, RESOURCE_METRICS, SCOPE_METRICS, SUM, Wire, length, skip, varint};
+use super::wire::{fields, length, varint};
 use crate::model::{Export, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, clamp_time};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +23,7 @@ pub(super) struct Shapes {
     /// The upper half of the numbers of these shapes, so that those of two decoders differ.
     family: u64,
     made: u64,
-    kept: Vec<Shape>,
+    kept: Vec<ReportShape>,
     /// The shape of the last report.
     last: usize,
     credit: u32,
@@ -31,11 +31,14 @@ pub(super) struct Shapes {
 
 /// One report, without what changes.
 #[derive(Debug)]
-struct Shape {
+struct ReportShape {
     number: u64,
     /// The bytes behind the resource in words, and which of their bits count.
     words: Vec<(u64, u64)>,
-    rest: Vec<(u8, u8)>,
+    /// The same of the last eight bytes.
+    last: (u64, u64),
+    /// Number of the bytes behind the resource.
+    len: usize,
     /// Spans count from the end of the resource; ends count from the resource's own first metric and point.
     metrics: Vec<MetricSpan>,
     points: Vec<Place>,
@@ -86,7 +89,7 @@ impl Shapes {
             return;
         }
         self.credit -= 1;
-        let Some(mut shape) = Shape::of(b, first, (metric, point), export) else { return };
+        let Some(mut shape) = ReportShape::of(b, first, (metric, point), export) else { return };
         self.made += 1;
         shape.number = self.family | (self.made & u64::from(u32::MAX));
         if self.kept.len() < REMEMBERED {
@@ -119,21 +122,16 @@ fn moved(span: Span, by: u32) -> Span {
     Span { start: span.start + by, end: span.end + by }
 }
 
-impl Shape {
+impl ReportShape {
     #[inline]
     fn fits(&self, rest: &[u8]) -> bool {
-        let (words, tail) = rest.as_chunks::<8>();
-        if words.len() != self.words.len() || tail.len() != self.rest.len() {
+        let Some(last) = rest.last_chunk::<8>() else { return false };
+        if rest.len() != self.len {
             return false;
         }
-        let mut differs = 0;
-        for (bytes, (word, mask)) in words.iter().zip(&self.words) {
-            differs |= (u64::from_le_bytes(*bytes) ^ word) & mask;
-        }
-        for (byte, (own, mask)) in tail.iter().zip(&self.rest) {
-            differs |= u64::from((byte ^ own) & mask);
-        }
-        differs == 0
+        let differs = |bytes: &[u8; 8], (word, mask): &(u64, u64)| (u64::from_le_bytes(*bytes) ^ word) & mask;
+        let words = rest.as_chunks::<8>().0.iter().zip(&self.words);
+        words.fold(differs(last, &self.last), |all, (bytes, word)| all | differs(bytes, word)) == 0
     }
 
     #[inline]
@@ -163,7 +161,7 @@ impl Shape {
 
     /// The shape of a walked report; `None` when it has parts that change their length, or in an order that is not the
     /// usual one.
-    fn of(b: &[u8], first: usize, (metric, point): (usize, usize), export: &Export) -> Option<Shape> {
+    fn of(b: &[u8], first: usize, (metric, point): (usize, usize), export: &Export) -> Option<ReportShape> {
         let raw = leading_resource(b, first)?;
         let (base, rest) = (raw.end, &b[raw.end as usize..]);
         if rest.len() > LONGEST || export.points.len() == point {
@@ -174,18 +172,18 @@ impl Shape {
             let empty = span == Span::default();
             if inside { Some(Span { start: span.start - base, end: span.end - base }) } else { empty.then_some(span) }
         };
-        let mut fields = Vec::new();
-        locate(rest, 0, 0, &mut fields).ok()?;
-        let walked = &export.points[point..];
-        if fields.len() != walked.len() {
-            return None;
-        }
         let mut points = Vec::new();
-        for (field, walked) in fields.into_iter().zip(walked) {
-            let (attributes, (value, integer)) = (own(walked.attributes)?, field.value?);
-            let (time, has_start) = (field.time? as u32, if field.start.is_some() { u64::MAX } else { 0 });
-            let start = field.start.map_or(time, |at| at as u32);
-            points.push(Place { attributes, time, start, has_start, value: value as u32, integer });
+        let mut walked = export.points[point..].iter();
+        // Other data than gauges and sums, or a metric with two data fields, leaves another number of points.
+        for metric in &export.metrics[metric..] {
+            for data in parts(b, metric.raw, &[0x2a, 0x3a]) {
+                for point in parts(b, data, &[0x0a]) {
+                    points.push(Place::of(b, point, base, own(walked.next()?.attributes)?)?);
+                }
+            }
+        }
+        if walked.next().is_some() {
+            return None;
         }
         let mut metrics = Vec::new();
         for m in &export.metrics[metric..] {
@@ -197,11 +195,11 @@ impl Shape {
         for at in points.iter().flat_map(|p| [p.time, p.start, p.value]) {
             masks.get_mut(at as usize..at as usize + 8)?.fill(0);
         }
+        let word = |b: &[u8; 8], m: &[u8; 8]| (u64::from_le_bytes(*b), u64::from_le_bytes(*m));
         let pairs = rest.as_chunks::<8>().0.iter().zip(masks.as_chunks::<8>().0);
-        let words = pairs.map(|(b, m)| (u64::from_le_bytes(*b), u64::from_le_bytes(*m))).collect();
-        let tail = rest.len() - rest.len() % 8;
-        let rest_pairs = rest[tail..].iter().copied().zip(masks[tail..].iter().copied()).collect();
-        let shape = Shape { number: 0, words, rest: rest_pairs, metrics, points };
+        let words = pairs.map(|(b, m)| word(b, m)).collect();
+        let last = word(rest.last_chunk()?, masks.last_chunk()?);
+        let shape = ReportShape { number: 0, words, last, len: rest.len(), metrics, points };
         shape.reproduces(raw, rest, (metric, point), export).then_some(shape)
     }
 
@@ -222,58 +220,32 @@ fn both_not_a_number(a: &PointSpan, b: &PointSpan) -> bool {
     nan(a) && nan(b) && (a.attributes, a.time, a.start) == (b.attributes, b.time, b.start)
 }
 
-/// The eight-byte fields of a point.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fields {
-    time: Option<usize>,
-    start: Option<usize>,
-    value: Option<(usize, bool)>,
+/// Where the contents of the fields with one of these tags are. What cannot be read has been refused by the walk.
+fn parts(b: &[u8], message: Span, tags: &[u64]) -> impl Iterator<Item = Span> {
+    let readable = fields(&b[..message.end as usize], message.start as usize).map_while(Result::ok);
+    let wanted = readable.filter(|field| tags.contains(&field.tag));
+    wanted.map(|field| Span { start: field.content as u32, end: field.end as u32 })
 }
 
-/// Messages by depth below the resource: what each field's wire type must be.
-const MESSAGES: [&[Wire]; 4] = [RESOURCE_METRICS, SCOPE_METRICS, METRIC, SUM];
-
-/// Collects the points of gauges and sums in the order of the bytes. Other data, a metric with two data fields, or a field
-/// twice in a point leaves a point without its parts, or the numbers of points apart, so that no shape is made.
-fn locate(b: &[u8], mut p: usize, depth: usize, out: &mut Vec<Fields>) -> Result<(), DecodeError> {
-    while p < b.len() {
-        let at = p;
-        let tag = varint(b, &mut p)?;
-        let enter = match depth {
-            0 | 1 => tag == 0x12,
-            2 => matches!(tag, 0x2a | 0x3a),
-            _ => tag == 0x0a,
-        };
-        if !enter {
-            p = skip(b, p, (at, tag), MESSAGES[depth], depth as u32 + 1)?;
-            continue;
+impl Place {
+    /// The places of a point's eight-byte fields; `None` when one is missing or there twice.
+    fn of(b: &[u8], point: Span, base: u32, attributes: Span) -> Option<Place> {
+        let (mut time, mut start, mut value) = (None, None, None);
+        for field in fields(&b[..point.end as usize], point.start as usize) {
+            let field = field.ok()?;
+            let at = field.content as u32 - base;
+            let twice = match field.tag {
+                0x11 => start.replace(at).is_some(),
+                0x19 => time.replace(at).is_some(),
+                0x21 | 0x31 => value.replace((at, field.tag == 0x31)).is_some(),
+                _ => false,
+            };
+            if twice {
+                return None;
+            }
         }
-        let end = length(b, &mut p)?;
-        if depth < 3 {
-            locate(&b[..end], p, depth + 1, out)?;
-        } else {
-            out.push(fields(&b[..end], p)?);
-        }
-        p = end;
+        let (time, (value, integer)) = (time?, value?);
+        let has_start = if start.is_some() { u64::MAX } else { 0 };
+        Some(Place { attributes, time, start: start.unwrap_or(time), has_start, value, integer })
     }
-    Ok(())
-}
-
-fn fields(b: &[u8], mut p: usize) -> Result<Fields, DecodeError> {
-    let mut found = Fields::default();
-    while p < b.len() {
-        let at = p;
-        let tag = varint(b, &mut p)?;
-        let twice = match tag {
-            0x11 => found.start.replace(p).is_some(),
-            0x19 => found.time.replace(p).is_some(),
-            0x21 | 0x31 => found.value.replace((p, tag == 0x31)).is_some(),
-            _ => false,
-        };
-        if twice {
-            return Ok(Fields::default());
-        }
-        p = skip(b, p, (at, tag), NUMBER, 5)?;
-    }
-    Ok(found)
 }

@@ -3,61 +3,27 @@
 //! An empty point takes two bytes on the wire and dozens in memory, so a small payload, compressed once more, could fill
 //! all memory there is. Whoever takes payloads from strangers asks here first.
 
-use super::wire::{length, skip, varint};
+use super::wire::fields;
 
 /// Number of resources, metrics and points that a protobuf payload will be decoded to. What cannot be read ends the
 /// count; `decode` reports what is wrong with it.
 pub fn entries(payload: &[u8]) -> usize {
-    let mut n = 0;
-    fields(payload, |tag, resource_metrics| {
-        if tag != 0x0a {
-            return;
-        }
-        n += 1;
-        fields(resource_metrics, |tag, scope_metrics| {
-            if tag == 0x12 {
-                fields(scope_metrics, |tag, metric| {
-                    if tag == 0x12 {
-                        n += 1;
-                        fields(metric, |tag, data| n += if is_data(tag) { points(data) } else { 0 });
-                    }
-                });
-            }
-        });
-    });
-    n
+    let resources = || parts(payload, &[0x0a]);
+    let metrics = || resources().flat_map(|resource| parts(resource, &[0x12])).flat_map(|scope| parts(scope, &[0x12]));
+    let points = metrics().flat_map(|metric| parts(metric, &DATA)).flat_map(|data| parts(data, &[0x0a]));
+    resources().count() + metrics().count() + points.count()
 }
 
 /// Number of entries in the bytes of a point's attributes or of a `Resource`; what cannot be read ends the count.
 pub fn attribute_count(raw: &[u8]) -> usize {
-    let mut n = 0;
-    fields(raw, |_, _| n += 1);
-    n
+    fields(raw, 0).map_while(Result::ok).count()
 }
 
-/// Gauge, sum, histogram, exponential histogram, summary.
-fn is_data(tag: u64) -> bool {
-    matches!(tag, 0x2a | 0x3a | 0x4a | 0x52 | 0x5a)
-}
+/// The tags of a metric's data: gauge, sum, histogram, exponential histogram, summary.
+pub(super) const DATA: [u64; 5] = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
 
-fn points(data: &[u8]) -> usize {
-    let mut n = 0;
-    fields(data, |tag, _| n += usize::from(tag == 0x0a));
-    n
-}
-
-/// Calls `each` for every field; one without a length has no content.
-fn fields<'a>(b: &'a [u8], mut each: impl FnMut(u64, &'a [u8])) {
-    let mut p = 0;
-    while p < b.len() {
-        let at = p;
-        let Ok(tag) = varint(b, &mut p) else { return };
-        let (start, end) = match tag & 7 {
-            2 => length(b, &mut p).map_or((p, None), |end| (p, Some(end))),
-            _ => skip(b, p, (at, tag), &[], 0).map_or((p, None), |end| (end, Some(end))),
-        };
-        let Some(end) = end else { return };
-        each(tag, &b[start..end]);
-        p = end;
-    }
+/// The contents of the fields with one of these tags.
+fn parts<'a>(b: &'a [u8], tags: &'static [u64]) -> impl Iterator<Item = &'a [u8]> {
+    let readable = fields(b, 0).map_while(Result::ok);
+    readable.filter(|field| tags.contains(&field.tag)).map(|field| &b[field.content..field.end])
 }

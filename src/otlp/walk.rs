@@ -11,29 +11,49 @@
 //! [`super::messages::histogram`] reads them, so that it never fails on what was decoded. Written by hand because it is
 //! most of the work of a replay: nothing is copied and nothing allocated.
 
+use super::schema::{self, MessageSchema};
 use super::shape::Shapes;
-use super::wire::{
-    BUCKETS, DecodeError, EXPONENTIAL, HISTOGRAM, METRIC, NUMBER, POINTS, POINTS_WITH_TEMPORALITY, REQUEST,
-    RESOURCE_METRICS, SCOPE, SCOPE_METRICS, SUM, SUMMARY, Wire, double, error, fixed64, length, skip, varint,
-};
+use super::wire::{DecodeError, double, error, fields, fixed64, length, skip, varint};
 use crate::model::{Export, Kind, MetricSpan, PointSpan, PointValue, ResourceSpan, Span, Temporality, clamp_time};
 use bytes::Bytes;
 
 /// Depth of a `Metric` below the request; the data, its points and their attributes are one deeper each.
 const METRIC_DEPTH: u32 = 3;
 
-/// What differs between the points that are not plain numbers.
+/// What differs between the kinds of data.
 struct Layout {
     kind: Kind,
+    data: &'static MessageSchema,
+    point: &'static MessageSchema,
+    /// Tags of the point's attributes and flags.
     attributes: u64,
     flags: u64,
-    fields: &'static [Wire],
 }
 
-const EXPLICIT_LAYOUT: Layout = Layout { kind: Kind::Histogram, attributes: 0x4a, flags: 0x50, fields: HISTOGRAM };
-const EXPONENTIAL_LAYOUT: Layout =
-    Layout { kind: Kind::ExponentialHistogram, attributes: 0x0a, flags: 0x50, fields: EXPONENTIAL };
-const SUMMARY_LAYOUT: Layout = Layout { kind: Kind::Summary, attributes: 0x3a, flags: 0x40, fields: SUMMARY };
+const GAUGE: Layout =
+    Layout { kind: Kind::Gauge, data: &schema::GAUGE, point: &schema::NUMBER_POINT, attributes: 0x3a, flags: 0x40 };
+const SUM: Layout = Layout { kind: Kind::Sum, data: &schema::SUM, ..GAUGE };
+const HISTOGRAM: Layout = Layout {
+    kind: Kind::Histogram,
+    data: &schema::HISTOGRAM,
+    point: &schema::HISTOGRAM_POINT,
+    attributes: 0x4a,
+    flags: 0x50,
+};
+const EXPONENTIAL: Layout = Layout {
+    kind: Kind::ExponentialHistogram,
+    data: &schema::EXPONENTIAL_HISTOGRAM,
+    point: &schema::EXPONENTIAL_POINT,
+    attributes: 0x0a,
+    flags: 0x50,
+};
+const SUMMARY: Layout = Layout {
+    kind: Kind::Summary,
+    data: &schema::SUMMARY,
+    point: &schema::SUMMARY_POINT,
+    attributes: 0x3a,
+    flags: 0x40,
+};
 
 /// Tag and length before the parts that were copied together: field 19000, of the range that protobuf keeps for its
 /// implementations, and a length padded to five bytes because it is known only in the end.
@@ -118,7 +138,7 @@ impl Walker<'_> {
                     }
                     p = end;
                 }
-                tag => p = skip(b, p, (at, tag), REQUEST, 0)?,
+                tag => p = skip(b, p, (at, tag), &schema::REQUEST.wires, 0)?,
             }
         }
         Ok(())
@@ -140,11 +160,11 @@ impl Walker<'_> {
                     self.scope_metrics(&b[..end], p)?;
                     p = end;
                 }
-                tag => p = skip(b, p, (at, tag), RESOURCE_METRICS, 1)?,
+                tag => p = skip(b, p, (at, tag), &schema::RESOURCE_METRICS.wires, 1)?,
             }
         }
         if parts > 1 {
-            raw = self.join(b, first, 0x0a, (RESOURCE_METRICS, 1), false)?;
+            raw = self.join(b, first, 0x0a, false)?;
         }
         let metrics_end = self.export.metrics.len() as u32;
         self.export.resources.push(ResourceSpan { raw, metrics_end, shape: 0 });
@@ -169,7 +189,7 @@ impl Walker<'_> {
                     self.metric(&b[..end], p, scope)?;
                     p = end;
                 }
-                tag => p = skip(b, p, (at, tag), SCOPE_METRICS, 2)?,
+                tag => p = skip(b, p, (at, tag), &schema::SCOPE_METRICS.wires, 2)?,
             }
         }
         if scope_came_late {
@@ -203,7 +223,7 @@ impl Walker<'_> {
                 0x52 => Kind::ExponentialHistogram,
                 0x5a => Kind::Summary,
                 _ => {
-                    p = skip(b, p, (at, tag), METRIC, METRIC_DEPTH)?;
+                    p = skip(b, p, (at, tag), &schema::METRIC.wires, METRIC_DEPTH)?;
                     continue;
                 }
             };
@@ -241,95 +261,59 @@ impl Walker<'_> {
     #[inline]
     fn data(&mut self, b: &[u8], p: usize, data: &mut Data) -> Result<(), DecodeError> {
         match data.kind {
-            Kind::Gauge => self.points(b, p, data, POINTS, Self::number_point),
-            Kind::Sum => self.points(b, p, data, SUM, Self::number_point),
-            Kind::Histogram => {
-                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPLICIT_LAYOUT))
-            }
-            Kind::ExponentialHistogram => {
-                self.points(b, p, data, POINTS_WITH_TEMPORALITY, |w, b, p| w.other_point(b, p, &EXPONENTIAL_LAYOUT))
-            }
-            Kind::Summary => self.points(b, p, data, POINTS, |w, b, p| w.other_point(b, p, &SUMMARY_LAYOUT)),
+            Kind::Gauge => self.points(b, p, data, &GAUGE),
+            Kind::Sum => self.points(b, p, data, &SUM),
+            Kind::Histogram => self.points(b, p, data, &HISTOGRAM),
+            Kind::ExponentialHistogram => self.points(b, p, data, &EXPONENTIAL),
+            Kind::Summary => self.points(b, p, data, &SUMMARY),
         }
     }
 
+    /// Made once for each kind.
     #[inline(always)]
-    fn points(
-        &mut self,
-        b: &[u8],
-        mut p: usize,
-        data: &mut Data,
-        fields: &'static [Wire],
-        point: impl Fn(&mut Self, &[u8], usize) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
+    fn points(&mut self, b: &[u8], mut p: usize, data: &mut Data, layout: &Layout) -> Result<(), DecodeError> {
+        let has_temporality = !matches!(layout.kind, Kind::Gauge | Kind::Summary);
         while p < b.len() {
             let at = p;
             match varint(b, &mut p)? {
                 0x0a => {
                     let end = length(b, &mut p)?;
-                    point(self, &b[..end], p)?;
+                    self.point(&b[..end], p, layout)?;
                     p = end;
                 }
-                0x10 if fields.len() > 2 => {
+                0x10 if has_temporality => {
                     let delta = varint(b, &mut p)? as u32 == 1;
                     data.temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
                 }
-                0x18 if fields.len() > 3 => data.monotonic = varint(b, &mut p)? != 0,
-                tag => p = skip(b, p, (at, tag), fields, METRIC_DEPTH + 1)?,
+                0x18 if layout.kind == Kind::Sum => data.monotonic = varint(b, &mut p)? != 0,
+                tag => p = skip(b, p, (at, tag), &layout.data.wires, METRIC_DEPTH + 1)?,
             }
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn number_point(&mut self, b: &[u8], first: usize) -> Result<(), DecodeError> {
+    fn point(&mut self, b: &[u8], first: usize, layout: &Layout) -> Result<(), DecodeError> {
+        let is_number = matches!(layout.kind, Kind::Gauge | Kind::Sum);
         let mut p = first;
         let mut attributes = Range::default();
         let (mut time, mut start, mut flags) = (0, 0, 0);
-        let mut value = PointValue::None;
+        let mut number = PointValue::None;
         while p < b.len() {
             let at = p;
             match varint(b, &mut p)? {
-                0x3a => {
-                    p = length(b, &mut p)?;
-                    attributes.extend(at, p);
-                }
-                0x11 => start = fixed64(b, &mut p)?,
-                0x19 => time = fixed64(b, &mut p)?,
-                0x21 => value = PointValue::Number(double(b, &mut p)?),
-                0x31 => value = PointValue::Number(fixed64(b, &mut p)? as i64 as f64),
-                0x40 => flags = varint(b, &mut p)?,
-                tag => p = skip(b, p, (at, tag), NUMBER, METRIC_DEPTH + 2)?,
-            }
-        }
-        if flags & 1 != 0 {
-            value = PointValue::None;
-        }
-        let attributes = match attributes.apart {
-            false => span(attributes.start, attributes.end),
-            true => self.join(b, first, 0x3a, (NUMBER, METRIC_DEPTH + 2), true)?,
-        };
-        self.export.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
-        Ok(())
-    }
-
-    fn other_point(&mut self, b: &[u8], first: usize, layout: &Layout) -> Result<(), DecodeError> {
-        let mut p = first;
-        let mut attributes = Range::default();
-        let (mut time, mut start, mut flags) = (0, 0, 0);
-        while p < b.len() {
-            let at = p;
-            match varint(b, &mut p)? {
-                0x11 => start = fixed64(b, &mut p)?,
-                0x19 => time = fixed64(b, &mut p)?,
                 tag if tag == layout.attributes => {
                     p = length(b, &mut p)?;
                     attributes.extend(at, p);
                 }
+                0x11 => start = fixed64(b, &mut p)?,
+                0x19 => time = fixed64(b, &mut p)?,
+                0x21 if is_number => number = PointValue::Number(double(b, &mut p)?),
+                0x31 if is_number => number = PointValue::Number(fixed64(b, &mut p)? as i64 as f64),
                 tag if tag == layout.flags => flags = varint(b, &mut p)?,
                 tag => {
                     let from = p;
-                    p = skip(b, p, (at, tag), layout.fields, METRIC_DEPTH + 2)?;
+                    p = skip(b, p, (at, tag), &layout.point.wires, METRIC_DEPTH + 2)?;
                     check_list(layout.kind, tag, &b[..p], from)?;
                 }
             }
@@ -337,11 +321,12 @@ impl Walker<'_> {
         let value = match layout.kind {
             Kind::Summary => PointValue::Summary,
             _ if flags & 1 != 0 => PointValue::None,
-            _ => PointValue::Histogram(span(first, b.len())),
+            Kind::Gauge | Kind::Sum => number,
+            Kind::Histogram | Kind::ExponentialHistogram => PointValue::Histogram(span(first, b.len())),
         };
         let attributes = match attributes.apart {
             false => span(attributes.start, attributes.end),
-            true => self.join(b, first, layout.attributes, (layout.fields, METRIC_DEPTH + 2), true)?,
+            true => self.join(b, first, layout.attributes, true)?,
         };
         self.export.points.push(PointSpan { attributes, time: clamp_time(time), start: clamp_time(start), value });
         Ok(())
@@ -350,24 +335,12 @@ impl Walker<'_> {
     /// Copies every field with the tag `wanted` of a message together: their contents, or whole with tag and length.
     #[cold]
     #[inline(never)]
-    fn join(
-        &mut self,
-        b: &[u8],
-        mut p: usize,
-        wanted: u64,
-        (fields, depth): (&[Wire], u32),
-        whole: bool,
-    ) -> Result<Span, DecodeError> {
+    fn join(&mut self, b: &[u8], p: usize, wanted: u64, whole: bool) -> Result<Span, DecodeError> {
         let start = self.joined.len();
-        while p < b.len() {
-            let at = p;
-            let tag = varint(b, &mut p)?;
-            if tag == wanted {
-                let end = length(b, &mut p)?;
-                self.joined.extend_from_slice(&b[if whole { at } else { p }..end]);
-                p = end;
-            } else {
-                p = skip(b, p, (at, tag), fields, depth)?;
+        for field in fields(b, p) {
+            let field = field?;
+            if field.tag == wanted {
+                self.joined.extend_from_slice(&b[if whole { field.start } else { field.content }..field.end]);
             }
         }
         if self.joined.len() == start {
@@ -376,7 +349,7 @@ impl Walker<'_> {
         }
         let end = self.joined_at + self.joined.len();
         if end > u32::MAX as usize {
-            return Err(error("an export of more than 4 GiB", p));
+            return Err(error("an export of more than 4 GiB", b.len()));
         }
         Ok(span(self.joined_at + start, end))
     }
@@ -408,7 +381,7 @@ fn read_scope(b: &[u8], mut p: usize, scope: &mut Scope) -> Result<(), DecodeErr
         match varint(b, &mut p)? {
             0x0a => scope.name = text(b, &mut p)?,
             0x12 => scope.version = text(b, &mut p)?,
-            tag => p = skip(b, p, (at, tag), SCOPE, 3)?,
+            tag => p = skip(b, p, (at, tag), &schema::SCOPE.wires, 3)?,
         }
     }
     Ok(())
@@ -434,7 +407,7 @@ fn check_buckets(b: &[u8], mut p: usize) -> Result<(), DecodeError> {
         let at = p;
         let tag = varint(b, &mut p)?;
         let start = p;
-        p = skip(b, p, (at, tag), BUCKETS, METRIC_DEPTH + 3)?;
+        p = skip(b, p, (at, tag), &schema::BUCKETS.wires, METRIC_DEPTH + 3)?;
         if tag == 0x12 {
             let mut p = start;
             let end = length(b, &mut p)?;

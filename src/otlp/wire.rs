@@ -19,35 +19,6 @@ pub(super) const MAX_DEPTH: u32 = 100;
 
 /// The wire types a field may have, as bits; no bit means the field is unknown and may have any.
 pub(super) type Wire = u8;
-/// A field the message does not have.
-pub(super) const NONE: Wire = 0;
-/// Wire type 0.
-pub(super) const VARINT: Wire = 1 << 0;
-/// Wire type 1.
-pub(super) const FIXED64: Wire = 1 << 1;
-/// Wire type 2.
-pub(super) const LEN: Wire = 1 << 2;
-
-// The fields of the messages that are walked, by number.
-pub(super) const REQUEST: &[Wire] = &[NONE, LEN];
-pub(super) const RESOURCE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
-pub(super) const SCOPE_METRICS: &[Wire] = &[NONE, LEN, LEN, LEN];
-pub(super) const SCOPE: &[Wire] = &[NONE, LEN, LEN, LEN, VARINT];
-pub(super) const METRIC: &[Wire] = &[NONE, LEN, LEN, LEN, NONE, LEN, NONE, LEN, NONE, LEN, LEN, LEN, LEN];
-/// Gauges and summaries.
-pub(super) const POINTS: &[Wire] = &[NONE, LEN];
-/// Histograms.
-pub(super) const POINTS_WITH_TEMPORALITY: &[Wire] = &[NONE, LEN, VARINT];
-pub(super) const SUM: &[Wire] = &[NONE, LEN, VARINT, VARINT];
-pub(super) const NUMBER: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, LEN, FIXED64, LEN, VARINT];
-#[rustfmt::skip]
-pub(super) const HISTOGRAM: &[Wire] = &[
-    NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, FIXED64 | LEN, FIXED64 | LEN, LEN, LEN, VARINT, FIXED64, FIXED64,
-];
-pub(super) const EXPONENTIAL: &[Wire] =
-    &[NONE, LEN, FIXED64, FIXED64, FIXED64, FIXED64, VARINT, FIXED64, LEN, LEN, VARINT, LEN, FIXED64, FIXED64, FIXED64];
-pub(super) const BUCKETS: &[Wire] = &[NONE, VARINT, VARINT | LEN];
-pub(super) const SUMMARY: &[Wire] = &[NONE, NONE, FIXED64, FIXED64, FIXED64, FIXED64, LEN, LEN, VARINT];
 
 #[cold]
 #[inline(never)]
@@ -124,22 +95,22 @@ pub(super) fn double(b: &[u8], p: &mut usize) -> Result<f64, DecodeError> {
 
 /// Where a field nobody looks at ends, after checking that a known one has the wire type it must have.
 ///
-/// `at` is where the field's tag began, `p` is the byte behind it, `fields` is indexed by field number, `depth` is the
+/// `at` is where the field's tag began, `p` is the byte behind it, `wires` is indexed by field number, `depth` is the
 /// depth of the message the field stands in.
 #[inline(never)]
 pub(super) fn skip(
     b: &[u8],
     mut p: usize,
     (at, tag): (usize, u64),
-    fields: &[Wire],
+    wires: &[Wire],
     depth: u32,
 ) -> Result<usize, DecodeError> {
     let (number, wire) = split_tag(tag, at)?;
-    let allowed = fields.get(number as usize).copied().unwrap_or(NONE);
-    if allowed != NONE && allowed & (1 << wire) == 0 {
+    let allowed = wires.get(number as usize).copied().unwrap_or(0);
+    if allowed != 0 && allowed & (1 << wire) == 0 {
         return Err(error("a known field with the wrong wire type", at));
     }
-    if allowed == NONE && depth >= MAX_DEPTH {
+    if allowed == 0 && depth >= MAX_DEPTH {
         return Err(error("messages nested too deeply", at));
     }
     skip_value(b, &mut p, (at, number, wire), depth)?;
@@ -147,33 +118,28 @@ pub(super) fn skip(
 }
 
 fn split_tag(tag: u64, at: usize) -> Result<(u32, u32), DecodeError> {
-    let Ok(tag) = u32::try_from(tag) else { return Err(error("a field number that is too large", at)) };
-    if tag >> 3 == 0 {
-        return Err(error("field number 0", at));
+    match u32::try_from(tag) {
+        Ok(0..8) => Err(error("field number 0", at)),
+        Ok(tag) => Ok((tag >> 3, tag & 7)),
+        Err(_) => Err(error("a field number that is too large", at)),
     }
-    Ok((tag >> 3, tag & 7))
 }
 
 fn skip_value(b: &[u8], p: &mut usize, (at, number, wire): (usize, u32, u32), depth: u32) -> Result<(), DecodeError> {
     match wire {
-        0 => varint(b, p).map(drop),
-        1 => advance(b, p, 8),
-        2 => {
-            *p = length(b, p)?;
-            Ok(())
+        0 => drop(varint(b, p)?),
+        1 | 5 => {
+            let n = if wire == 1 { 8 } else { 4 };
+            if b.len() - *p < n {
+                return Err(error("the message ends inside a number", *p));
+            }
+            *p += n;
         }
-        3 => skip_group(b, p, number, depth),
-        4 => Err(error("the end of a group that was not opened", at)),
-        5 => advance(b, p, 4),
-        _ => Err(error("an unknown wire type", at)),
+        2 => *p = length(b, p)?,
+        3 => skip_group(b, p, number, depth)?,
+        4 => return Err(error("the end of a group that was not opened", at)),
+        _ => return Err(error("an unknown wire type", at)),
     }
-}
-
-fn advance(b: &[u8], p: &mut usize, n: usize) -> Result<(), DecodeError> {
-    if b.len() - *p < n {
-        return Err(error("the message ends inside a number", *p));
-    }
-    *p += n;
     Ok(())
 }
 
@@ -182,12 +148,42 @@ fn skip_group(b: &[u8], p: &mut usize, number: u32, depth: u32) -> Result<(), De
         let at = *p;
         let tag = varint(b, p)?;
         let (inner, wire) = split_tag(tag, at)?;
-        if wire == 4 {
-            return if inner == number { Ok(()) } else { Err(error("the end of a group that was not opened", at)) };
+        if (inner, wire) == (number, 4) {
+            return Ok(());
         }
-        if depth + 1 >= MAX_DEPTH {
+        if wire != 4 && depth + 1 >= MAX_DEPTH {
             return Err(error("groups nested too deeply", at));
         }
         skip_value(b, p, (at, inner, wire), depth + 1)?;
     }
+}
+
+/// A field as it stands in a message.
+#[derive(Clone, Copy)]
+pub(super) struct RawField {
+    pub(super) tag: u64,
+    /// Where its tag begins.
+    pub(super) start: usize,
+    /// Where its content begins: behind the tag, and behind the length when it has one.
+    pub(super) content: usize,
+    pub(super) end: usize,
+}
+
+/// The fields of the message that begins at `p` and ends with `b`, for those who look at a message once more, or seldom.
+pub(super) fn fields(b: &[u8], mut p: usize) -> impl Iterator<Item = Result<RawField, DecodeError>> {
+    std::iter::from_fn(move || {
+        let field = (p < b.len()).then(|| field(b, p))?;
+        p = field.as_ref().map_or(b.len(), |field| field.end);
+        Some(field)
+    })
+}
+
+fn field(b: &[u8], start: usize) -> Result<RawField, DecodeError> {
+    let mut content = start;
+    let tag = varint(b, &mut content)?;
+    let end = match tag & 7 {
+        2 => length(b, &mut content)?,
+        _ => skip(b, content, (start, tag), &[], 0)?,
+    };
+    Ok(RawField { tag, start, content, end })
 }

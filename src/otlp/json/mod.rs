@@ -1,6 +1,6 @@
 //! OTLP/JSON: the text of an `ExportMetricsServiceRequest`, transcribed into the protobuf encoding of the same message.
 //!
-//! One routine walks the tables of [`schema`]; nothing is built in between. All that the JSON mapping of protobuf allows
+//! One routine walks the tables of [`super::schema`]; nothing is built in between. All that the JSON mapping of protobuf allows
 //! is read: names in either spelling, fields in any order, `null` for a field that is not set, integers and doubles as
 //! numbers or strings, enums as numbers or names, unknown fields (ignored). Trace and span ids are hexadecimal, as OTLP
 //! wants them. A repeated key means what a repeated field means in protobuf: the last scalar counts, lists and messages
@@ -8,17 +8,17 @@
 //! an object must be, an integer that does not fit, half of a surrogate pair.
 
 mod scan;
-mod schema;
 mod write;
 
 pub use write::to_json;
 
+use super::schema::{FieldKind, FieldSchema, Label, MESSAGES, MessageSchema, PATTERN, REQUEST};
 use super::wire::{DecodeError, MAX_DEPTH, error};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use prost::encoding::{encode_varint, encoded_len_varint};
 use scan::{Int, Scanner, skip};
-use schema::{Field, Kind, Label, MESSAGES, Message, PATTERN, REQUEST};
 
 /// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with a part of it.
 pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
@@ -47,7 +47,13 @@ struct Transcriber<'a> {
 
 impl Transcriber<'_> {
     /// Transcribes the object that comes next and returns where it ends.
-    fn message(&mut self, b: &[u8], p: usize, message: &'static Message, depth: u32) -> Result<usize, DecodeError> {
+    fn message(
+        &mut self,
+        b: &[u8],
+        p: usize,
+        message: &'static MessageSchema,
+        depth: u32,
+    ) -> Result<usize, DecodeError> {
         let mut scan = Scanner { b, p };
         scan.expect(b'{', "something else where an object must be")?;
         if scan.take(b'}') {
@@ -84,9 +90,9 @@ impl Transcriber<'_> {
     fn key(
         &mut self,
         scan: &mut Scanner,
-        message: &'static Message,
+        message: &'static MessageSchema,
         next: usize,
-    ) -> Result<Option<(usize, &'static Field)>, DecodeError> {
+    ) -> Result<Option<(usize, &'static FieldSchema)>, DecodeError> {
         if let Some([b'"', text @ ..]) = scan.b.get(scan.p..)
             && let Some(text) = text.first_chunk::<PATTERN>()
         {
@@ -109,27 +115,26 @@ impl Transcriber<'_> {
         &mut self,
         b: &[u8],
         p: usize,
-        message: &'static Message,
+        message: &'static MessageSchema,
     ) -> Result<(Option<usize>, usize), DecodeError> {
         let mut scan = Scanner { b, p };
         let key = scan.string("something else where a key must be")?.text(&mut self.scratch)?;
-        let is_it = |field: &Field| field.json.as_bytes() == key || field.proto.as_bytes() == key;
+        let is_it = |field: &FieldSchema| field.json.as_bytes() == key || field.is_proto_name(key);
         let known = message.fields.iter().position(is_it);
         scan.expect(b':', "no colon after a key")?;
         Ok((known, scan.p))
     }
 
     #[inline(always)]
-    fn field(&mut self, scan: &mut Scanner, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
+    fn field(&mut self, scan: &mut Scanner, field: &'static FieldSchema, depth: u32) -> Result<(), DecodeError> {
         if field.label != Label::Many {
             return self.value(scan, field, depth);
         }
-        let packed = !matches!(field.kind, Kind::Message(_) | Kind::String | Kind::Base64 | Kind::Hex);
         scan.expect(b'[', "something else where an array must be")?;
         if scan.take(b']') {
             return Ok(());
         }
-        if packed {
+        if field.kind.wire() != 2 {
             scan.p = self.packed(scan.b, scan.p, field)?;
             return Ok(());
         }
@@ -143,7 +148,7 @@ impl Transcriber<'_> {
 
     /// The rest of a list of numbers; returns where it ends.
     #[inline(never)]
-    fn packed(&mut self, b: &[u8], p: usize, field: &'static Field) -> Result<usize, DecodeError> {
+    fn packed(&mut self, b: &[u8], p: usize, field: &'static FieldSchema) -> Result<usize, DecodeError> {
         let mut scan = Scanner { b, p };
         let start = self.open(field.tag, 1);
         loop {
@@ -156,9 +161,9 @@ impl Transcriber<'_> {
     }
 
     #[inline(always)]
-    fn value(&mut self, scan: &mut Scanner, field: &'static Field, depth: u32) -> Result<(), DecodeError> {
+    fn value(&mut self, scan: &mut Scanner, field: &'static FieldSchema, depth: u32) -> Result<(), DecodeError> {
         match field.kind {
-            Kind::Message(message) => {
+            FieldKind::Message(message) => {
                 if depth >= MAX_DEPTH {
                     return Err(error("values nested too deeply", scan.p));
                 }
@@ -167,19 +172,14 @@ impl Transcriber<'_> {
                 scan.p = self.message(scan.b, scan.p, message, depth + 1)?;
                 self.widths[message.id] = self.close(start, width) as u8;
             }
-            Kind::String => {
+            FieldKind::String => {
                 let text = scan.string("something else where a string must be")?.text(&mut self.scratch)?;
-                match text.len() {
-                    n @ 0..0x80 => self.out.extend_from_slice(&[field.tag, n as u8]),
-                    n => {
-                        self.out.push(field.tag);
-                        put_varint(self.out, n as u64);
-                    }
-                }
+                self.out.push(field.tag);
+                encode_varint(text.len() as u64, self.out);
                 self.out.extend_from_slice(text);
             }
-            Kind::Base64 => scan.p = self.bytes(scan.b, scan.p, field.tag, base64)?,
-            Kind::Hex => scan.p = self.bytes(scan.b, scan.p, field.tag, hex)?,
+            FieldKind::Base64 => scan.p = self.bytes(scan.b, scan.p, field.tag, base64)?,
+            FieldKind::Hex => scan.p = self.bytes(scan.b, scan.p, field.tag, hex)?,
             kind => self.number(scan, Some(field.tag), kind)?,
         }
         Ok(())
@@ -187,26 +187,23 @@ impl Transcriber<'_> {
 
     /// A value of a type that may stand in a packed list, where it has no tag.
     #[inline(always)]
-    fn number(&mut self, scan: &mut Scanner, tag: Option<u8>, kind: Kind) -> Result<(), DecodeError> {
+    fn number(&mut self, scan: &mut Scanner, tag: Option<u8>, kind: FieldKind) -> Result<(), DecodeError> {
         let word = match kind {
-            Kind::Fixed64 | Kind::Sfixed64 => {
-                let signed = matches!(kind, Kind::Sfixed64);
+            FieldKind::Fixed64 | FieldKind::Sfixed64 => {
+                let signed = matches!(kind, FieldKind::Sfixed64);
                 integer(scan, |v| if signed { v.signed(i64::MAX).map(|v| v as u64) } else { v.unsigned(u64::MAX) })?
             }
-            Kind::Double => scan.double()?.to_bits(),
+            FieldKind::Double => scan.double()?.to_bits(),
             _ => {
                 let (value, end) = small_number(scan.b, scan.p, kind)?;
                 scan.p = end;
                 self.out.extend(tag);
-                put_varint(self.out, value);
+                encode_varint(value, self.out);
                 return Ok(());
             }
         };
-        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-        match tag {
-            Some(tag) => self.out.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]),
-            None => self.out.extend_from_slice(&[a, b, c, d, e, f, g, h]),
-        }
+        self.out.extend(tag);
+        self.out.extend_from_slice(&word.to_le_bytes());
         Ok(())
     }
 
@@ -222,7 +219,7 @@ impl Transcriber<'_> {
         let quoted = scan.string("something else where a string must be")?;
         let bytes = read(quoted.text(&mut self.scratch)?).map_err(|what| error(what, quoted.at))?;
         self.out.push(tag);
-        put_varint(self.out, bytes.len() as u64);
+        encode_varint(bytes.len() as u64, self.out);
         self.out.extend_from_slice(&bytes);
         Ok(scan.p)
     }
@@ -251,17 +248,7 @@ impl Transcriber<'_> {
     #[inline(never)]
     fn close_wide(&mut self, start: usize, width: usize) -> usize {
         let n = self.out.len() - start;
-        let mut length = [0; 10];
-        let mut needed = 0;
-        let mut rest = n;
-        loop {
-            length[needed] = rest as u8 & 0x7f | if rest < 0x80 { 0 } else { 0x80 };
-            needed += 1;
-            rest >>= 7;
-            if rest == 0 {
-                break;
-            }
-        }
+        let needed = encoded_len_varint(n as u64);
         let moved = start - width + needed;
         if needed > width {
             self.out.resize(moved + n, 0);
@@ -270,7 +257,7 @@ impl Transcriber<'_> {
             self.out.copy_within(start..start + n, moved);
             self.out.truncate(moved + n);
         }
-        self.out[start - width..moved].copy_from_slice(&length[..needed]);
+        encode_varint(n as u64, &mut &mut self.out[start - width..moved]);
         needed
     }
 }
@@ -285,19 +272,19 @@ fn integer<T>(scan: &mut Scanner, fit: impl Fn(Int) -> Option<T>) -> Result<T, D
 
 /// A value that is a varint on the wire, and where it ends.
 #[inline(never)]
-fn small_number(b: &[u8], p: usize, kind: Kind) -> Result<(u64, usize), DecodeError> {
+fn small_number(b: &[u8], p: usize, kind: FieldKind) -> Result<(u64, usize), DecodeError> {
     let mut scan = Scanner { b, p };
     let int32 = |v: Int| v.signed(i32::MAX as i64);
     let value = match kind {
-        Kind::Bool => boolean(&mut scan)? as u64,
-        Kind::Uint32 => integer(&mut scan, |v| v.unsigned(u32::MAX as u64))?,
-        Kind::Int32 => integer(&mut scan, int32)? as u64,
-        Kind::Sint32 => {
+        FieldKind::Bool => boolean(&mut scan)? as u64,
+        FieldKind::Uint32 => integer(&mut scan, |v| v.unsigned(u32::MAX as u64))?,
+        FieldKind::Int32 => integer(&mut scan, int32)? as u64,
+        FieldKind::Sint32 => {
             let v = integer(&mut scan, int32)?;
             (v << 1 ^ v >> 63) as u32 as u64
         }
-        Kind::Enum(names) => named(&mut scan, names)? as u64,
-        Kind::Int64 => integer(&mut scan, |v| v.signed(i64::MAX))? as u64,
+        FieldKind::Enum(names) => named(&mut scan, names)? as u64,
+        FieldKind::Int64 => integer(&mut scan, |v| v.signed(i64::MAX))? as u64,
         _ => integer(&mut scan, |v| v.unsigned(u64::MAX))?,
     };
     Ok((value, scan.p))
@@ -327,19 +314,14 @@ fn named(scan: &mut Scanner, names: &[(&str, i32)]) -> Result<i64, DecodeError> 
 
 /// The field whose pattern `text` begins with, looked for from `next` on and then from the first one.
 #[inline(never)]
-fn search(fields: &'static [Field], next: usize, text: &[u64; 3]) -> Option<(usize, &'static Field, usize)> {
+fn search(
+    fields: &'static [FieldSchema],
+    next: usize,
+    text: &[u64; 3],
+) -> Option<(usize, &'static FieldSchema, usize)> {
     let (before, from_next) = fields.split_at_checked(next)?;
-    let found = |(i, field): (usize, &'static Field)| Some((i, field, field.pattern.matches(text)?));
+    let found = |(i, field): (usize, &'static FieldSchema)| Some((i, field, field.pattern.matches(text)?));
     (next..).zip(from_next).chain((0..).zip(before)).find_map(found)
-}
-
-#[inline(always)]
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// Base64 in either alphabet, padded or not.

@@ -8,6 +8,7 @@
 //! forgets to compute a comparison with a constant that is both cast and branched on.
 
 use super::super::wire::{DecodeError, MAX_DEPTH, error};
+use std::borrow::Cow;
 
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {
@@ -106,29 +107,22 @@ impl<'a> Scanner<'a> {
     /// After an element: true when another one follows, false when `close` was taken.
     #[inline(always)]
     pub(super) fn more(&mut self, close: u8) -> Result<bool, DecodeError> {
-        match self.peek() {
-            b',' => {
-                self.p += 1;
-                Ok(true)
-            }
-            c if c == close => {
-                self.p += 1;
-                Ok(false)
-            }
-            _ => Err(self.unexpected("neither a comma nor a closing bracket")),
+        let c = self.peek();
+        if c != b',' && c != close {
+            return Err(self.unexpected("neither a comma nor a closing bracket"));
         }
+        self.p += 1;
+        Ok(c == b',')
     }
 
     /// Takes one of the words `true`, `false` and `null`.
     #[inline(always)]
     pub(super) fn word(&mut self, word: &'static str) -> Result<(), DecodeError> {
-        match self.b.get(self.p..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
-            true => {
-                self.p += word.len();
-                Ok(())
-            }
-            false => Err(self.unexpected("an unknown word")),
+        if !self.b.get(self.p..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            return Err(self.unexpected("an unknown word"));
         }
+        self.p += word.len();
+        Ok(())
     }
 
     /// Takes a string.
@@ -220,9 +214,7 @@ impl<'a> Scanner<'a> {
         self.p = end;
         Ok(value)
     }
-}
 
-impl Scanner<'_> {
     fn skip_string(&mut self) -> Result<(), DecodeError> {
         self.string("something else where a key must be")?.text(&mut Vec::new()).map(drop)
     }
@@ -246,49 +238,41 @@ fn unexpected(b: &[u8], p: usize, what: &'static str) -> DecodeError {
 #[cold]
 #[inline(never)]
 fn unusual_integer(b: &[u8], start: usize) -> Result<(Int, usize), DecodeError> {
-    let mut scratch = Vec::new();
-    let (text, end) = number_text(b, start, "something else where an integer must be", &mut scratch)?;
-    if number_end(text, 0) != Some(text.len()) {
+    let (text, end) = number_text(b, start, "something else where an integer must be")?;
+    if number_end(text.as_bytes(), 0) != Some(text.len()) {
         return Err(error("text that is not a number", start));
     }
-    let value = exact_integer(text).map_err(|what| error(what, start))?;
+    let value = exact_integer(&text).map_err(|what| error(what, start))?;
     Ok((value, end))
 }
 
 #[inline(never)]
 fn unusual_double(b: &[u8], start: usize) -> Result<(f64, usize), DecodeError> {
-    let mut scratch = Vec::new();
-    let (text, end) = number_text(b, start, "something else where a number must be", &mut scratch)?;
-    if b[start] == b'"' {
-        match text {
-            b"NaN" => return Ok((f64::NAN, end)),
-            b"Infinity" => return Ok((f64::INFINITY, end)),
-            b"-Infinity" => return Ok((f64::NEG_INFINITY, end)),
-            _ => {}
-        }
-    }
-    let valid = number_end(text, 0) == Some(text.len());
-    match std::str::from_utf8(text).ok().filter(|_| valid).and_then(|text| text.parse::<f64>().ok()) {
-        Some(value) if value.is_finite() => Ok((value, end)),
-        Some(_) => Err(error("a number out of range", start)),
-        None => Err(error("text that is not a number", start)),
-    }
+    let (text, end) = number_text(b, start, "something else where a number must be")?;
+    let is_number = number_end(text.as_bytes(), 0) == Some(text.len());
+    let value = match &*text {
+        "NaN" => f64::NAN,
+        "Infinity" => f64::INFINITY,
+        "-Infinity" => f64::NEG_INFINITY,
+        text => match text.parse::<f64>() {
+            Ok(value) if is_number && value.is_finite() => value,
+            Ok(_) if is_number => return Err(error("a number out of range", start)),
+            _ => return Err(error("text that is not a number", start)),
+        },
+    };
+    Ok((value, end))
 }
 
 /// The text of a number, or of a string that should hold one, and where it ends.
-fn number_text<'s>(
-    b: &'s [u8],
-    p: usize,
-    what: &'static str,
-    scratch: &'s mut Vec<u8>,
-) -> Result<(&'s [u8], usize), DecodeError> {
+fn number_text<'a>(b: &'a [u8], p: usize, what: &'static str) -> Result<(Cow<'a, str>, usize), DecodeError> {
     let mut scan = Scanner { b, p };
     if scan.peek() == b'"' {
-        let quoted = scan.string(what)?;
-        return Ok((quoted.text(scratch)?, scan.p));
+        let mut scratch = Vec::new();
+        let text = scan.string(what)?.text(&mut scratch)?;
+        return Ok((String::from_utf8_lossy(text).into_owned().into(), scan.p));
     }
     let end = number_end(b, p).ok_or_else(|| unexpected(b, p, what))?;
-    Ok((&b[p..end], end))
+    Ok((String::from_utf8_lossy(&b[p..end]), end))
 }
 
 /// Where the value of any kind that comes next ends. `depth` counts the messages, objects and arrays around it.
@@ -354,39 +338,23 @@ fn number_end(b: &[u8], mut p: usize) -> Option<usize> {
 }
 
 /// The integer a JSON number stands for, when it is one: `1e3`, `1.0` and `12.50e1` are.
-fn exact_integer(text: &[u8]) -> Result<Int, &'static str> {
-    const TOO_LARGE: &str = "an integer out of range";
-    let (negative, text) = match text.strip_prefix(b"-") {
-        Some(text) => (true, text),
-        None => (false, text),
-    };
-    let (mantissa, power) = match text.iter().position(|c| matches!(c, b'e' | b'E')) {
-        Some(e) => (&text[..e], &text[e + 1..]),
-        None => (text, &text[..0]),
-    };
-    let whole = mantissa.iter().position(|&c| c == b'.').unwrap_or(mantissa.len());
-    let mut digits: Vec<u8> = mantissa.iter().filter(|&&c| c != b'.').map(|c| c - b'0').collect();
-    while digits.last() == Some(&0) {
-        digits.pop();
-    }
+fn exact_integer(text: &str) -> Result<Int, &'static str> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
+    let (mantissa, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let digits = digits.trim_end_matches('0');
     if digits.is_empty() {
         return Ok(Int { negative, magnitude: 0 });
     }
-    let size = power.iter().filter(|c| c.is_ascii_digit()).fold(0i64, |size, c| {
-        // Beyond any length a text can have, the exact exponent no longer matters.
-        (size * 10 + (c - b'0') as i64).min(1 << 48)
-    });
-    let exponent = if power.first() == Some(&b'-') { -size } else { size };
-    let zeros = exponent + whole as i64 - digits.len() as i64;
+    // Beyond any length a text can have, the exact exponent no longer matters.
+    let exponent = power.parse().unwrap_or(if power.starts_with('-') { i64::MIN } else { i64::MAX });
+    let zeros = exponent.saturating_add(whole.len() as i64 - digits.len() as i64);
     if zeros < 0 {
         return Err("a fraction where an integer must be");
     }
-    let tail = std::iter::repeat_n(0, zeros.min(20) as usize);
-    let magnitude = digits
-        .into_iter()
-        .chain(tail)
-        .try_fold(0u64, |magnitude, digit| magnitude.checked_mul(10)?.checked_add(digit as u64));
-    magnitude.map(|magnitude| Int { negative, magnitude }).ok_or(TOO_LARGE)
+    let integer = digits.to_string() + &"0".repeat(zeros.min(20) as usize);
+    integer.parse().map(|magnitude| Int { negative, magnitude }).map_err(|_| "an integer out of range")
 }
 
 impl Int {
@@ -455,19 +423,13 @@ impl<'a> Quoted<'a> {
     fn unicode_escape(self, p: usize) -> Result<(char, usize), DecodeError> {
         let unit = |p: usize| {
             let digits = self.raw.get(p..p + 6)?.strip_prefix(b"\\u")?;
-            digits.iter().try_fold(0, |unit, &c| Some(unit << 4 | (c as char).to_digit(16)?))
+            digits.iter().try_fold(0, |unit, &c| Some(unit << 4 | (c as char).to_digit(16)? as u16))
         };
-        let first = unit(p).ok_or(error("an unknown escape in a string", self.at + p))?;
-        let lone = error("half of a surrogate pair", self.at + p);
-        match first {
-            0xd800..0xdc00 => match unit(p + 6) {
-                Some(second @ 0xdc00..0xe000) => {
-                    let c = 0x10000 + ((first - 0xd800) << 10 | (second - 0xdc00));
-                    char::from_u32(c).map(|c| (c, 12)).ok_or(lone)
-                }
-                _ => Err(lone),
-            },
-            _ => char::from_u32(first).map(|c| (c, 6)).ok_or(lone),
+        let units = [p, p + 6].into_iter().map_while(unit);
+        match char::decode_utf16(units).next() {
+            Some(Ok(c)) => Ok((c, 6 * c.len_utf16())),
+            Some(Err(_)) => Err(error("half of a surrogate pair", self.at + p)),
+            None => Err(error("an unknown escape in a string", self.at + p)),
         }
     }
 }

@@ -6,8 +6,8 @@
 //! that are not UTF-8 (replacement characters stand for them, as everywhere they are read), and all but the last value of a field
 //! that may have only one.
 
-use super::super::wire::{DecodeError, MAX_DEPTH, error, fixed64, length, skip, varint};
-use super::schema::{Field, Kind, Label, Message, REQUEST};
+use super::super::schema::{FieldKind, FieldSchema, Label, MessageSchema, REQUEST};
+use super::super::wire::{DecodeError, MAX_DEPTH, RawField, error, fields, fixed64, varint};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Write as _;
@@ -18,112 +18,82 @@ pub fn to_json(payload: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     message(payload, 0, &REQUEST, 0, out)
 }
 
-/// One occurrence of a field: its place in the table, and where its value is.
-type Found = (usize, usize, usize);
+/// One occurrence of a field: its place in the table, and where it is.
+type Found = (usize, RawField);
 
 /// Writes the message that `b` ends with and that begins at `start`.
 fn message(
     b: &[u8],
     start: usize,
-    message: &'static Message,
+    message: &'static MessageSchema,
     depth: u32,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    let found = collect(b, start, message, depth)?;
+    let found = collect(b, start, message)?;
     out.push(b'{');
-    let mut rest = found.as_slice();
-    while let Some(&(index, ..)) = rest.first() {
-        let (same, others) = rest.split_at(rest.iter().take_while(|f| f.0 == index).count());
-        rest = others;
-        let field = &message.fields[index];
-        if out.last() != Some(&b'{') {
-            out.push(b',');
-        }
+    for places in found.chunk_by(|a, b| a.0 == b.0) {
+        let field = &message.fields[places[0].0];
+        comma(b'{', out);
         out.push(b'"');
         out.extend_from_slice(field.json.as_bytes());
         out.extend_from_slice(b"\":");
-        write_field(b, field, same, depth, out)?;
+        write_field(b, field, places, depth, out)?;
     }
     out.push(b'}');
     Ok(())
 }
 
-/// The known fields in the order of the table; of a oneof only the member that counts.
-fn collect(b: &[u8], start: usize, message: &'static Message, depth: u32) -> Result<Vec<Found>, DecodeError> {
-    let mut found: Vec<Found> = Vec::new();
-    // The member of the oneof that was set last, and where the run of its occurrences begins.
-    let mut member = (usize::MAX, 0);
-    let mut p = start;
-    while p < b.len() {
-        let at = p;
-        let tag = varint(b, &mut p)?;
-        let Some(index) = message.fields.iter().position(|field| u64::from(field.tag >> 3) == tag >> 3) else {
-            p = skip(b, p, (at, tag), &[], depth)?;
-            continue;
-        };
-        let field = &message.fields[index];
-        let value = p;
-        let many_unpacked = field.label == Label::Many && tag & 7 == element_wire(field.kind);
-        if tag != u64::from(field.tag) && !many_unpacked {
-            return Err(error("a known field with the wrong wire type", at));
-        }
-        let content = match tag & 7 {
-            2 => {
-                let end = length(b, &mut p)?;
-                std::mem::replace(&mut p, end)
-            }
-            1 => {
-                fixed64(b, &mut p)?;
-                value
-            }
-            _ => {
-                varint(b, &mut p)?;
-                value
-            }
-        };
-        if field.label == Label::Member && member.0 != index {
-            member = (index, found.len());
-        }
-        found.push((index, content, p));
+/// A comma, unless the bracket was just opened.
+fn comma(open: u8, out: &mut Vec<u8>) {
+    if out.last() != Some(&open) {
+        out.push(b',');
     }
-    let mut i = 0;
-    found.retain(|&(index, ..)| {
-        i += 1;
-        message.fields[index].label != Label::Member || (index == member.0 && i > member.1)
-    });
-    found.sort_by_key(|found| found.0);
-    Ok(found)
 }
 
-/// The wire type of one value of a kind.
-fn element_wire(kind: Kind) -> u64 {
-    match kind {
-        Kind::Message(_) | Kind::String | Kind::Base64 | Kind::Hex => 2,
-        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => 1,
-        Kind::Bool | Kind::Int32 | Kind::Sint32 | Kind::Uint32 | Kind::Int64 | Kind::Uint64 | Kind::Enum(_) => 0,
+/// The known fields in the order of the table; of a oneof only the member that counts.
+fn collect(b: &[u8], start: usize, message: &'static MessageSchema) -> Result<Vec<Found>, DecodeError> {
+    let (mut found, mut members): (Vec<Found>, Vec<Found>) = (Vec::new(), Vec::new());
+    for raw in fields(b, start) {
+        let raw = raw?;
+        let is_it = |field: &FieldSchema| u64::from(field.tag >> 3) == raw.tag >> 3;
+        let Some(index) = message.fields.iter().position(is_it) else { continue };
+        let field = &message.fields[index];
+        let is_unpacked = field.label == Label::Many && raw.tag & 7 == u64::from(field.kind.wire());
+        if raw.tag != u64::from(field.tag) && !is_unpacked {
+            return Err(error("a known field with the wrong wire type", raw.start));
+        }
+        if field.label != Label::Member {
+            found.push((index, raw));
+            continue;
+        }
+        if members.last().is_some_and(|last| last.0 != index) {
+            members.clear();
+        }
+        members.push((index, raw));
     }
+    found.extend(members);
+    found.sort_by_key(|found| found.0);
+    Ok(found)
 }
 
 /// Writes the value of a field that occurs in these places.
 fn write_field(
     b: &[u8],
-    field: &'static Field,
+    field: &'static FieldSchema,
     places: &[Found],
     depth: u32,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    let Some(&(_, start, end)) = places.last() else { return Ok(()) };
+    let Some((_, last)) = places.last() else { return Ok(()) };
     match (field.label, field.kind) {
         (Label::Many, kind) => {
             out.push(b'[');
-            for &(_, start, end) in places {
-                let mut p = start;
-                while p < end || element_wire(kind) == 2 {
-                    if out.last() != Some(&b'[') {
-                        out.push(b',');
-                    }
-                    write_value(&b[..end], &mut p, kind, depth, out)?;
-                    if element_wire(kind) == 2 {
+            for (_, raw) in places {
+                let mut p = raw.content;
+                while p < raw.end || kind.wire() == 2 {
+                    comma(b'[', out);
+                    write_value(&b[..raw.end], &mut p, kind, depth, out)?;
+                    if kind.wire() == 2 {
                         break;
                     }
                 }
@@ -132,92 +102,56 @@ fn write_field(
             Ok(())
         }
         // The parts of a message that occurs several times stand for their concatenation.
-        (_, Kind::Message(inner)) if places.len() > 1 => {
-            let joined: Vec<u8> = places.iter().flat_map(|&(_, start, end)| &b[start..end]).copied().collect();
+        (_, FieldKind::Message(inner)) if places.len() > 1 => {
+            let joined: Vec<u8> = places.iter().flat_map(|(_, raw)| &b[raw.content..raw.end]).copied().collect();
             nested(&joined, 0, inner, depth, out)
         }
-        (_, kind) => write_value(&b[..end], &mut { start }, kind, depth, out),
+        (_, kind) => write_value(&b[..last.end], &mut { last.content }, kind, depth, out),
     }
 }
 
 /// Writes the value that begins at `p`; what has a length reaches to the end of `b`.
-fn write_value(b: &[u8], p: &mut usize, kind: Kind, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    match kind {
-        Kind::Message(inner) => return nested(b, *p, inner, depth, out),
-        Kind::String => write_text(&String::from_utf8_lossy(&b[*p..]), out),
-        Kind::Base64 => {
-            out.push(b'"');
-            out.extend_from_slice(STANDARD.encode(&b[*p..]).as_bytes());
-            out.push(b'"');
+fn write_value(b: &[u8], p: &mut usize, kind: FieldKind, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    // Writing into a `Vec` cannot fail.
+    let _ = match kind {
+        FieldKind::Message(inner) => return nested(b, *p, inner, depth, out),
+        FieldKind::String => serde_json::to_writer(out, &String::from_utf8_lossy(&b[*p..])).map_err(Into::into),
+        FieldKind::Base64 => write!(out, "\"{}\"", STANDARD.encode(&b[*p..])),
+        FieldKind::Hex => {
+            let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+            let text: String = b[*p..].iter().flat_map(digits).flatten().collect();
+            write!(out, "\"{text}\"")
         }
-        Kind::Hex => {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            out.push(b'"');
-            for byte in &b[*p..] {
-                out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-            }
-            out.push(b'"');
-        }
-        Kind::Double => write_double(f64::from_bits(fixed64(b, p)?), out),
-        Kind::Fixed64 => quoted(fixed64(b, p)?, out),
-        Kind::Sfixed64 => quoted(fixed64(b, p)? as i64, out),
-        Kind::Uint64 => quoted(varint(b, p)?, out),
-        Kind::Int64 => quoted(varint(b, p)? as i64, out),
-        Kind::Uint32 => plain(varint(b, p)? as u32, out),
-        Kind::Int32 | Kind::Enum(_) => plain(varint(b, p)? as i32, out),
-        Kind::Sint32 => {
+        FieldKind::Double => match f64::from_bits(fixed64(b, p)?) {
+            // The shortest text that is read back as the same double.
+            value if value.is_finite() => serde_json::to_writer(out, &value).map_err(Into::into),
+            value if value.is_nan() => write!(out, "\"NaN\""),
+            value => write!(out, "\"{}Infinity\"", if value < 0.0 { "-" } else { "" }),
+        },
+        FieldKind::Fixed64 => write!(out, "\"{}\"", fixed64(b, p)?),
+        FieldKind::Sfixed64 => write!(out, "\"{}\"", fixed64(b, p)? as i64),
+        FieldKind::Uint64 => write!(out, "\"{}\"", varint(b, p)?),
+        FieldKind::Int64 => write!(out, "\"{}\"", varint(b, p)? as i64),
+        FieldKind::Uint32 => write!(out, "{}", varint(b, p)? as u32),
+        FieldKind::Int32 | FieldKind::Enum(_) => write!(out, "{}", varint(b, p)? as i32),
+        FieldKind::Sint32 => {
             let zigzag = varint(b, p)? as u32;
-            plain((zigzag >> 1) as i32 ^ -((zigzag & 1) as i32), out);
+            write!(out, "{}", (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32))
         }
-        Kind::Bool => plain(varint(b, p)? != 0, out),
-    }
+        FieldKind::Bool => write!(out, "{}", varint(b, p)? != 0),
+    };
     Ok(())
 }
 
-fn nested(b: &[u8], start: usize, inner: &'static Message, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+fn nested(
+    b: &[u8],
+    start: usize,
+    inner: &'static MessageSchema,
+    depth: u32,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
     if depth >= MAX_DEPTH {
         return Err(error("messages nested too deeply", start));
     }
     message(b, start, inner, depth + 1, out)
-}
-
-// Writing into a `Vec` cannot fail.
-fn plain(value: impl std::fmt::Display, out: &mut Vec<u8>) {
-    let _ = write!(out, "{value}");
-}
-
-fn quoted(value: impl std::fmt::Display, out: &mut Vec<u8>) {
-    let _ = write!(out, "\"{value}\"");
-}
-
-fn write_double(value: f64, out: &mut Vec<u8>) {
-    let word: &[u8] = match value {
-        v if v.is_nan() => b"\"NaN\"",
-        f64::INFINITY => b"\"Infinity\"",
-        f64::NEG_INFINITY => b"\"-Infinity\"",
-        // The shortest text that is read back as the same double.
-        v => return plain(serde_json::Number::from_f64(v).unwrap_or_else(|| 0.into()), out),
-    };
-    out.extend_from_slice(word);
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|c| c < 0x20 || c == b'"' || c == b'\\') {
-        out.extend_from_slice(&rest.as_bytes()[..at]);
-        match rest.as_bytes()[at] {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            control => {
-                let _ = write!(out, "\\u{control:04x}");
-            }
-        }
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest.as_bytes());
-    out.push(b'"');
 }
