@@ -149,13 +149,6 @@ pub enum Flaw {
     Torn(Part),
 }
 
-impl Flaw {
-    /// The error of the file, when that is what is wrong.
-    pub(super) fn io_kind(&self) -> Option<io::ErrorKind> {
-        if let Flaw::Io(kind) = self { Some(*kind) } else { None }
-    }
-}
-
 /// What can be incomplete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Part {

@@ -52,10 +52,12 @@ impl RecordingFile {
             Ok(recognised) => recognised,
             Err(found) => return Err(OpenError::Unrecognised { file, found }),
         };
-        if content.chunk.len() == 0
-            && let Some(kind) = content.damages.kept.iter().find_map(|damage| damage.what.io_kind())
-        {
-            return Err(OpenError::Io { file, source: kind.into() });
+        for damage in &content.damages.kept {
+            if let Flaw::Io(kind) = damage.what
+                && content.chunk.len() == 0
+            {
+                return Err(OpenError::Io { file, source: kind.into() });
+            }
         }
         Ok(RecordingFile {
             content,

@@ -8,7 +8,7 @@
 use super::format::MESSAGE_LIMIT;
 use crate::model::{Nanos, clamp_time};
 use crate::otlp::DecodeError;
-use prost::encoding::encode_varint;
+use prost::encoding::{decode_varint, encode_varint};
 
 /// Number of the field with the receive time: nanoseconds since the epoch.
 pub const AT_FIELD: u32 = 70_000_001;
@@ -56,24 +56,24 @@ pub(super) struct OwnFields<'a> {
 
 /// Reads our fields at the front of a message.
 pub(super) fn own_fields(message: &[u8]) -> Result<OwnFields<'_>, DecodeError> {
-    let mut own = OwnFields::default();
-    while let Some(rest) = message.get(own.len..).filter(|rest| is_own(rest)) {
-        let value = &rest[AT_TAG.len()..];
+    let (mut own, mut rest) = (OwnFields::default(), message);
+    loop {
+        own.len = message.len() - rest.len();
         let wrong = |what| DecodeError { what, offset: own.len };
-        if rest.starts_with(&AT_TAG) {
-            let bytes = value.first_chunk::<8>().ok_or(wrong("the message ends inside its timestamp"))?;
-            own.received_at = Some(clamp_time(u64::from_le_bytes(*bytes)));
-            own.len += AT_TAG.len() + 8;
-        } else {
-            let mut digits = 0;
-            let length = varint(value, &mut digits).ok().filter(|length| *length < 1 << 28);
+        if let Some(value) = rest.strip_prefix(&AT_TAG) {
+            let (time, behind) = value.split_first_chunk().ok_or(wrong("the message ends inside its timestamp"))?;
+            own.received_at = Some(clamp_time(u64::from_le_bytes(*time)));
+            rest = behind;
+        } else if let Some(mut value) = rest.strip_prefix(&HEAD_TAG) {
+            let length = varint(&mut value).ok().filter(|length| *length < 1 << 28);
             let length = length.ok_or(wrong("the head's length is wrong"))? as usize;
-            let text = value.get(digits..digits + length).ok_or(wrong("the message ends inside its head"))?;
+            let (text, behind) = value.split_at_checked(length).ok_or(wrong("the message ends inside its head"))?;
             own.head = Some(std::str::from_utf8(text).map_err(|_| wrong("the head is not UTF-8"))?);
-            own.len += HEAD_TAG.len() + digits + length;
+            rest = behind;
+        } else {
+            return Ok(own);
         }
     }
-    Ok(own)
 }
 
 /// Appends our fields to `out`.
@@ -106,12 +106,11 @@ const RESOURCE_METRICS: u8 = 0x0a;
 /// Reads bytes as the fields of a request, without looking into them; also whether there was a `ResourceMetrics` among
 /// them, complete or not. Groups are refused: OTLP never had any.
 pub(super) fn check_fields(message: &[u8]) -> (Framed, bool) {
-    let (mut at, mut found) = (0, false);
-    while at < message.len() {
-        let start = at;
-        match field_number(message, &mut at) {
+    let (mut rest, mut found) = (message, false);
+    while let Some(&first) = rest.first() {
+        match field_number(&mut rest) {
             Ok(number) => found |= number == 1,
-            Err(Framed::CutOff) => return (Framed::CutOff, found || message[start] == RESOURCE_METRICS),
+            Err(Framed::CutOff) => return (Framed::CutOff, found || first == RESOURCE_METRICS),
             Err(error) => return (error, found),
         }
     }
@@ -119,37 +118,28 @@ pub(super) fn check_fields(message: &[u8]) -> (Framed, bool) {
 }
 
 /// Passes over a field and returns its number.
-fn field_number(message: &[u8], at: &mut usize) -> Result<u64, Framed> {
-    let tag = varint(message, at)?;
+fn field_number(rest: &mut &[u8]) -> Result<u64, Framed> {
+    let tag = varint(rest)?;
     let number = tag >> 3;
     if !(1..1 << 29).contains(&number) {
         return Err(Framed::Invalid);
     }
-    match tag & 7 {
-        0 => drop(varint(message, at)?),
-        1 => *at += 8,
-        2 => match varint(message, at)? {
-            length if length <= LENGTH_LIMIT as u64 => *at += length as usize,
-            _ => return Err(Framed::Invalid),
-        },
-        5 => *at += 4,
+    let length = match tag & 7 {
+        0 => varint(rest).map(|_| 0)?,
+        1 => 8,
+        2 => varint(rest)?,
+        5 => 4,
         _ => return Err(Framed::Invalid),
+    };
+    if length > LENGTH_LIMIT as u64 {
+        return Err(Framed::Invalid);
     }
-    match *at > message.len() {
-        true => Err(Framed::CutOff),
-        false if number == 1 && tag & 7 != 2 => Err(Framed::Invalid),
-        false => Ok(number),
-    }
+    *rest = rest.get(length as usize..).ok_or(Framed::CutOff)?;
+    if number == 1 && tag & 7 != 2 { Err(Framed::Invalid) } else { Ok(number) }
 }
 
-fn varint(bytes: &[u8], at: &mut usize) -> Result<u64, Framed> {
-    let mut value = 0u64;
-    for (i, &byte) in bytes.get(*at..).unwrap_or_default().iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte < 0x80 {
-            *at += i + 1;
-            return if i == 9 && byte > 1 { Err(Framed::Invalid) } else { Ok(value) };
-        }
-    }
-    if bytes.len() - (*at).min(bytes.len()) >= 10 { Err(Framed::Invalid) } else { Err(Framed::CutOff) }
+fn varint(rest: &mut &[u8]) -> Result<u64, Framed> {
+    // The longest has ten bytes.
+    let error = if rest.len() < 10 { Framed::CutOff } else { Framed::Invalid };
+    decode_varint(rest).map_err(|_| error)
 }

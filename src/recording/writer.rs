@@ -38,7 +38,9 @@ pub enum WriteError {
 pub struct Writer<W: Write> {
     out: W,
     format: RecordingFormat,
-    packing: Packing,
+    compression: Compression,
+    /// For zstd.
+    compressor: Compressor<'static>,
     head: Option<String>,
     /// The longest time a run may last.
     longest: Option<Nanos>,
@@ -50,28 +52,25 @@ pub struct Writer<W: Write> {
     written: u64,
 }
 
-enum Packing {
-    None,
-    Gzip,
-    Zstd(Box<Compressor<'static>>),
-}
-
 impl<W: Write> Writer<W> {
     /// A recording into `out`, which may hold one already.
     pub fn new(out: W, format: RecordingFormat, compression: Compression) -> Result<Self, WriteError> {
-        let packing = match compression {
-            Compression::None => Packing::None,
-            Compression::Gzip => Packing::Gzip,
-            Compression::Zstd => {
-                let mut compressor = Compressor::new(ZSTD_LEVEL)?;
-                // The checksum is what makes damage visible, the size what lets a reader hold a frame until it is checked.
-                compressor.include_checksum(true)?;
-                compressor.include_contentsize(true)?;
-                Packing::Zstd(Box::new(compressor))
-            }
-        };
-        let (content, packed) = (Vec::new(), Vec::new());
-        Ok(Writer { out, format, packing, head: None, longest: None, opened_at: None, content, packed, written: 0 })
+        let mut compressor = Compressor::new(ZSTD_LEVEL)?;
+        // The checksum is what makes damage visible, the size what lets a reader hold a frame until it is checked.
+        compressor.include_checksum(true)?;
+        compressor.include_contentsize(true)?;
+        Ok(Writer {
+            out,
+            format,
+            compression,
+            compressor,
+            head: None,
+            longest: None,
+            opened_at: None,
+            content: Vec::new(),
+            packed: Vec::new(),
+            written: 0,
+        })
     }
 
     /// Closes a run, too, once its receive times span this long: what a crash may take at most.
@@ -175,16 +174,16 @@ impl<W: Write> Writer<W> {
             return Ok(());
         }
         self.packed.clear();
-        let packed = match &mut self.packing {
-            Packing::None => &self.content,
-            Packing::Gzip => {
+        let packed = match self.compression {
+            Compression::None => &self.content,
+            Compression::Gzip => {
                 let mut member = GzEncoder::new(&mut self.packed, flate2::Compression::default());
                 member.write_all(&self.content)?;
                 member.finish()?
             }
-            Packing::Zstd(compressor) => {
+            Compression::Zstd => {
                 self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
-                compressor.compress_to_buffer(&self.content, &mut self.packed)?;
+                self.compressor.compress_to_buffer(&self.content, &mut self.packed)?;
                 &self.packed
             }
         };

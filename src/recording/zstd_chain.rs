@@ -34,7 +34,6 @@ pub(super) struct ZstdChain {
     context: DCtx<'static>,
     /// Inside a frame that is handed out in pieces.
     inside: bool,
-    ended: bool,
     /// Why the file cannot be read any further.
     broken: Option<Flaw>,
     /// What was spent on frames that turned out to be none.
@@ -55,30 +54,23 @@ enum Stop {
 impl ZstdChain {
     /// A chain that goes on with what was read into `input` already.
     pub(super) fn new(feed: Feed, input: Chunk) -> Self {
-        ZstdChain { feed, input, context: new_context(), inside: false, ended: false, broken: None, wasted: 0 }
+        ZstdChain { feed, input, context: new_context(), inside: false, broken: None, wasted: 0 }
     }
 
     /// Appends content to `out`, one held frame or a piece; false at the end. A flaw comes with the offset of its frame:
     /// after [`Flaw::Frame`] the content goes on with a good frame, which does not continue what was there before; every
     /// other flaw is the end.
     pub(super) fn fill(&mut self, out: &mut Chunk) -> Result<bool, (Flaw, u64)> {
-        if self.ended {
-            return Ok(false);
-        }
-        let at = self.input.offset();
-        let before = out.len();
-        let flaw = match if self.inside { self.piece(out, false) } else { self.frame(out) } {
+        let (at, before) = (self.input.offset(), out.len());
+        let frame = if self.inside { self.piece(out, false) } else { self.frame(out) };
+        let flaw = match frame {
             Ok(()) => return Ok(true),
-            Err(Stop::End) => {
-                self.ended = true;
-                return Ok(false);
-            }
+            Err(Stop::End) => return Ok(false),
             Err(Stop::Failed(flaw)) => flaw,
             Err(Stop::Bad) => self.resume(out, before, Flaw::LastFrame),
             // A held frame that is cut off may as well be one whose sizes are damaged: good frames behind it tell.
             Err(Stop::Cut) => self.resume(out, before, Flaw::Torn(Part::Frame)),
         };
-        self.ended = flaw != Flaw::Frame;
         Err((flaw, at))
     }
 
