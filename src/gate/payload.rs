@@ -2,8 +2,8 @@
 //!
 //! All samples of one receive time and resource are in one request, in the order of the text.
 
-use crate::model::{Attributes, Kind, MS, MetricIdentity, Nanos, Temporality};
-use crate::otlp::{self, DataPoint, DataValue, MetricPoints};
+use crate::model::{Attributes, Kind, MS, MetricIdentity, Nanos, SampleValue, Temporality};
+use crate::otlp::{self, DataPoint, MetricPoints};
 use crate::scenario::{ReceiveTime, Scenario, ScenarioSeries, SlotValue};
 use std::collections::HashMap;
 
@@ -45,9 +45,9 @@ pub(super) fn payloads(scenario: &Scenario) -> Vec<(Nanos, Vec<u8>)> {
 
 fn point<'a>(placed: &'a Placed<'a>) -> DataPoint<'a> {
     let value = match (&placed.value, &placed.series.layout) {
-        (SlotValue::Number(value), _) => DataValue::Number(*value),
-        (SlotValue::Histogram(value), Some(layout)) => DataValue::Histogram(value.to_histogram(layout)),
-        (SlotValue::Gap | SlotValue::Stale | SlotValue::Histogram(_), _) => DataValue::NotRecorded,
+        (SlotValue::Number(value), _) => Some(SampleValue::Number(*value)),
+        (SlotValue::Histogram(value), Some(layout)) => Some(SampleValue::Histogram(value.to_histogram(layout).into())),
+        (SlotValue::Gap | SlotValue::Stale | SlotValue::Histogram(_), _) => None,
     };
     DataPoint { attributes: &placed.series.attributes, time: placed.time, start: placed.start, value }
 }

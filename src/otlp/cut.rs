@@ -104,23 +104,18 @@ impl Cutter<'_> {
         Ok(rest.filter(|_| points == 0 || kept > 0))
     }
 
-    /// The last `service.name` of a resource, which may stand in several parts.
+    /// Looks at the last `service.name` of a resource, which may stand in several parts.
     fn is_wanted_service(&self, part: Range<usize>) -> Result<bool, DecodeError> {
         let mut service = None;
-        self.each(part, RESOURCE, |content| {
-            let attributes = resource(content)?;
-            service = attributes.get("service.name").map(Value::to_text).or(service.take());
-            Ok(())
-        })?;
+        for content in self.contents(part, RESOURCE) {
+            service = resource(content?)?.get("service.name").map(Value::to_text).or(service);
+        }
         Ok(service.is_some_and(|service| self.cut.services.iter().any(|pattern| pattern.matches(&service))))
     }
 
     fn is_wanted_metric(&self, part: Range<usize>) -> Result<bool, DecodeError> {
-        let mut name = String::new();
-        self.each(part, NAME, |content| {
-            name = String::from_utf8_lossy(content).into_owned();
-            Ok(())
-        })?;
+        let name = self.contents(part, NAME).last().transpose()?.unwrap_or_default();
+        let name = String::from_utf8_lossy(name);
         Ok(self.cut.metrics.iter().any(|pattern| pattern.matches(&name)))
     }
 
@@ -129,29 +124,17 @@ impl Cutter<'_> {
         if from.is_none() && to.is_none() {
             return Ok(true);
         }
-        let mut time = 0;
-        self.each(part, TIME, |content| {
-            time = content.first_chunk().map_or(0, |bytes| clamp_time(u64::from_le_bytes(*bytes)));
-            Ok(())
-        })?;
+        let time = self.contents(part, TIME).last().transpose()?.and_then(|bytes| bytes.first_chunk());
+        let time = time.map_or(0, |bytes| clamp_time(u64::from_le_bytes(*bytes)));
         let time = if time == 0 { self.received_at } else { Some(time) };
         Ok(time.is_none_or(|time| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time <= to)))
     }
 
-    /// Calls `visit` with the content of every field of a message with this tag.
-    fn each(
-        &self,
-        part: Range<usize>,
-        tag: u64,
-        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        for field in fields(&self.payload[..part.end], part.start) {
-            let field = field?;
-            if field.tag == tag {
-                visit(&self.payload[field.content..field.end])?;
-            }
-        }
-        Ok(())
+    /// The content of every field of a message with this tag.
+    fn contents(&self, part: Range<usize>, tag: u64) -> impl Iterator<Item = Result<&[u8], DecodeError>> {
+        let all = fields(&self.payload[..part.end], part.start);
+        let wanted = all.filter(move |field| field.as_ref().map_or(true, |field| field.tag == tag));
+        wanted.map(|field| field.map(|field| &self.payload[field.content..field.end]))
     }
 
     /// What is left of a message when its fields with one of these tags get the content that `rest` gives and the others are

@@ -3,7 +3,7 @@
 //! Absent on purpose: summaries, exemplars, units, descriptions.
 
 use super::messages::{ExponentialPoint, HistogramPoint, Resource, bucket_list, key_values};
-use crate::model::{Attributes, Buckets, Histogram, Kind, MetricIdentity, Nanos, Temporality};
+use crate::model::{Attributes, Buckets, Histogram, Kind, MetricIdentity, Nanos, SampleValue, Temporality};
 use prost::Message;
 use prost::encoding::message;
 
@@ -23,24 +23,8 @@ pub struct DataPoint<'a> {
     pub time: Nanos,
     /// Its start time; 0 for none.
     pub start: Nanos,
-    /// Its value.
-    pub value: DataValue,
-}
-
-/// The value of a data point to write.
-pub enum DataValue {
-    /// The flag "no recorded value".
-    NotRecorded,
-    /// Gauge or sum.
-    Number(f64),
-    /// A histogram, explicit or exponential, as the metric is.
-    Histogram(Histogram),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Request {
-    #[prost(message, optional, tag = "1")]
-    resource_metrics: Option<ResourceMetrics>,
+    /// Its value; without one it has the flag "no recorded value".
+    pub value: Option<SampleValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -96,8 +80,10 @@ pub fn encode(resource: &Attributes, metrics: &[MetricPoints<'_>]) -> Vec<u8> {
         metric: metric_bytes(metric),
     };
     let resource = Some(Resource { attributes: key_values(resource) });
-    let resource_metrics = Some(ResourceMetrics { resource, scope_metrics: metrics.iter().map(scope).collect() });
-    Request { resource_metrics }.encode_to_vec()
+    let scope_metrics = metrics.iter().map(scope).collect();
+    let mut request = Vec::new();
+    message::encode(1, &ResourceMetrics { resource, scope_metrics }, &mut request);
+    request
 }
 
 /// The bytes of a metric: its name, then its data, whose field number is the kind.
@@ -127,12 +113,12 @@ fn point_bytes(point: &DataPoint<'_>, kind: Kind) -> Vec<u8> {
     message::encode_repeated(attributes_field, &key_values(point.attributes), &mut out);
     let (start, time) = (point.start as u64, point.time as u64);
     let rest = match &point.value {
-        DataValue::NotRecorded => {
+        None => {
             prost::encoding::uint32::encode(flags_field, &1, &mut out);
             NumberPoint { start, time, value: None }.encode_to_vec()
         }
-        DataValue::Number(value) => NumberPoint { start, time, value: Some(*value) }.encode_to_vec(),
-        DataValue::Histogram(histogram) => histogram_bytes(start, time, histogram),
+        Some(SampleValue::Number(value)) => NumberPoint { start, time, value: Some(*value) }.encode_to_vec(),
+        Some(SampleValue::Histogram(histogram)) => histogram_bytes(start, time, histogram),
     };
     out.extend(rest);
     out
@@ -165,7 +151,7 @@ mod tests {
         MetricIdentity { scope: "app".into(), name: "m".into(), kind, temporality, monotonic }
     }
 
-    fn decoded(identity: &MetricIdentity, value: DataValue) -> Data {
+    fn decoded(identity: &MetricIdentity, value: Option<SampleValue>) -> Data {
         let resource = Attributes::new(vec![("service.name".into(), Value::String("shop".into()))]);
         let set =
             Attributes::new(vec![("n".into(), Value::Int(-1)), ("a".into(), Value::Array(vec![Value::Bool(true)]))]);
@@ -181,7 +167,8 @@ mod tests {
 
     #[test]
     fn numbers() {
-        let Data::Sum(sum) = decoded(&identity(Kind::Sum, Temporality::Delta, true), DataValue::Number(2.5)) else {
+        let Data::Sum(sum) = decoded(&identity(Kind::Sum, Temporality::Delta, true), Some(SampleValue::Number(2.5)))
+        else {
             panic!("a sum");
         };
         let point = &sum.data_points[0];
@@ -189,9 +176,7 @@ mod tests {
         assert_eq!((point.time_unix_nano, point.start_time_unix_nano, point.flags), (5, 3, 0));
         assert_eq!(point.value, Some(number_data_point::Value::AsDouble(2.5)));
         assert_eq!(point.attributes.len(), 2);
-        let Data::Gauge(gauge) =
-            decoded(&identity(Kind::Gauge, Temporality::Cumulative, false), DataValue::NotRecorded)
-        else {
+        let Data::Gauge(gauge) = decoded(&identity(Kind::Gauge, Temporality::Cumulative, false), None) else {
             panic!("a gauge");
         };
         assert_eq!((gauge.data_points[0].flags, gauge.data_points[0].value), (1, None));
@@ -201,7 +186,7 @@ mod tests {
     fn histograms() {
         let explicit = Buckets::Explicit { bounds: vec![1.0, 2.0], counts: vec![2, 1, 300] };
         let histogram = Histogram { count: 307, sum: Some(9.0), min: Some(1.0), max: None, buckets: explicit };
-        let value = DataValue::Histogram(histogram.clone());
+        let value = Some(SampleValue::Histogram(histogram.clone().into()));
         let Data::Histogram(data) = decoded(&identity(Kind::Histogram, Temporality::Cumulative, false), value) else {
             panic!("a histogram");
         };
@@ -215,7 +200,7 @@ mod tests {
         let positive = ExponentialBuckets { offset: -7, counts: vec![2, 1, 300] };
         let negative = ExponentialBuckets::default();
         let buckets = Buckets::Exponential { scale: -2, zero_count: 4, positive, negative };
-        let value = DataValue::Histogram(Histogram { buckets, ..histogram });
+        let value = Some(SampleValue::Histogram(Histogram { buckets, ..histogram }.into()));
         let kind = identity(Kind::ExponentialHistogram, Temporality::Delta, false);
         let Data::ExponentialHistogram(data) = decoded(&kind, value) else { panic!("an exponential histogram") };
         let point = &data.data_points[0];

@@ -21,7 +21,7 @@ mod walk;
 mod wire;
 
 pub use cut::{Cut, NamePattern, cut};
-pub use encode::{DataPoint, DataValue, MetricPoints, encode};
+pub use encode::{DataPoint, MetricPoints, encode};
 pub use json::{to_json, transcribe};
 pub use messages::{attributes, histogram, metric_text, resource};
 pub use response::encode_response;

@@ -101,14 +101,6 @@ struct Scope {
     version: Span,
 }
 
-/// The data member of a metric, as far as it was read.
-#[derive(Clone, Copy)]
-struct Data {
-    kind: Kind,
-    temporality: Temporality,
-    monotonic: bool,
-}
-
 fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
@@ -204,17 +196,14 @@ impl Walker<'_> {
         let first_point = self.export.points.len();
         let mut p = first;
         let mut name = Span::default();
-        let mut data: Option<Data> = None;
+        // With the data member as far as it was read.
+        let mut metric: Option<MetricSpan> = None;
         while p < b.len() {
             let at = p;
             let tag = varint(b, &mut p)?;
             let kind = match tag {
                 0x0a => {
                     name = text(b, &mut p)?;
-                    continue;
-                }
-                0x12 | 0x1a => {
-                    p = length(b, &mut p)?;
                     continue;
                 }
                 0x2a => Kind::Gauge,
@@ -229,49 +218,49 @@ impl Walker<'_> {
             };
             let end = length(b, &mut p)?;
             // The same member again goes on where it stopped; another one takes the place of what came before.
-            let mut member = match data {
+            let mut member = match metric {
                 Some(before) if before.kind == kind => before,
                 _ => {
                     self.export.points.truncate(first_point);
-                    Data { kind, temporality: Temporality::Cumulative, monotonic: false }
+                    MetricSpan {
+                        scope: scope.name,
+                        scope_version: scope.version,
+                        name,
+                        raw: span(first, b.len()),
+                        kind,
+                        temporality: Temporality::Cumulative,
+                        monotonic: false,
+                        points_end: 0,
+                    }
                 }
             };
             self.data(&b[..end], p, &mut member)?;
-            data = Some(member);
+            metric = Some(member);
             p = end;
         }
         let points_end = self.export.points.len();
-        if let Some(Data { kind, temporality, monotonic }) = data
+        if let Some(metric) = metric
             && points_end > first_point
         {
-            self.export.metrics.push(MetricSpan {
-                scope: scope.name,
-                scope_version: scope.version,
-                name,
-                raw: span(first, b.len()),
-                kind,
-                temporality,
-                monotonic,
-                points_end: points_end as u32,
-            });
+            self.export.metrics.push(MetricSpan { name, points_end: points_end as u32, ..metric });
         }
         Ok(())
     }
 
     #[inline]
-    fn data(&mut self, b: &[u8], p: usize, data: &mut Data) -> Result<(), DecodeError> {
-        match data.kind {
-            Kind::Gauge => self.points(b, p, data, &GAUGE),
-            Kind::Sum => self.points(b, p, data, &SUM),
-            Kind::Histogram => self.points(b, p, data, &HISTOGRAM),
-            Kind::ExponentialHistogram => self.points(b, p, data, &EXPONENTIAL),
-            Kind::Summary => self.points(b, p, data, &SUMMARY),
+    fn data(&mut self, b: &[u8], p: usize, metric: &mut MetricSpan) -> Result<(), DecodeError> {
+        match metric.kind {
+            Kind::Gauge => self.points(b, p, metric, &GAUGE),
+            Kind::Sum => self.points(b, p, metric, &SUM),
+            Kind::Histogram => self.points(b, p, metric, &HISTOGRAM),
+            Kind::ExponentialHistogram => self.points(b, p, metric, &EXPONENTIAL),
+            Kind::Summary => self.points(b, p, metric, &SUMMARY),
         }
     }
 
     /// Made once for each kind.
     #[inline(always)]
-    fn points(&mut self, b: &[u8], mut p: usize, data: &mut Data, layout: &Layout) -> Result<(), DecodeError> {
+    fn points(&mut self, b: &[u8], mut p: usize, metric: &mut MetricSpan, layout: &Layout) -> Result<(), DecodeError> {
         let has_temporality = !matches!(layout.kind, Kind::Gauge | Kind::Summary);
         while p < b.len() {
             let at = p;
@@ -283,9 +272,9 @@ impl Walker<'_> {
                 }
                 0x10 if has_temporality => {
                     let delta = varint(b, &mut p)? as u32 == 1;
-                    data.temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
+                    metric.temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
                 }
-                0x18 if layout.kind == Kind::Sum => data.monotonic = varint(b, &mut p)? != 0,
+                0x18 if layout.kind == Kind::Sum => metric.monotonic = varint(b, &mut p)? != 0,
                 tag => p = skip(b, p, (at, tag), &layout.data.wires, METRIC_DEPTH + 1)?,
             }
         }

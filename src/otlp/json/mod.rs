@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use prost::encoding::{encode_varint, encoded_len_varint};
-use scan::{Int, Scanner, skip};
+use scan::{Scanner, skip};
 
 /// Writes the protobuf encoding of an OTLP/JSON text behind what `out` holds. After an error `out` ends with a part of it.
 pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
@@ -47,13 +47,7 @@ struct Transcriber<'a> {
 
 impl Transcriber<'_> {
     /// Transcribes the object that comes next and returns where it ends.
-    fn message(
-        &mut self,
-        b: &[u8],
-        p: usize,
-        message: &'static MessageSchema,
-        depth: u32,
-    ) -> Result<usize, DecodeError> {
+    fn message(&mut self, b: &[u8], p: usize, message: &MessageSchema, depth: u32) -> Result<usize, DecodeError> {
         let mut scan = Scanner { b, p };
         scan.expect(b'{', "something else where an object must be")?;
         if scan.take(b'}') {
@@ -90,7 +84,7 @@ impl Transcriber<'_> {
     fn key(
         &mut self,
         scan: &mut Scanner,
-        message: &'static MessageSchema,
+        message: &MessageSchema,
         next: usize,
     ) -> Result<Option<(usize, &'static FieldSchema)>, DecodeError> {
         if let Some([b'"', text @ ..]) = scan.b.get(scan.p..)
@@ -115,7 +109,7 @@ impl Transcriber<'_> {
         &mut self,
         b: &[u8],
         p: usize,
-        message: &'static MessageSchema,
+        message: &MessageSchema,
     ) -> Result<(Option<usize>, usize), DecodeError> {
         let mut scan = Scanner { b, p };
         let key = scan.string("something else where a key must be")?.text(&mut self.scratch)?;
@@ -126,7 +120,7 @@ impl Transcriber<'_> {
     }
 
     #[inline(always)]
-    fn field(&mut self, scan: &mut Scanner, field: &'static FieldSchema, depth: u32) -> Result<(), DecodeError> {
+    fn field(&mut self, scan: &mut Scanner, field: &FieldSchema, depth: u32) -> Result<(), DecodeError> {
         if field.label != Label::Many {
             return self.value(scan, field, depth);
         }
@@ -148,7 +142,7 @@ impl Transcriber<'_> {
 
     /// The rest of a list of numbers; returns where it ends.
     #[inline(never)]
-    fn packed(&mut self, b: &[u8], p: usize, field: &'static FieldSchema) -> Result<usize, DecodeError> {
+    fn packed(&mut self, b: &[u8], p: usize, field: &FieldSchema) -> Result<usize, DecodeError> {
         let mut scan = Scanner { b, p };
         let start = self.open(field.tag, 1);
         loop {
@@ -161,7 +155,7 @@ impl Transcriber<'_> {
     }
 
     #[inline(always)]
-    fn value(&mut self, scan: &mut Scanner, field: &'static FieldSchema, depth: u32) -> Result<(), DecodeError> {
+    fn value(&mut self, scan: &mut Scanner, field: &FieldSchema, depth: u32) -> Result<(), DecodeError> {
         match field.kind {
             FieldKind::Message(message) => {
                 if depth >= MAX_DEPTH {
@@ -189,10 +183,8 @@ impl Transcriber<'_> {
     #[inline(always)]
     fn number(&mut self, scan: &mut Scanner, tag: Option<u8>, kind: FieldKind) -> Result<(), DecodeError> {
         let word = match kind {
-            FieldKind::Fixed64 | FieldKind::Sfixed64 => {
-                let signed = matches!(kind, FieldKind::Sfixed64);
-                integer(scan, |v| if signed { v.signed(i64::MAX).map(|v| v as u64) } else { v.unsigned(u64::MAX) })?
-            }
+            FieldKind::Fixed64 => scan.integer()?,
+            FieldKind::Sfixed64 => scan.integer::<i64>()? as u64,
             FieldKind::Double => scan.double()?.to_bits(),
             _ => {
                 let (value, end) = small_number(scan.b, scan.p, kind)?;
@@ -262,30 +254,21 @@ impl Transcriber<'_> {
     }
 }
 
-#[inline(always)]
-fn integer<T>(scan: &mut Scanner, fit: impl Fn(Int) -> Option<T>) -> Result<T, DecodeError> {
-    scan.peek();
-    let at = scan.p;
-    let value = scan.integer()?;
-    fit(value).ok_or_else(|| error("an integer out of range", at))
-}
-
 /// A value that is a varint on the wire, and where it ends.
 #[inline(never)]
 fn small_number(b: &[u8], p: usize, kind: FieldKind) -> Result<(u64, usize), DecodeError> {
     let mut scan = Scanner { b, p };
-    let int32 = |v: Int| v.signed(i32::MAX as i64);
     let value = match kind {
         FieldKind::Bool => boolean(&mut scan)? as u64,
-        FieldKind::Uint32 => integer(&mut scan, |v| v.unsigned(u32::MAX as u64))?,
-        FieldKind::Int32 => integer(&mut scan, int32)? as u64,
+        FieldKind::Uint32 => scan.integer::<u32>()? as u64,
+        FieldKind::Int32 => scan.integer::<i32>()? as u64,
         FieldKind::Sint32 => {
-            let v = integer(&mut scan, int32)?;
-            (v << 1 ^ v >> 63) as u32 as u64
+            let v: i32 = scan.integer()?;
+            (v << 1 ^ v >> 31) as u32 as u64
         }
         FieldKind::Enum(names) => named(&mut scan, names)? as u64,
-        FieldKind::Int64 => integer(&mut scan, |v| v.signed(i64::MAX))? as u64,
-        _ => integer(&mut scan, |v| v.unsigned(u64::MAX))?,
+        FieldKind::Int64 => scan.integer::<i64>()? as u64,
+        _ => scan.integer()?,
     };
     Ok((value, scan.p))
 }
@@ -299,15 +282,15 @@ fn boolean(scan: &mut Scanner) -> Result<bool, DecodeError> {
 }
 
 /// An enum: one of its names or any number, which may be a value that is not known yet.
-fn named(scan: &mut Scanner, names: &[(&str, i32)]) -> Result<i64, DecodeError> {
+fn named(scan: &mut Scanner, names: &[(&str, i32)]) -> Result<i32, DecodeError> {
     if scan.peek() != b'"' {
-        return integer(scan, |v| v.signed(i32::MAX as i64));
+        return scan.integer();
     }
     let at = scan.p;
     let mut scratch = Vec::new();
     let name = scan.string("no name")?.text(&mut scratch)?;
     match names.iter().find(|(known, _)| known.as_bytes() == name) {
-        Some((_, value)) => Ok(*value as i64),
+        Some((_, value)) => Ok(*value),
         None => Err(error("an unknown name where one of an enum's must be", at)),
     }
 }

@@ -25,13 +25,6 @@ pub(super) struct Quoted<'a> {
     pub(super) escaped: bool,
 }
 
-/// An integer before it is known which type it must fit.
-#[derive(Clone, Copy)]
-pub(super) struct Int {
-    negative: bool,
-    magnitude: u64,
-}
-
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -159,8 +152,9 @@ impl<'a> Scanner<'a> {
 
     /// Takes an integer, written as a number or as a string.
     #[inline(always)]
-    pub(super) fn integer(&mut self) -> Result<Int, DecodeError> {
+    pub(super) fn integer<T: TryFrom<i128>>(&mut self) -> Result<T, DecodeError> {
         let quoted = self.peek() == b'"';
+        let at = self.p;
         let mut p = if quoted { self.p + 1 } else { self.p };
         let negative = self.b.get(p) == Some(&b'-');
         if negative {
@@ -174,13 +168,14 @@ impl<'a> Scanner<'a> {
             _ => !quoted,
         };
         let canonical = (1..20).contains(&(p - digits)) && (self.b[digits] != b'0' || p - digits == 1);
+        let value;
         if plain && canonical {
+            value = if negative { -i128::from(magnitude) } else { i128::from(magnitude) };
             self.p = if quoted { p + 1 } else { p };
-            return Ok(Int { negative, magnitude });
+        } else {
+            (value, self.p) = unusual_integer(self.b, self.p)?;
         }
-        let (value, end) = unusual_integer(self.b, self.p)?;
-        self.p = end;
-        Ok(value)
+        T::try_from(value).map_err(|_| error("an integer out of range", at))
     }
 
     /// Takes a double, written as a number or as a string.
@@ -237,7 +232,7 @@ fn unexpected(b: &[u8], p: usize, what: &'static str) -> DecodeError {
 
 #[cold]
 #[inline(never)]
-fn unusual_integer(b: &[u8], start: usize) -> Result<(Int, usize), DecodeError> {
+fn unusual_integer(b: &[u8], start: usize) -> Result<(i128, usize), DecodeError> {
     let (text, end) = number_text(b, start, "something else where an integer must be")?;
     if number_end(text.as_bytes(), 0) != Some(text.len()) {
         return Err(error("text that is not a number", start));
@@ -338,14 +333,14 @@ fn number_end(b: &[u8], mut p: usize) -> Option<usize> {
 }
 
 /// The integer a JSON number stands for, when it is one: `1e3`, `1.0` and `12.50e1` are.
-fn exact_integer(text: &str) -> Result<Int, &'static str> {
-    let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
+fn exact_integer(text: &str) -> Result<i128, &'static str> {
+    let (sign, text) = text.split_at(usize::from(text.starts_with('-')));
     let (mantissa, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
     let digits = digits.trim_end_matches('0');
     if digits.is_empty() {
-        return Ok(Int { negative, magnitude: 0 });
+        return Ok(0);
     }
     // Beyond any length a text can have, the exact exponent no longer matters.
     let exponent = power.parse().unwrap_or(if power.starts_with('-') { i64::MIN } else { i64::MAX });
@@ -353,25 +348,8 @@ fn exact_integer(text: &str) -> Result<Int, &'static str> {
     if zeros < 0 {
         return Err("a fraction where an integer must be");
     }
-    let integer = digits.to_string() + &"0".repeat(zeros.min(20) as usize);
-    integer.parse().map(|magnitude| Int { negative, magnitude }).map_err(|_| "an integer out of range")
-}
-
-impl Int {
-    /// As an unsigned integer of at most `max`.
-    #[inline(always)]
-    pub(super) fn unsigned(self, max: u64) -> Option<u64> {
-        (self.magnitude <= max && (!self.negative || self.magnitude == 0)).then_some(self.magnitude)
-    }
-
-    /// As a signed integer from `-max - 1` to `max`.
-    #[inline(always)]
-    pub(super) fn signed(self, max: i64) -> Option<i64> {
-        match self.negative {
-            false => (self.magnitude <= max as u64).then_some(self.magnitude as i64),
-            true => (self.magnitude <= max as u64 + 1).then_some((self.magnitude as i64).wrapping_neg()),
-        }
-    }
+    let zeros = "0".repeat(zeros.min(20) as usize);
+    format!("{sign}{digits}{zeros}").parse().map_err(|_| "an integer out of range")
 }
 
 impl<'a> Quoted<'a> {

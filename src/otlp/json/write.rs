@@ -22,13 +22,7 @@ pub fn to_json(payload: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
 type Found = (usize, RawField);
 
 /// Writes the message that `b` ends with and that begins at `start`.
-fn message(
-    b: &[u8],
-    start: usize,
-    message: &'static MessageSchema,
-    depth: u32,
-    out: &mut Vec<u8>,
-) -> Result<(), DecodeError> {
+fn message(b: &[u8], start: usize, message: &MessageSchema, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let found = collect(b, start, message)?;
     out.push(b'{');
     for places in found.chunk_by(|a, b| a.0 == b.0) {
@@ -51,7 +45,7 @@ fn comma(open: u8, out: &mut Vec<u8>) {
 }
 
 /// The known fields in the order of the table; of a oneof only the member that counts.
-fn collect(b: &[u8], start: usize, message: &'static MessageSchema) -> Result<Vec<Found>, DecodeError> {
+fn collect(b: &[u8], start: usize, message: &MessageSchema) -> Result<Vec<Found>, DecodeError> {
     let (mut found, mut members): (Vec<Found>, Vec<Found>) = (Vec::new(), Vec::new());
     for raw in fields(b, start) {
         let raw = raw?;
@@ -79,7 +73,7 @@ fn collect(b: &[u8], start: usize, message: &'static MessageSchema) -> Result<Ve
 /// Writes the value of a field that occurs in these places.
 fn write_field(
     b: &[u8],
-    field: &'static FieldSchema,
+    field: &FieldSchema,
     places: &[Found],
     depth: u32,
     out: &mut Vec<u8>,
@@ -143,13 +137,7 @@ fn write_value(b: &[u8], p: &mut usize, kind: FieldKind, depth: u32, out: &mut V
     Ok(())
 }
 
-fn nested(
-    b: &[u8],
-    start: usize,
-    inner: &'static MessageSchema,
-    depth: u32,
-    out: &mut Vec<u8>,
-) -> Result<(), DecodeError> {
+fn nested(b: &[u8], start: usize, inner: &MessageSchema, depth: u32, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     if depth >= MAX_DEPTH {
         return Err(error("messages nested too deeply", start));
     }
