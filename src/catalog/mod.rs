@@ -15,7 +15,7 @@ const PYTHON: &str = include_str!("../../rules/catalog/python.json");
 /// The embedded catalog of the Python client.
 pub fn python() -> &'static Catalog {
     static CATALOG: OnceLock<Catalog> = OnceLock::new();
-    CATALOG.get_or_init(|| Catalog::parse(PYTHON).unwrap_or_default())
+    CATALOG.get_or_init(|| serde_json::from_str(PYTHON).unwrap_or_default())
 }
 
 /// The metrics of one client library.
@@ -39,7 +39,7 @@ pub struct KnownMetric {
     /// Name on the wire.
     pub name: String,
     /// Data kind on the wire.
-    pub kind: KnownKind,
+    pub kind: Kind,
     /// Whether the client declares the sum monotonic (which it may not be: see the traps).
     #[serde(default)]
     pub monotonic: bool,
@@ -53,13 +53,10 @@ pub struct KnownMetric {
     #[serde(default)]
     pub attributes: BTreeMap<String, Vec<String>>,
     /// First release that sends it by default; `None`: every release known.
-    #[serde(default)]
     pub from: Option<Release>,
     /// Last release that sends it by default; `None`: the newest still does.
-    #[serde(default)]
     pub to: Option<Release>,
     /// The name it got when it was renamed.
-    #[serde(default)]
     pub renamed_to: Option<String>,
     /// Metrics that say the same, newer and better, beside it.
     #[serde(default)]
@@ -73,29 +70,6 @@ pub struct KnownMetric {
     /// What its values do that one would not expect.
     #[serde(default)]
     pub traps: Vec<Trap>,
-}
-
-/// The kinds a catalog knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum KnownKind {
-    /// A gauge.
-    Gauge,
-    /// A sum.
-    Sum,
-    /// A histogram.
-    Histogram,
-}
-
-impl KnownKind {
-    /// The kind of the data model.
-    pub fn kind(self) -> Kind {
-        match self {
-            KnownKind::Gauge => Kind::Gauge,
-            KnownKind::Sum => Kind::Sum,
-            KnownKind::Histogram => Kind::Histogram,
-        }
-    }
 }
 
 /// What a value is.
@@ -131,19 +105,15 @@ pub struct Trap {
     /// Which verdict it can make wrong.
     pub misleads: Misleads,
     /// First release with the trap; `None`: the first.
-    #[serde(default)]
     pub from: Option<Release>,
     /// Last release with the trap; `None`: the newest.
-    #[serde(default)]
     pub to: Option<Release>,
     /// Only series with these attributes.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     /// Only rules with this aggregation.
-    #[serde(default)]
     pub aggregation: Option<String>,
     /// Only when this metric arrives as well.
-    #[serde(default)]
     pub beside: Option<String>,
     /// True for what is good to know but seldom decides.
     #[serde(default)]
@@ -198,28 +168,15 @@ impl std::fmt::Display for Release {
     }
 }
 
-/// A version that is not of the form `0.NNbX`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{version}` is no release of the form 0.NNb0")]
-pub struct NoRelease {
-    /// The version as written.
-    pub version: String,
-}
-
 impl TryFrom<String> for Release {
-    type Error = NoRelease;
+    type Error = String;
 
-    fn try_from(version: String) -> Result<Self, NoRelease> {
-        Release::parse(&version).ok_or(NoRelease { version })
+    fn try_from(version: String) -> Result<Self, String> {
+        Release::parse(&version).ok_or_else(|| format!("`{version}` is no release of the form 0.NNb0"))
     }
 }
 
 impl Catalog {
-    /// Reads a catalog file.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
     /// The metric of this name.
     pub fn metric(&self, name: &str) -> Option<&KnownMetric> {
         self.metrics.iter().find(|metric| metric.name == name || metric.aliases.iter().any(|alias| alias == name))
@@ -232,29 +189,26 @@ impl Catalog {
 
     /// Other names under which the same thing may arrive, with the release that brought the change; the closest first.
     pub fn other_names<'a>(&'a self, name: &'a str) -> Vec<OtherName<'a>> {
-        let mut others = Vec::new();
-        let Some(known) = self.metric(name) else { return others };
-        if known.name != name {
-            others.push(OtherName { name: &known.name, relation: Relation::OtherInterpreter, release: None });
-        }
-        others.extend(known.aliases.iter().filter(|alias| *alias != name).map(|alias| OtherName {
-            name: alias,
-            relation: Relation::OtherInterpreter,
-            release: None,
-        }));
+        let Some(known) = self.metric(name) else { return Vec::new() };
+        let aliases = std::iter::once(&known.name).chain(&known.aliases).filter(|alias| *alias != name);
+        let other = |name, relation, release| OtherName { name, relation, release };
+        let mut others: Vec<_> = aliases.map(|alias| other(alias, Relation::OtherInterpreter, None)).collect();
         for metric in &self.metrics {
-            if metric.renamed_to.as_deref() == Some(&known.name) {
-                others.push(OtherName { name: &metric.name, relation: Relation::Older, release: known.from });
+            if metric.leads_to(known) {
+                others.push(other(&metric.name, Relation::Older, known.from));
             }
-            if metric.successors.contains(&known.name) {
-                others.push(OtherName { name: &metric.name, relation: Relation::Older, release: known.from });
-            }
-            let renamed = known.renamed_to.as_deref() == Some(&metric.name);
-            if renamed || known.successors.contains(&metric.name) {
-                others.push(OtherName { name: &metric.name, relation: Relation::Newer, release: metric.from });
+            if known.leads_to(metric) {
+                others.push(other(&metric.name, Relation::Newer, metric.from));
             }
         }
         others
+    }
+}
+
+impl KnownMetric {
+    /// Whether the other metric says the same under a newer name.
+    fn leads_to(&self, other: &KnownMetric) -> bool {
+        self.renamed_to.as_ref() == Some(&other.name) || self.successors.contains(&other.name)
     }
 }
 
@@ -286,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_embedded_catalog_is_read_and_consistent() {
-        let catalog = Catalog::parse(PYTHON).expect("rules/catalog/python.json is a catalog");
+        let catalog: Catalog = serde_json::from_str(PYTHON).expect("rules/catalog/python.json is a catalog");
         assert!(catalog.metrics.len() > 30 && catalog.newest >= Release(66));
         for (i, metric) in catalog.metrics.iter().enumerate() {
             let name = &metric.name;
@@ -298,7 +252,7 @@ mod tests {
                 metric.renamed_to.is_some(),
                 "{name}: ended without a new name, or reverse"
             );
-            assert!(metric.kind == KnownKind::Sum || !metric.monotonic, "{name}: only sums are monotonic");
+            assert!(metric.kind == Kind::Sum || !metric.monotonic, "{name}: only sums are monotonic");
             for other in metric.successors.iter().chain(&metric.renamed_to) {
                 let other = catalog.metric(other).unwrap_or_else(|| panic!("{name} names {other}, which is not there"));
                 assert!(other.from > metric.from, "{name}: {} is not newer", other.name);
@@ -320,9 +274,10 @@ mod tests {
     fn what_a_newer_file_says_more_is_ignored() {
         let text = r#"{"client":"c","scope":"s","newest":"0.70b0","later":1,
             "metrics":[{"name":"m","kind":"sum","later":{}}]}"#;
-        let catalog = Catalog::parse(text).expect("unknown keys are ignored");
+        let catalog: Catalog = serde_json::from_str(text).expect("unknown keys are ignored");
         assert!(catalog.metric("m").is_some_and(|metric| !metric.monotonic && metric.quantity == Quantity::Number));
-        assert!(Catalog::parse(r#"{"client":"c","scope":"s","newest":"seventy","metrics":[]}"#).is_err());
+        let text = r#"{"client":"c","scope":"s","newest":"seventy","metrics":[]}"#;
+        assert!(serde_json::from_str::<Catalog>(text).is_err());
     }
 
     #[test]

@@ -48,17 +48,7 @@ impl Eq for Value {}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        match self {
-            Value::Null => {}
-            Value::String(v) => v.hash(state),
-            Value::Bool(v) => v.hash(state),
-            Value::Int(v) => v.hash(state),
-            Value::Double(v) => v.to_bits().hash(state),
-            Value::Bytes(v) => v.hash(state),
-            Value::Array(v) => v.hash(state),
-            Value::Map(v) => v.hash(state),
-        }
+        self.to_text().hash(state);
     }
 }
 

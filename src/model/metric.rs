@@ -1,7 +1,8 @@
 //! What a metric is, apart from its points: kind, temporality, and the part of a series' identity that a metric gives.
 
 /// The data kind of a metric, as OTLP names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// A value sampled at one time.
     Gauge,
