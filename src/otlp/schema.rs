@@ -7,8 +7,6 @@ use super::wire::Wire;
 
 /// One message.
 pub(super) struct MessageSchema {
-    /// Its place among the messages, for what is remembered per message.
-    pub(super) id: usize,
     pub(super) fields: &'static [FieldSchema],
     /// By field number, the wire types the field may have.
     pub(super) wires: [Wire; 15],
@@ -89,14 +87,14 @@ impl FieldSchema {
 }
 
 impl MessageSchema {
-    const fn new(id: usize, fields: &'static [FieldSchema]) -> Self {
+    const fn new(fields: &'static [FieldSchema]) -> Self {
         let (mut wires, mut i) = ([0; 15], 0);
         while i < fields.len() {
             let FieldSchema { tag, kind, .. } = fields[i];
             wires[(tag >> 3) as usize] = 1 << (tag & 7) | 1 << kind.wire();
             i += 1;
         }
-        MessageSchema { id, fields, wires }
+        MessageSchema { fields, wires }
     }
 }
 
@@ -132,15 +130,12 @@ impl KeyPattern {
 }
 
 macro_rules! messages {
-    ($($id:literal $name:ident { $($label:ident $json:literal = $number:literal $kind:ident $(($of:expr))?;)* })*) => {
-        $(pub(super) static $name: MessageSchema = MessageSchema::new($id, &[$(FieldSchema::new(
+    ($($name:ident { $($label:ident $json:literal = $number:literal $kind:ident $(($of:expr))?;)* })*) => {
+        $(pub(super) static $name: MessageSchema = MessageSchema::new(&[$(FieldSchema::new(
             Label::$label, $json, $number, FieldKind::$kind $(($of))?, concat!($json, "\":"),
         )),*]);)*
     };
 }
-
-/// Number of messages.
-pub(super) const MESSAGES: usize = 23;
 
 const TEMPORALITY: &[(&str, i32)] = &[
     ("AGGREGATION_TEMPORALITY_UNSPECIFIED", 0),
@@ -149,35 +144,35 @@ const TEMPORALITY: &[(&str, i32)] = &[
 ];
 
 messages! {
-    0 REQUEST { Many "resourceMetrics" = 1 Message(&RESOURCE_METRICS); }
-    1 RESOURCE_METRICS {
+    REQUEST { Many "resourceMetrics" = 1 Message(&RESOURCE_METRICS); }
+    RESOURCE_METRICS {
         One "resource" = 1 Message(&RESOURCE);
         Many "scopeMetrics" = 2 Message(&SCOPE_METRICS);
         One "schemaUrl" = 3 String;
     }
-    2 RESOURCE {
+    RESOURCE {
         Many "attributes" = 1 Message(&KEY_VALUE);
         One "droppedAttributesCount" = 2 Uint32;
         Many "entityRefs" = 3 Message(&ENTITY_REF);
     }
-    3 ENTITY_REF {
+    ENTITY_REF {
         One "schemaUrl" = 1 String;
         One "type" = 2 String;
         Many "idKeys" = 3 String;
         Many "descriptionKeys" = 4 String;
     }
-    4 SCOPE_METRICS {
+    SCOPE_METRICS {
         One "scope" = 1 Message(&SCOPE);
         Many "metrics" = 2 Message(&METRIC);
         One "schemaUrl" = 3 String;
     }
-    5 SCOPE {
+    SCOPE {
         One "name" = 1 String;
         One "version" = 2 String;
         Many "attributes" = 3 Message(&KEY_VALUE);
         One "droppedAttributesCount" = 4 Uint32;
     }
-    6 METRIC {
+    METRIC {
         One "name" = 1 String;
         One "description" = 2 String;
         One "unit" = 3 String;
@@ -188,22 +183,22 @@ messages! {
         Member "summary" = 11 Message(&SUMMARY);
         Many "metadata" = 12 Message(&KEY_VALUE);
     }
-    7 GAUGE { Many "dataPoints" = 1 Message(&NUMBER_POINT); }
-    8 SUM {
+    GAUGE { Many "dataPoints" = 1 Message(&NUMBER_POINT); }
+    SUM {
         Many "dataPoints" = 1 Message(&NUMBER_POINT);
         One "aggregationTemporality" = 2 Enum(TEMPORALITY);
         One "isMonotonic" = 3 Bool;
     }
-    9 HISTOGRAM {
+    HISTOGRAM {
         Many "dataPoints" = 1 Message(&HISTOGRAM_POINT);
         One "aggregationTemporality" = 2 Enum(TEMPORALITY);
     }
-    10 EXPONENTIAL_HISTOGRAM {
+    EXPONENTIAL_HISTOGRAM {
         Many "dataPoints" = 1 Message(&EXPONENTIAL_POINT);
         One "aggregationTemporality" = 2 Enum(TEMPORALITY);
     }
-    11 SUMMARY { Many "dataPoints" = 1 Message(&SUMMARY_POINT); }
-    12 NUMBER_POINT {
+    SUMMARY { Many "dataPoints" = 1 Message(&SUMMARY_POINT); }
+    NUMBER_POINT {
         Many "attributes" = 7 Message(&KEY_VALUE);
         One "startTimeUnixNano" = 2 Fixed64;
         One "timeUnixNano" = 3 Fixed64;
@@ -212,7 +207,7 @@ messages! {
         Many "exemplars" = 5 Message(&EXEMPLAR);
         One "flags" = 8 Uint32;
     }
-    13 HISTOGRAM_POINT {
+    HISTOGRAM_POINT {
         Many "attributes" = 9 Message(&KEY_VALUE);
         One "startTimeUnixNano" = 2 Fixed64;
         One "timeUnixNano" = 3 Fixed64;
@@ -225,7 +220,7 @@ messages! {
         One "min" = 11 Double;
         One "max" = 12 Double;
     }
-    14 EXPONENTIAL_POINT {
+    EXPONENTIAL_POINT {
         Many "attributes" = 1 Message(&KEY_VALUE);
         One "startTimeUnixNano" = 2 Fixed64;
         One "timeUnixNano" = 3 Fixed64;
@@ -241,11 +236,11 @@ messages! {
         One "max" = 13 Double;
         One "zeroThreshold" = 14 Double;
     }
-    15 BUCKETS {
+    BUCKETS {
         One "offset" = 1 Sint32;
         Many "bucketCounts" = 2 Uint64;
     }
-    16 SUMMARY_POINT {
+    SUMMARY_POINT {
         Many "attributes" = 7 Message(&KEY_VALUE);
         One "startTimeUnixNano" = 2 Fixed64;
         One "timeUnixNano" = 3 Fixed64;
@@ -254,11 +249,11 @@ messages! {
         Many "quantileValues" = 6 Message(&QUANTILE);
         One "flags" = 8 Uint32;
     }
-    17 QUANTILE {
+    QUANTILE {
         One "quantile" = 1 Double;
         One "value" = 2 Double;
     }
-    18 EXEMPLAR {
+    EXEMPLAR {
         Many "filteredAttributes" = 7 Message(&KEY_VALUE);
         One "timeUnixNano" = 2 Fixed64;
         Member "asDouble" = 3 Double;
@@ -266,12 +261,12 @@ messages! {
         One "spanId" = 4 Hex;
         One "traceId" = 5 Hex;
     }
-    19 KEY_VALUE {
+    KEY_VALUE {
         One "key" = 1 String;
         One "value" = 2 Message(&ANY_VALUE);
         One "keyStrindex" = 3 Int32;
     }
-    20 ANY_VALUE {
+    ANY_VALUE {
         Member "stringValue" = 1 String;
         Member "boolValue" = 2 Bool;
         Member "intValue" = 3 Int64;
@@ -281,22 +276,25 @@ messages! {
         Member "bytesValue" = 7 Base64;
         Member "stringValueStrindex" = 8 Int32;
     }
-    21 ARRAY_VALUE { Many "values" = 1 Message(&ANY_VALUE); }
-    22 KEY_VALUE_LIST { Many "values" = 1 Message(&KEY_VALUE); }
+    ARRAY_VALUE { Many "values" = 1 Message(&ANY_VALUE); }
+    KEY_VALUE_LIST { Many "values" = 1 Message(&KEY_VALUE); }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldKind, Label, MESSAGES, MessageSchema, REQUEST};
+    use super::{FieldKind, Label, MessageSchema, REQUEST};
     use prost_reflect::{DescriptorPool, Kind as ProtoKind, MessageDescriptor};
+    use std::collections::HashMap;
+
+    /// The names of the messages whose tables were compared.
+    type Seen = HashMap<*const MessageSchema, String>;
 
     /// Compares a table with its descriptor, and those it refers to.
-    fn check(message: &'static MessageSchema, descriptor: &MessageDescriptor, seen: &mut Vec<Option<String>>) {
-        if let Some(name) = &seen[message.id] {
-            assert_eq!(name, descriptor.full_name(), "two messages with the same id");
+    fn check(message: &'static MessageSchema, descriptor: &MessageDescriptor, seen: &mut Seen) {
+        if let Some(name) = seen.insert(message, descriptor.full_name().to_string()) {
+            assert_eq!(name, descriptor.full_name(), "two messages with the same table");
             return;
         }
-        seen[message.id] = Some(descriptor.full_name().to_string());
         assert_eq!(message.fields.len(), descriptor.fields().len(), "{}", descriptor.full_name());
         assert!(descriptor.oneofs().filter(|o| !o.is_synthetic()).count() <= 1);
         for field in message.fields {
@@ -337,8 +335,8 @@ mod tests {
     fn tables_say_what_the_published_descriptors_say() {
         let pool = DescriptorPool::decode(opentelemetry_proto::DESCRIPTORS).expect("descriptors");
         let name = "opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest";
-        let mut seen = vec![None; MESSAGES];
+        let mut seen = Seen::new();
         check(&REQUEST, &pool.get_message_by_name(name).expect("a known message"), &mut seen);
-        assert!(seen.iter().all(Option::is_some), "an id without a message");
+        assert_eq!(seen.len(), 23, "every table is the one of a message");
     }
 }

@@ -12,7 +12,7 @@ mod write;
 
 pub use write::to_json;
 
-use super::schema::{FieldKind, FieldSchema, Label, MESSAGES, MessageSchema, PATTERN, REQUEST};
+use super::schema::{FieldKind, FieldSchema, Label, MessageSchema, PATTERN, REQUEST};
 use super::wire::{DecodeError, MAX_DEPTH, error};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -26,7 +26,7 @@ pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
         return Err(error("text that is not UTF-8", e.valid_up_to()));
     }
     let start = if json.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut transcriber = Transcriber { out, widths: [1; MESSAGES], scratch: Vec::new() };
+    let mut transcriber = Transcriber { out, scratch: Vec::new() };
     let end = transcriber.message(json, start, &REQUEST, 0)?;
     let mut scan = Scanner { b: json, p: end };
     scan.peek();
@@ -38,9 +38,6 @@ pub fn transcribe(json: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
 
 struct Transcriber<'a> {
     out: &'a mut Vec<u8>,
-    /// How many bytes the length of each kind of message took last time: the guess for the next one. A wrong guess costs
-    /// moving the message.
-    widths: [u8; MESSAGES],
     /// For strings with escapes.
     scratch: Vec<u8>,
 }
@@ -144,11 +141,11 @@ impl Transcriber<'_> {
     #[inline(never)]
     fn packed(&mut self, b: &[u8], p: usize, field: &FieldSchema) -> Result<usize, DecodeError> {
         let mut scan = Scanner { b, p };
-        let start = self.open(field.tag, 1);
+        let start = self.open(field.tag);
         loop {
             self.number(&mut scan, None, field.kind)?;
             if !scan.more(b']')? {
-                self.close(start, 1);
+                self.close(start);
                 return Ok(scan.p);
             }
         }
@@ -161,10 +158,9 @@ impl Transcriber<'_> {
                 if depth >= MAX_DEPTH {
                     return Err(error("values nested too deeply", scan.p));
                 }
-                let width = self.widths[message.id] as usize;
-                let start = self.open(field.tag, width);
+                let start = self.open(field.tag);
                 scan.p = self.message(scan.b, scan.p, message, depth + 1)?;
-                self.widths[message.id] = self.close(start, width) as u8;
+                self.close(start);
             }
             FieldKind::String => {
                 let text = scan.string("something else where a string must be")?.text(&mut self.scratch)?;
@@ -216,41 +212,24 @@ impl Transcriber<'_> {
         Ok(scan.p)
     }
 
-    /// Writes a tag and leaves `width` bytes for the length; returns where the content begins.
+    /// Writes a tag and leaves a byte for the length; returns where the content begins.
     #[inline(always)]
-    fn open(&mut self, tag: u8, width: usize) -> usize {
+    fn open(&mut self, tag: u8) -> usize {
         self.out.extend_from_slice(&[tag, 0]);
-        if width > 1 {
-            self.out.resize(self.out.len() + width - 1, 0);
-        }
         self.out.len()
     }
 
-    /// Fills in the length of the content that began at `start`; returns the number of bytes it takes.
-    #[inline(always)]
-    fn close(&mut self, start: usize, width: usize) -> usize {
+    /// Fills in the length of the content that began at `start`. The content moves when its length takes more than one byte: the
+    /// copies are little beside reading it.
+    #[inline]
+    fn close(&mut self, start: usize) {
         let n = self.out.len() - start;
-        if width == 1 && n < 0x80 {
-            self.out[start - 1] = n as u8;
-            return 1;
+        let more = encoded_len_varint(n as u64) - 1;
+        if more > 0 {
+            self.out.resize(start + n + more, 0);
+            self.out.copy_within(start..start + n, start + more);
         }
-        self.close_wide(start, width)
-    }
-
-    #[inline(never)]
-    fn close_wide(&mut self, start: usize, width: usize) -> usize {
-        let n = self.out.len() - start;
-        let needed = encoded_len_varint(n as u64);
-        let moved = start - width + needed;
-        if needed > width {
-            self.out.resize(moved + n, 0);
-        }
-        if needed != width {
-            self.out.copy_within(start..start + n, moved);
-            self.out.truncate(moved + n);
-        }
-        encode_varint(n as u64, &mut &mut self.out[start - width..moved]);
-        needed
+        encode_varint(n as u64, &mut &mut self.out[start - 1..start + more]);
     }
 }
 
