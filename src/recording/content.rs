@@ -4,11 +4,14 @@
 //! it goes on only after [`Content::pass_damage`], so that nobody joins what does not belong together.
 
 use super::chunk::Chunk;
-use super::damage::{Damage, DamageKind, DamageLocation, Damages, Flaw};
+use super::damage::{Damage, DamageKind, DamageLocation, Flaw};
 use super::feed::{CountedSource, Feed};
 use super::format::Compression;
 use super::zstd_chain::ZstdChain;
 use std::io;
+
+/// Damages kept of a file; later ones are only counted.
+const KEPT: usize = 200;
 
 pub(super) struct Content {
     /// Index of the file, in the order of the sources.
@@ -17,7 +20,9 @@ pub(super) struct Content {
     pub(super) compression: Compression,
     /// What is there.
     pub(super) chunk: Chunk,
-    pub(super) damages: Damages,
+    pub(super) damages: Vec<Damage>,
+    /// How many damages there were that matter, also those that are not kept.
+    pub(super) damaged: u64,
     /// The input ended early and that was noted.
     pub(super) is_broken: bool,
     /// A damaged frame was skipped and no message was read since.
@@ -48,7 +53,8 @@ impl Content {
             name,
             compression: if feed.is_gzip { Compression::Gzip } else { Compression::None },
             chunk: Chunk::default(),
-            damages: Damages::default(),
+            damages: Vec::new(),
+            damaged: 0,
             is_broken: false,
             is_after_damage: false,
             is_before_damage: false,
@@ -107,7 +113,10 @@ impl Content {
 
     pub(super) fn note(&mut self, location: DamageLocation, what: Flaw) {
         let kind = if matches!(what, Flaw::Torn(_)) { DamageKind::TornTail } else { DamageKind::Damage };
-        self.damages.push(Damage { file: self.file, name: self.name.clone(), location, what, kind });
+        self.damaged += u64::from(kind == DamageKind::Damage);
+        if self.damages.len() < KEPT {
+            self.damages.push(Damage { file: self.file, name: self.name.clone(), location, what, kind });
+        }
     }
 
     /// The location of the first byte that is there.

@@ -165,23 +165,3 @@ pub enum Part {
     #[error("gzip stream")]
     Gzip,
 }
-
-/// Entries kept of a reader; later ones are only counted.
-const KEPT: usize = 200;
-
-/// The damages of a file.
-#[derive(Debug, Default)]
-pub(super) struct Damages {
-    pub(super) kept: Vec<Damage>,
-    /// How many there were that matter.
-    pub(super) damaged: u64,
-}
-
-impl Damages {
-    pub(super) fn push(&mut self, damage: Damage) {
-        self.damaged += u64::from(damage.kind == DamageKind::Damage);
-        if self.kept.len() < KEPT {
-            self.kept.push(damage);
-        }
-    }
-}

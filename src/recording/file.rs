@@ -52,7 +52,7 @@ impl RecordingFile {
             Ok(recognised) => recognised,
             Err(found) => return Err(OpenError::Unrecognised { file, found }),
         };
-        for damage in &content.damages.kept {
+        for damage in &content.damages {
             if let Flaw::Io(kind) = damage.what
                 && content.chunk.len() == 0
             {

@@ -99,12 +99,12 @@ impl Reader {
 
     /// The damages found so far, file by file; of a file with very many only the first ones.
     pub fn damages(&self) -> impl Iterator<Item = &Damage> {
-        self.files.iter().flat_map(|pending| &pending.file.content.damages.kept)
+        self.files.iter().flat_map(|pending| &pending.file.content.damages)
     }
 
     /// How many damages matter: not counting torn tails, counting those that are not kept.
     pub fn damage_count(&self) -> u64 {
-        self.files.iter().map(|pending| pending.file.content.damages.damaged).sum()
+        self.files.iter().map(|pending| pending.file.content.damaged).sum()
     }
 
     /// Bytes read from the sources so far.
