@@ -1,7 +1,7 @@
 //! The document of `replay` and `run`, and one event. What a rule says is repeated as its definition spells it.
 
 use super::trend::{EvidenceJson, LifeJson, lives};
-use crate::definition::{EventDefinition, MetricId, Rule, RuleKind, Selector};
+use crate::definition::{EventDefinition, Rule};
 use crate::engine::{
     CloseReason, EntityLabel, EvaluationReport, Event, EventState, Observation, SeriesLabel, Verdict, ViolatedRule,
 };
@@ -282,21 +282,13 @@ impl<'a> RuleJson<'a> {
             points: series.points,
             trend: series.trend.as_deref().map(EvidenceJson::new),
         });
-        let (metric_name, window) = match &rule.kind {
-            RuleKind::Threshold(threshold) => match &threshold.selector {
-                Selector::Id(id) => (Some(id.text.as_str()), Some(threshold.window_ms)),
-                Selector::Pattern(_) => (None, Some(threshold.window_ms)),
-            },
-            RuleKind::Presence(_) => (None, None),
-            RuleKind::Trend(trend) => (one(&trend.metrics), None),
-        };
         Some(RuleJson {
             index: violated.index,
             rule_type: &rule.rule_type,
-            metric_name,
+            metric_name: only_id(rule),
             metric_pattern: rule.written.pattern.as_ref(),
             aggregation: rule.written.aggregation.as_deref(),
-            window,
+            window: rule.window_ms(),
             condition_operator: rule.written.operator.as_deref(),
             condition_value: rule.written.value.as_ref(),
             value: violated.observed,
@@ -306,8 +298,8 @@ impl<'a> RuleJson<'a> {
 }
 
 /// The id of a rule that has no choice.
-fn one(ids: &[MetricId]) -> Option<&str> {
-    match ids {
+fn only_id(rule: &Rule) -> Option<&str> {
+    match rule.metric_ids() {
         [id] => Some(&id.text),
         _ => None,
     }
@@ -315,11 +307,7 @@ fn one(ids: &[MetricId]) -> Option<&str> {
 
 /// The metric of a series, which only a pattern and a list of ids leave open.
 fn metric_of_pattern(rule: &Rule, metric: &MetricIdentity) -> Option<String> {
-    match &rule.kind {
-        RuleKind::Threshold(threshold) if matches!(threshold.selector, Selector::Pattern(_)) => Some(metric.id()),
-        RuleKind::Trend(trend) if trend.metrics.len() > 1 => Some(metric.id()),
-        _ => None,
-    }
+    only_id(rule).is_none().then(|| metric.id())
 }
 
 #[derive(Serialize)]

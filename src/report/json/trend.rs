@@ -1,6 +1,5 @@
 //! The evidence of a trend: bytes, bytes a second, milliseconds for timestamps and windows, seconds for the time to a limit.
 
-use crate::definition::RuleKind;
 use crate::definition::{EventDefinition, TrendParameters};
 use crate::engine::trend::{Evidence, LifeReport, TrendVerdict};
 use crate::model::to_ms;
@@ -97,10 +96,7 @@ pub(super) struct LifeJson {
 
 /// The lives of a definition; `None` when it is not about trends.
 pub(super) fn lives(definition: &EventDefinition, lives: &[LifeReport]) -> Option<Vec<LifeJson>> {
-    let parameters = |rule: usize| match &definition.rules.get(rule)?.kind {
-        RuleKind::Trend(trend) => Some(&trend.parameters),
-        RuleKind::Threshold(_) | RuleKind::Presence(_) => None,
-    };
+    let parameters = |rule: usize| Some(&definition.rules.get(rule)?.trend()?.parameters);
     parameters(0)?;
     Some(lives.iter().filter_map(|life| Some(LifeJson::new(life, parameters(life.rule)?))).collect())
 }

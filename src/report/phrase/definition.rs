@@ -1,11 +1,12 @@
 //! What became of a definition, as one sentence: fired, quiet or inconclusive, why, and how near it came.
 
-use super::event::{meant, measure, presence_seen, severity, short_series};
+use super::event::severity;
+use super::rule::{self, short_series};
 use super::{no_match, trend};
-use crate::definition::{EventDefinition, LogicalOperator, RuleKind, Threshold};
+use crate::definition::{EventDefinition, LogicalOperator};
 use crate::engine::{DefinitionReport, EvaluationReport, Event, InconclusiveReason, Nearest, SeriesLabel, Verdict};
 use crate::report::outcome::Replay;
-use crate::report::quantity::{against, count, counted, extreme, percent};
+use crate::report::quantity::{count, counted, percent};
 use crate::report::time::{Times, duration, span_ms};
 use std::collections::BTreeSet;
 
@@ -58,12 +59,10 @@ impl<'a> DefinitionResult<'a> {
             text += &format!("; violated for {}", duration(held));
             text += &self.share_of_all(held);
         }
-        if let Some((threshold, nearest)) = self.nearest() {
-            text += &format!("; {}", self.extreme(threshold, nearest));
-        } else if let Some(seen) = self.nearest_presence() {
-            text += &format!("; {seen}");
+        match self.nearest() {
+            Some((seen, _)) => format!("{text}; {seen}"),
+            None => text,
         }
-        text
     }
 
     /// Only for one entity does the share of the whole time mean something.
@@ -82,57 +81,32 @@ impl<'a> DefinitionResult<'a> {
         if let Some(text) = trend::quiet(self.definition, self.report) {
             return text;
         }
-        match self.nearest() {
-            Some((threshold, nearest)) => {
-                let far = self.extreme(threshold, nearest);
-                if nearest.margin < 0.0 {
-                    let why = match self.definition.operator {
-                        LogicalOperator::And => "one rule was violated, but never all of them at once",
-                        LogicalOperator::Or => "violated, but no event was opened",
-                    };
-                    format!("{why}; {far}")
-                } else {
-                    far
-                }
-            }
-            None => match self.nearest_presence() {
-                Some(seen) => format!("closest {seen}"),
-                None => "never violated".to_string(),
-            },
+        let Some((seen, nearest)) = self.nearest() else { return "never violated".to_string() };
+        match self.definition.operator {
+            _ if !self.is_threshold(nearest) => format!("closest {seen}"),
+            _ if nearest.margin >= 0.0 => seen,
+            LogicalOperator::And => format!("one rule was violated, but never all of them at once; {seen}"),
+            LogicalOperator::Or => format!("violated, but no event was opened; {seen}"),
         }
     }
 
-    /// What a presence rule saw when it was closest: `at 06:00:00: 1 entity present`.
-    fn nearest_presence(&self) -> Option<String> {
+    fn is_threshold(&self, nearest: &Nearest) -> bool {
+        self.definition.rules.get(nearest.rule).is_some_and(|rule| rule.threshold().is_some())
+    }
+
+    /// What was nearest to its limit: `peak 0.62 (threshold 0.8, 22% below) at 12:03:10 on shop (i-1)`, or
+    /// `at 06:00:00: 1 entity present`.
+    fn nearest(&self) -> Option<(String, &Nearest)> {
         let nearest = self.report.nearest.as_ref()?;
-        match &self.definition.rules.get(nearest.rule)?.kind {
-            RuleKind::Presence(presence) => {
-                let seen = presence_seen(presence, nearest.observation.value);
-                Some(format!("at {}: {seen}", self.times.time(nearest.observation.at)))
-            }
-            RuleKind::Threshold(_) | RuleKind::Trend(_) => None,
-        }
-    }
-
-    fn nearest(&self) -> Option<(&Threshold, &Nearest)> {
-        let nearest = self.report.nearest.as_ref()?;
-        match &self.definition.rules.get(nearest.rule)?.kind {
-            RuleKind::Threshold(threshold) => Some((threshold, nearest)),
-            RuleKind::Presence(_) | RuleKind::Trend(_) => None,
-        }
-    }
-
-    /// `peak 0.62 (threshold 0.8, 22% below) at 12:03:10 on shop (i-1)`.
-    fn extreme(&self, threshold: &Threshold, nearest: &Nearest) -> String {
-        let series = nearest.series.as_ref();
-        let measure = measure(threshold, series.map(|series| series.metric.as_ref()));
-        format!(
-            "{} {} at {}{}",
-            extreme(threshold.condition.operator),
-            against(measure, threshold.condition, nearest.observation.value),
-            self.times.time(nearest.observation.at),
-            series.map(|series| self.whose(series)).unwrap_or_default(),
-        )
+        let rule = self.definition.rules.get(nearest.rule)?;
+        let seen = rule::observed(Some(rule), nearest.observation.value, nearest.series.as_ref());
+        let at = self.times.time(nearest.observation.at);
+        let whose = nearest.series.as_ref().map(|series| self.whose(series)).unwrap_or_default();
+        let text = match self.is_threshold(nearest) {
+            true => format!("{} {seen} at {at}{whose}", rule::extreme_word(Some(rule))),
+            false => format!("at {at}: {seen}"),
+        };
+        Some((text, nearest))
     }
 
     fn whose(&self, series: &SeriesLabel) -> String {
@@ -170,15 +144,7 @@ impl<'a> DefinitionResult<'a> {
     fn no_series(&self) -> String {
         let rules = self.definition.rules.iter().zip(&self.report.rules).enumerate();
         let missing = rules.filter(|(_, (_, report))| report.matched_series == 0).map(|(i, (rule, _))| {
-            let text = match &rule.kind {
-                RuleKind::Threshold(threshold) => {
-                    no_match::no_series(&threshold.selector, self.definition, self.replay)
-                }
-                RuleKind::Trend(trend) => no_match::no_series_of_ids(&trend.metrics, self.definition, self.replay),
-                RuleKind::Presence(presence) => {
-                    format!("no {} was seen, so none can be missing", meant(presence))
-                }
-            };
+            let text = rule::no_series(rule, self.definition, self.replay);
             if self.definition.rules.len() > 1 { format!("rule {i}: {text}") } else { text }
         });
         let missing: Vec<String> = missing.collect();
@@ -187,22 +153,16 @@ impl<'a> DefinitionResult<'a> {
 
     fn warming_up(&self) -> String {
         let rules = self.definition.rules.iter().zip(&self.report.rules);
-        let unfilled =
-            rules.filter(|(_, report)| report.evaluations == 0).find_map(|(rule, report)| match &rule.kind {
-                RuleKind::Threshold(threshold) => Some((threshold, report)),
-                RuleKind::Presence(_) | RuleKind::Trend(_) => None,
-            });
-        match unfilled {
-            Some((threshold, report)) => {
-                let window = span_ms(threshold.window_ms);
-                let covered = match report.best_covered {
-                    0 => String::new(),
-                    best => format!(": at best {} of {window} had data", duration(best)),
-                };
-                format!("the {} is too short to fill the window of {window}{covered}", self.replay.what)
-            }
-            None => "no window had enough data".to_string(),
-        }
+        let mut unfilled = rules.filter(|(_, report)| report.evaluations == 0);
+        let Some((window, report)) = unfilled.find_map(|(rule, report)| Some((rule.window_ms()?, report))) else {
+            return "no window had enough data".to_string();
+        };
+        let window = span_ms(window);
+        let covered = match report.best_covered {
+            0 => String::new(),
+            best => format!(": at best {} of {window} had data", duration(best)),
+        };
+        format!("the {} is too short to fill the window of {window}{covered}", self.replay.what)
     }
 }
 

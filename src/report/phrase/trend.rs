@@ -4,7 +4,7 @@
 //! are called nominal, because they assume what memory does not do.
 
 use crate::catalog::Quantity;
-use crate::definition::{EventDefinition, RuleKind, Trend, TrendParameters};
+use crate::definition::{EventDefinition, Rule, Trend, TrendParameters};
 use crate::engine::trend::{Evidence, LifeReport, TimeToLimit, TrendVerdict};
 use crate::engine::{DefinitionReport, InconclusiveReason};
 use crate::model::{MS, Nanos, SECOND, to_ms};
@@ -140,17 +140,14 @@ pub(in crate::report) fn life(life: &LifeReport, parameters: &TrendParameters, d
     text
 }
 
-/// The trend rules of a definition.
-fn trend_rules(definition: &EventDefinition) -> impl Iterator<Item = &Trend> {
-    definition.rules.iter().filter_map(|rule| match &rule.kind {
-        RuleKind::Trend(trend) => Some(trend),
-        RuleKind::Threshold(_) | RuleKind::Presence(_) => None,
-    })
+/// Its first trend rule, if it has one.
+fn trend_rule(definition: &EventDefinition) -> Option<&Trend> {
+    definition.rules.iter().find_map(Rule::trend)
 }
 
 /// The steepest leak that was raised; `None` when the definition is not about trends.
 pub(in crate::report) fn worst(definition: &EventDefinition, report: &DefinitionReport) -> Option<String> {
-    trend_rules(definition).next()?;
+    trend_rule(definition)?;
     let leaks = report.lives.iter().filter(|life| life.verdict == TrendVerdict::Leak);
     let slopes = leaks.filter_map(|life| life.evidence.as_ref().map(|evidence| evidence.figures.slope));
     Some(match slopes.max_by(f64::total_cmp) {
@@ -170,7 +167,7 @@ fn others(report: &DefinitionReport) -> String {
 
 /// Why no event was opened; `None` when the definition is not about trends.
 pub(in crate::report) fn quiet(definition: &EventDefinition, report: &DefinitionReport) -> Option<String> {
-    trend_rules(definition).next()?;
+    trend_rule(definition)?;
     let evaluated = report.lives.iter().filter(|life| life.verdict == TrendVerdict::NoLeak);
     let steepest = evaluated.max_by(|a, b| {
         let slope = |life: &LifeReport| life.evidence.as_ref().map_or(f64::NEG_INFINITY, |e| e.figures.slope);
@@ -186,7 +183,7 @@ pub(in crate::report) fn inconclusive(
     report: &DefinitionReport,
     reason: InconclusiveReason,
 ) -> Option<String> {
-    let parameters = &trend_rules(definition).next()?.parameters;
+    let parameters = &trend_rule(definition)?.parameters;
     match reason {
         InconclusiveReason::WarmingUp | InconclusiveReason::Gap => {
             let why = TrendVerdict::Inconclusive(reason);

@@ -1,8 +1,8 @@
 //! What `tune` proposes and why, in words.
 
 use super::definition::DefinitionResult;
-use super::event::{measure, short_series};
-use crate::definition::{EventDefinition, RuleKind, Selector, Threshold};
+use super::rule::{measure, short_series};
+use crate::definition::{EventDefinition, Selector, Threshold};
 use crate::engine::{InconclusiveReason, Verdict};
 use crate::model::{MINUTE, Nanos, SECOND};
 use crate::report::layout::clean;
@@ -31,7 +31,7 @@ impl<'a> Proposal<'a> {
     fn new(pass: &'a Pass<'a>, result: &'a ThresholdResult) -> Option<Self> {
         let SweptRule { definition, rule } = result.target;
         let definition = pass.definitions.get(definition)?;
-        let RuleKind::Threshold(threshold) = &definition.rules.get(rule)?.kind else { return None };
+        let threshold = definition.rules.get(rule)?.threshold()?;
         let metric = result
             .entities
             .iter()

@@ -1,16 +1,15 @@
 //! One line per definition: fired, quiet or inconclusive, why, and how near it came; in full also the counts of each rule.
 
 use super::notes::{self, MetricNote};
-use crate::definition::{RuleKind, Selector, Threshold, Trend};
+use crate::definition::Trend;
 use crate::engine::{RuleReport, Verdict};
 use crate::report::layout::{clean, paragraph};
 use crate::report::outcome::{Detail, Replay};
 use crate::report::phrase::definition::DefinitionResult;
-use crate::report::phrase::event::match_operator;
-use crate::report::phrase::trend;
-use crate::report::quantity::{Measure, count, counted};
+use crate::report::phrase::{self, trend};
+use crate::report::quantity::{count, counted};
 use crate::report::style::Style;
-use crate::report::time::{duration, span_ms};
+use crate::report::time::duration;
 use std::io::{self, Write};
 
 /// Columns of the verdict.
@@ -63,40 +62,13 @@ fn rules(out: &mut dyn Write, result: &DefinitionResult<'_>) -> io::Result<()> {
     let indent = VERDICT + 2;
     let pad = " ".repeat(indent);
     for (index, (rule, report)) in result.definition.rules.iter().zip(&result.report.rules).enumerate() {
-        let what = match &rule.kind {
-            RuleKind::Threshold(threshold) => threshold_text(threshold),
-            RuleKind::Trend(trend) => trend_text(trend),
-            RuleKind::Presence(_) => continue,
-        };
+        let Some(what) = phrase::rule::text(rule) else { continue };
         paragraph(out, &pad, indent, &format!("rule {index}: {what}; {}", counts(report, result)))?;
-        if let RuleKind::Trend(trend) = &rule.kind {
+        if let Some(trend) = rule.trend() {
             lives(out, indent, index, trend, result)?;
         }
     }
     Ok(())
-}
-
-fn threshold_text(threshold: &Threshold) -> String {
-    let metric = match &threshold.selector {
-        Selector::Id(id) => id.text.clone(),
-        Selector::Pattern(pattern) => {
-            let operator = match_operator(pattern.operator);
-            format!("{}.{{{operator} {}}}.{}", pattern.prefix, pattern.placeholder, pattern.postfix)
-        }
-    };
-    format!(
-        "{} of {metric} over {} {} {}",
-        threshold.aggregation.name(),
-        span_ms(threshold.window_ms),
-        threshold.condition.operator.as_str(),
-        Measure::plain().exact(threshold.condition.value),
-    )
-}
-
-fn trend_text(trend: &Trend) -> String {
-    let metrics: Vec<&str> = trend.metrics.iter().map(|id| id.text.as_str()).collect();
-    let windows: Vec<String> = trend.parameters.ladder.iter().map(|level| span_ms(level.window_ms)).collect();
-    format!("trend of {} over {}", metrics.join(" or "), windows.join(", "))
 }
 
 fn counts(report: &RuleReport, result: &DefinitionResult<'_>) -> String {

@@ -1,14 +1,12 @@
 //! Events as a timeline per entity.
 
-use crate::definition::{EventDefinition, Rule, RuleKind};
-use crate::engine::{CloseReason, EntityLabel, Event, EventState, ViolatedRule, ViolatingSeries};
+use crate::definition::EventDefinition;
+use crate::engine::{CloseReason, EntityLabel, Event, EventState};
 use crate::model::{MINUTE, Nanos};
 use crate::report::layout::{WIDTH, clean, paragraph};
 use crate::report::outcome::Replay;
-use crate::report::phrase::event::{
-    absence, entity_name, extreme_value, extreme_word, severity, short_series, violation,
-};
-use crate::report::phrase::trend;
+use crate::report::phrase::event::{entity_name, extreme_value, extreme_word, severity};
+use crate::report::phrase::rule::violations;
 use crate::report::quantity::counted;
 use crate::report::style::Style;
 use crate::report::time::{Times, duration, span_ms};
@@ -16,8 +14,6 @@ use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
 const MOST_EVENTS: usize = 60;
-/// More violating series of a rule than this are only counted in the brief text.
-const MOST_SERIES: usize = 3;
 /// A process is silent when this passes without an export.
 const SILENCE: Nanos = 2 * MINUTE;
 /// Columns of the severity.
@@ -168,7 +164,7 @@ impl Story<'_> {
     fn quiet_at_the_end(&self, to: Nanos) -> bool {
         let report = self.replay.report.definitions.get(self.event.definition);
         // A trend is evaluated when an export comes; only a longer silence means anything.
-        let is_trend = self.definition.rules.iter().any(|rule| matches!(rule.kind, RuleKind::Trend(_)));
+        let is_trend = self.definition.rules.iter().any(|rule| rule.trend().is_some());
         if is_trend && to - self.event.last_violation < SILENCE {
             return false;
         }
@@ -179,48 +175,12 @@ impl Story<'_> {
         let mut lead = self.lead("opened", self.event.start);
         for violated in &self.event.rules {
             let Some(rule) = self.definition.rules.get(violated.index) else { continue };
-            for sentence in self.violations(rule, violated) {
+            for sentence in violations(rule, violated, self.replay.detail) {
                 paragraph(out, &lead, lead.chars().count(), &sentence)?;
                 lead = " ".repeat(lead.chars().count());
             }
         }
         Ok(())
-    }
-
-    fn violations(&self, rule: &Rule, violated: &ViolatedRule) -> Vec<String> {
-        let threshold = match &rule.kind {
-            RuleKind::Threshold(threshold) => threshold,
-            RuleKind::Presence(presence) => return absence(presence, violated.observed),
-            RuleKind::Trend(_) => return self.growth(violated),
-        };
-        let limit = self.replay.detail.limit(MOST_SERIES);
-        let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
-        let margin = |s: &&ViolatingSeries| threshold.condition.margin(s.value);
-        series.sort_by(|a, b| margin(a).total_cmp(&margin(b)));
-        let mut sentences: Vec<String> =
-            series.iter().take(limit).flat_map(|s| violation(threshold, s, self.replay.detail)).collect();
-        if series.len() > limit {
-            let rest = (series.len() - limit) as u64;
-            sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
-        }
-        sentences
-    }
-
-    /// What the leaks of a trend rule show, the steepest first.
-    fn growth(&self, violated: &ViolatedRule) -> Vec<String> {
-        let limit = self.replay.detail.limit(MOST_SERIES);
-        let mut series: Vec<&ViolatingSeries> = violated.series.iter().collect();
-        series.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let lines = |s: &&ViolatingSeries| {
-            let what = format!("bucket minimum of {}", short_series(&s.metric, &s.attributes));
-            [s.trend.as_deref().map(|trend| trend::leak(trend, self.replay.detail)).unwrap_or_default(), what]
-        };
-        let mut sentences: Vec<String> = series.iter().take(limit).flat_map(lines).collect();
-        if series.len() > limit {
-            let rest = (series.len() - limit) as u64;
-            sentences.push(format!("and {} (-v shows them)", counted(rest, "more series", "more series")));
-        }
-        sentences
     }
 
     fn closed(&self, out: &mut dyn Write) -> io::Result<()> {

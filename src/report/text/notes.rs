@@ -1,7 +1,7 @@
 //! What the catalog knows about metrics that could make a verdict wrong.
 
 use crate::catalog::{self, Misleads, Trap};
-use crate::definition::{RuleKind, Selector};
+use crate::definition::Selector;
 use crate::engine::Verdict;
 use crate::report::layout::{clean, paragraph};
 use crate::report::outcome::Detail;
@@ -20,7 +20,7 @@ pub(super) struct MetricNote {
 /// Adds the notes on the metrics of a definition.
 pub(super) fn collect(result: &DefinitionResult<'_>, notes: &mut Vec<MetricNote>) {
     for rule in &result.definition.rules {
-        let RuleKind::Threshold(threshold) = &rule.kind else { continue };
+        let Some(threshold) = rule.threshold() else { continue };
         let Selector::Id(id) = &threshold.selector else { continue };
         let Some(metric) = catalog::python().metric_of_path(id.path()) else { continue };
         let aggregation = threshold.aggregation.name();
