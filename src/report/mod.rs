@@ -6,6 +6,7 @@
 //! caller says whether to colour, and times are the recording's own).
 
 mod cases;
+mod document;
 mod format;
 mod github;
 mod gitlab;

@@ -4,11 +4,9 @@
 //! result recognisable while lines and values change. What is inconclusive is a warning. Passed cases are not listed.
 
 use super::cases::{Level, Listed, findings, visible};
-use super::json::pretty;
+use super::document::{Node, list, maybe, object, pretty};
 use crate::gate::{FileLocation, Suite};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -17,151 +15,64 @@ const ROOT: &str = "%SRCROOT%";
 /// What a path may hold as it is; a colon is not among it, because it would end a scheme.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-#[derive(Serialize)]
-struct SarifLog<'a> {
-    #[serde(rename = "$schema")]
-    schema: &'static str,
-    version: &'static str,
-    runs: [SarifRun<'a>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifRun<'a> {
-    tool: SarifTool<'a>,
-    column_kind: &'static str,
-    results: Vec<SarifResult<'a>>,
-}
-
-#[derive(Serialize)]
-struct SarifTool<'a> {
-    driver: SarifDriver<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifDriver<'a> {
-    name: &'static str,
-    semantic_version: &'static str,
-    rules: Vec<SarifRule<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifRule<'a> {
-    id: &'a str,
-    short_description: SarifMessage,
-}
-
-#[derive(Serialize)]
-struct SarifMessage {
-    text: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifResult<'a> {
-    rule_id: &'a str,
-    rule_index: usize,
-    level: &'static str,
-    message: SarifMessage,
-    locations: Vec<SarifLocation>,
-    partial_fingerprints: BTreeMap<&'static str, &'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifLocation {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical_location: Option<SarifPhysicalLocation>,
-    logical_locations: [SarifLogicalLocation; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifPhysicalLocation {
-    artifact_location: SarifArtifactLocation,
-    region: SarifRegion,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifArtifactLocation {
-    uri: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri_base_id: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifRegion {
-    start_line: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_column: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifLogicalLocation {
-    name: String,
-    fully_qualified_name: String,
-}
-
 /// Writes the log.
 pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     let all = findings(suites);
     let mut codes: Vec<&str> = all.iter().map(|listed| listed.finding.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    let rule = |id: &&'static str| SarifRule { id, short_description: SarifMessage { text: meaning(id) } };
-    let rules = codes.iter().map(rule).collect();
-    let log = SarifLog {
-        schema: SCHEMA,
-        version: "2.1.0",
-        runs: [SarifRun {
-            tool: SarifTool {
-                driver: SarifDriver { name: "foreshock", semantic_version: env!("CARGO_PKG_VERSION"), rules },
-            },
-            column_kind: "unicodeCodePoints",
-            results: all.iter().map(|listed| result(listed, &codes)).collect(),
-        }],
+    let rule = |id: &&str| object! { "id": *id, "shortDescription": object! { "text": meaning(id) } };
+    let driver = object! {
+        "name": "foreshock",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": list(codes.iter().map(rule)),
     };
-    pretty(out, &log)
+    let run = object! {
+        "tool": object! { "driver": driver },
+        "columnKind": "unicodeCodePoints",
+        "results": list(all.iter().map(|listed| result(listed, &codes))),
+    };
+    pretty(out, &object! { "$schema": SCHEMA, "version": "2.1.0", "runs": list([run]) })
 }
 
-fn result<'a>(listed: &'a Listed<'a>, codes: &[&str]) -> SarifResult<'a> {
+fn result(listed: &Listed<'_>, codes: &[&str]) -> Node {
     let code = listed.finding.code;
-    SarifResult {
-        rule_id: code,
+    let level = match listed.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+    };
+    let logical = object! {
+        "name": visible(&listed.case.name),
+        "fullyQualifiedName": visible(&format!("{}/{}", listed.suite.name, listed.case.name)),
+    };
+    let location = object! {
+        "physicalLocation": maybe(listed.place().map(physical)),
+        "logicalLocations": list([logical]),
+    };
+    object! {
+        "ruleId": code,
         // The code is in the list, which was made from these findings.
-        rule_index: codes.binary_search(&code).unwrap_or_default(),
-        level: match listed.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        },
-        message: SarifMessage { text: without_links(&visible(&listed.text())) },
-        locations: vec![SarifLocation {
-            physical_location: listed.place().map(physical),
-            logical_locations: [SarifLogicalLocation {
-                name: visible(&listed.case.name).into_owned(),
-                fully_qualified_name: visible(&format!("{}/{}", listed.suite.name, listed.case.name)).into_owned(),
-            }],
-        }],
-        partial_fingerprints: BTreeMap::from([("foreshockFinding/v1", listed.fingerprint.as_str())]),
+        "ruleIndex": codes.binary_search(&code).unwrap_or_default(),
+        "level": level,
+        "message": object! { "text": without_links(&visible(&listed.text())) },
+        "locations": list([location]),
+        "partialFingerprints": object! { "foreshockFinding/v1": listed.fingerprint.as_str() },
     }
 }
 
-fn physical(place: &FileLocation) -> SarifPhysicalLocation {
+fn physical(place: &FileLocation) -> Node {
     let at = place.position;
     let path = utf8_percent_encode(&place.file, PATH).to_string();
-    let artifact_location = match path.starts_with('/') {
-        true => SarifArtifactLocation { uri: format!("file://{path}"), uri_base_id: None },
-        false => SarifArtifactLocation { uri: path, uri_base_id: Some(ROOT) },
+    let artifact = match path.starts_with('/') {
+        true => object! { "uri": format!("file://{path}") },
+        false => object! { "uri": path, "uriBaseId": ROOT },
     };
     // Code scanning wants a line; a file as a whole is shown at its first.
-    let region =
-        SarifRegion { start_line: at.map_or(1, |at| at.line.max(1)), start_column: at.map(|at| at.column.max(1)) };
-    SarifPhysicalLocation { artifact_location, region }
+    let region = object! {
+        "startLine": at.map_or(1, |at| at.line.max(1)),
+        "startColumn": maybe(at.map(|at| at.column.max(1))),
+    };
+    object! { "artifactLocation": artifact, "region": region }
 }
 
 /// In a message `[text](target)` is a link. Brackets that could be one are escaped; single ones stay readable.

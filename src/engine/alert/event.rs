@@ -62,6 +62,17 @@ pub enum CloseReason {
     NoData,
 }
 
+impl CloseReason {
+    /// Both, each with its name in documents.
+    pub const NAMES: [(&str, CloseReason); 2] =
+        [("recovered", CloseReason::Recovered), ("no_data", CloseReason::NoData)];
+
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
+}
+
 /// A rule violated at the opening of an event.
 #[derive(Clone, Debug)]
 pub struct ViolatedRule {

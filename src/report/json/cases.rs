@@ -2,96 +2,47 @@
 
 use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use crate::report::cases::{CaseTally, cases};
-use serde::Serialize;
+use crate::report::document::{Node, list, maybe, object};
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CheckDocument<'a> {
-    schema_version: u32,
-    passed: u64,
-    failed: u64,
-    inconclusive: u64,
-    suites: Vec<SuiteJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct SuiteJson<'a> {
-    name: &'a str,
-    cases: Vec<CaseJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct CaseJson<'a> {
-    name: &'a str,
-    result: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<PlaceJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<f64>,
-    findings: Vec<FindingJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct FindingJson<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    details: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<PlaceJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct PlaceJson<'a> {
-    file: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<u32>,
-}
-
-impl<'a> CheckDocument<'a> {
-    pub fn new(suites: &'a [Suite]) -> Self {
-        let tally = CaseTally::of(cases(suites));
-        CheckDocument {
-            schema_version: 1,
-            passed: tally.passed,
-            failed: tally.failed,
-            inconclusive: tally.inconclusive,
-            suites: suites.iter().map(suite).collect(),
-        }
+pub(super) fn document(suites: &[Suite]) -> Node {
+    let tally = CaseTally::of(cases(suites));
+    let suite = |suite: &Suite| object! { "name": suite.name.as_str(), "cases": list(suite.cases.iter().map(case)) };
+    object! {
+        "schemaVersion": 1,
+        "passed": tally.passed,
+        "failed": tally.failed,
+        "inconclusive": tally.inconclusive,
+        "suites": list(suites.iter().map(suite)),
     }
 }
 
-fn suite(suite: &Suite) -> SuiteJson<'_> {
-    SuiteJson { name: &suite.name, cases: suite.cases.iter().map(case).collect() }
-}
-
-fn case(case: &Case) -> CaseJson<'_> {
+fn case(case: &Case) -> Node {
     let (result, findings): (_, &[Finding]) = match &case.result {
         CaseResult::Passed => ("passed", &[]),
         CaseResult::Failed(findings) => ("failed", findings),
         CaseResult::Inconclusive(findings) => ("inconclusive", findings),
     };
-    CaseJson {
-        name: &case.name,
-        result,
-        place: case.place.as_ref().map(place_json),
-        seconds: case.seconds,
-        findings: findings.iter().map(finding).collect(),
+    let finding = |of: &Finding| {
+        object! {
+            "code": of.code,
+            "message": of.message.as_str(),
+            "details": maybe(Some(of.details.as_str()).filter(|details| !details.is_empty())),
+            "place": maybe(of.place.as_ref().map(place)),
+        }
+    };
+    object! {
+        "name": case.name.as_str(),
+        "result": result,
+        "place": maybe(case.place.as_ref().map(place)),
+        "seconds": maybe(case.seconds),
+        "findings": list(findings.iter().map(finding)),
     }
 }
 
-fn finding(finding: &Finding) -> FindingJson<'_> {
-    FindingJson {
-        code: finding.code,
-        message: &finding.message,
-        details: &finding.details,
-        place: finding.place.as_ref().map(place_json),
+fn place(place: &FileLocation) -> Node {
+    object! {
+        "file": place.file.as_str(),
+        "line": maybe(place.position.map(|at| at.line)),
+        "column": maybe(place.position.map(|at| at.column)),
     }
-}
-
-fn place_json(place: &FileLocation) -> PlaceJson<'_> {
-    let at = place.position;
-    PlaceJson { file: &place.file, line: at.map(|at| at.line), column: at.map(|at| at.column) }
 }

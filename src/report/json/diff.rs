@@ -2,120 +2,63 @@
 
 use crate::engine::{Event, EventState};
 use crate::model::to_ms;
+use crate::report::document::{Node, list, maybe, object, or_null};
 use crate::report::outcome::Diff;
 use crate::report::phrase::diff::{per_week, word};
 use crate::tune::{Behaviour, Compared, EventChange};
-use serde::Serialize;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DiffDocument<'a> {
-    schema_version: u8,
-    old: &'a str,
-    new: &'a str,
-    sources: &'a [String],
-    from: Option<i64>,
-    to: Option<i64>,
-    definitions: Vec<DiffDefinitionJson<'a>>,
+pub(super) fn document(diff: &Diff<'_>) -> Node {
+    object! {
+        "schemaVersion": 1,
+        "old": diff.old,
+        "new": diff.new,
+        "sources": diff.sources,
+        "from": diff.coverage.0.map(to_ms),
+        "to": diff.coverage.1.map(to_ms),
+        "definitions": list(diff.comparison.definitions.iter().map(|of| definition(diff, of))),
+    }
 }
 
-#[derive(Serialize)]
-struct DiffDefinitionJson<'a> {
-    definition: &'a str,
-    old: Option<SideJson>,
-    new: Option<SideJson>,
-    unchanged: usize,
-    changes: Vec<ChangeJson<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SideJson {
-    verdict: &'static str,
-    events: usize,
-    per_week: f64,
-    instances: usize,
-    firing: i64,
-    flaps: usize,
-}
-
-#[derive(Serialize)]
-struct ChangeJson<'a> {
-    change: &'static str,
-    entity: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old: Option<DiffEventJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new: Option<DiffEventJson<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DiffEventJson<'a> {
-    id: &'a str,
-    state: &'static str,
-    start: i64,
-    severity: i64,
-    last_violation: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    closed_at: Option<i64>,
-}
-
-impl<'a> DiffDocument<'a> {
-    pub fn new(diff: &Diff<'a>) -> Self {
-        DiffDocument {
-            schema_version: 1,
-            old: diff.old,
-            new: diff.new,
-            sources: diff.sources,
-            from: diff.coverage.0.map(to_ms),
-            to: diff.coverage.1.map(to_ms),
-            definitions: diff.comparison.definitions.iter().map(|of| definition(diff, of)).collect(),
+fn definition(diff: &Diff<'_>, of: &Compared) -> Node {
+    let side = |of: &Behaviour| {
+        object! {
+            "verdict": of.verdict.as_str(),
+            "events": of.events,
+            "perWeek": per_week(diff.comparison, of),
+            "instances": of.entities,
+            "firing": to_ms(of.firing),
+            "flaps": of.flaps,
         }
-    }
-}
-
-fn definition<'a>(diff: &Diff<'_>, of: &'a Compared) -> DiffDefinitionJson<'a> {
-    let side = |of: &Behaviour| SideJson {
-        verdict: of.verdict.as_str(),
-        events: of.events,
-        per_week: per_week(diff.comparison, of),
-        instances: of.entities,
-        firing: to_ms(of.firing),
-        flaps: of.flaps,
     };
-    DiffDefinitionJson {
-        definition: &of.name,
-        old: of.old.as_ref().map(side),
-        new: of.new.as_ref().map(side),
-        unchanged: of.unchanged,
-        changes: of.changes.iter().map(change).collect(),
+    let change = |of: &EventChange| {
+        object! {
+            "change": word(of.kind()),
+            "entity": of.entity.as_str(),
+            "old": maybe(of.old.as_ref().map(event)),
+            "new": maybe(of.new.as_ref().map(event)),
+        }
+    };
+    object! {
+        "definition": of.name.as_str(),
+        "old": or_null(of.old.as_ref().map(side)),
+        "new": or_null(of.new.as_ref().map(side)),
+        "unchanged": of.unchanged,
+        "changes": list(of.changes.iter().map(change)),
     }
 }
 
-fn change(change: &EventChange) -> ChangeJson<'_> {
-    ChangeJson {
-        change: word(change.kind()),
-        entity: &change.entity,
-        old: change.old.as_ref().map(event),
-        new: change.new.as_ref().map(event),
-    }
-}
-
-fn event(event: &Event) -> DiffEventJson<'_> {
+fn event(event: &Event) -> Node {
     let (state, end, closed_at) = match event.state {
         EventState::Open => ("OPEN", None, None),
-        EventState::Closed { end, closed_at, .. } => ("CLOSED", Some(to_ms(end)), Some(to_ms(closed_at))),
+        EventState::Closed { end, closed_at, .. } => ("CLOSED", Some(end), Some(closed_at)),
     };
-    DiffEventJson {
-        id: &event.id,
-        state,
-        start: to_ms(event.start),
-        severity: event.severity,
-        last_violation: to_ms(event.last_violation),
-        end,
-        closed_at,
+    object! {
+        "id": event.id.as_str(),
+        "state": state,
+        "start": to_ms(event.start),
+        "severity": event.severity,
+        "lastViolation": to_ms(event.last_violation),
+        "end": maybe(end.map(to_ms)),
+        "closedAt": maybe(closed_at.map(to_ms)),
     }
 }

@@ -1,7 +1,4 @@
-//! JSON: one document of each kind of results, and one event.
-//!
-//! The order of the keys is part of the contract, so everything is a struct written in that order. Doubles are the
-//! shortest text that reads back as the same value; timestamps and spans are whole milliseconds.
+//! JSON: one document of each kind of results, and one event. Timestamps and spans are whole milliseconds.
 
 mod cases;
 mod diff;
@@ -12,27 +9,19 @@ mod tune;
 
 pub use replay::event;
 
+use super::document::pretty;
 use super::outcome::Outcome;
-use serde::Serialize;
 use std::io::{self, Write};
 
-/// Writes the document: indented, one line's end behind it.
+/// Writes the document.
 pub(super) fn write(out: &mut dyn Write, outcome: &Outcome<'_>) -> io::Result<()> {
-    match outcome {
-        Outcome::Replay(replay) => match replay.run {
-            Some(run) => pretty(out, &replay::RunDocument::new(&replay.replay, run)),
-            None => pretty(out, &replay::ReplayDocument::new(&replay.replay)),
-        },
-        Outcome::Check(check) => pretty(out, &cases::CheckDocument::new(check.suites)),
-        Outcome::Tune(tune) => pretty(out, &tune::TuneDocument::new(tune)),
-        Outcome::Diff(diff) => pretty(out, &diff::DiffDocument::new(diff)),
-        Outcome::Inspection(inspected) => pretty(out, &inspection::InspectionDocument::new(inspected.findings)),
-        Outcome::Transition(..) => outcome.unsupported(),
-    }
-}
-
-/// Writes an indented document, and one line's end behind it.
-pub(super) fn pretty(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
+    let document = match outcome {
+        Outcome::Replay(replay) => replay::document(replay),
+        Outcome::Check(check) => cases::document(check.suites),
+        Outcome::Tune(tune) => tune::document(tune),
+        Outcome::Diff(diff) => diff::document(diff),
+        Outcome::Inspection(inspected) => inspection::document(inspected.findings),
+        Outcome::Transition(..) => return outcome.unsupported(),
+    };
+    pretty(out, &document)
 }

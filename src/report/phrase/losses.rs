@@ -7,6 +7,11 @@ pub(in crate::report) fn dropped(counts: &[u64; DropReason::ALL.len()]) -> impl 
     DropReason::ALL.into_iter().zip(*counts).filter(|(_, n)| *n > 0)
 }
 
+/// The same as an object of a document.
+pub(in crate::report) fn dropped_by_name(counts: &[u64; DropReason::ALL.len()]) -> serde_json::Value {
+    dropped(counts).map(|(reason, n)| (reason.as_str(), n)).collect()
+}
+
 /// What a reason means and what to do about it.
 pub fn explain(reason: DropReason) -> &'static str {
     match reason {
