@@ -1,6 +1,6 @@
 //! The findings, sorted and ready to be shown.
 
-use super::service::{ResourceFacts, lower_median};
+use super::facts::{ResourceFacts, lower_median};
 use super::{Client, Inspection};
 use crate::engine::DropReason;
 use crate::model::{Attributes, MetricIdentity, Nanos};
@@ -82,9 +82,9 @@ pub struct Metric {
     /// Scope, name, kind, temporality.
     pub identity: MetricIdentity,
     /// Units that were sent with it.
-    pub units: Vec<String>,
-    /// Versions of the scope.
-    pub versions: Vec<String>,
+    pub units: BTreeSet<String>,
+    /// Versions of the scope, as far as it has one.
+    pub versions: BTreeSet<String>,
     /// Its series.
     pub series: u64,
     /// Its points.
@@ -103,6 +103,25 @@ pub struct Metric {
     pub negative_deltas: u64,
 }
 
+impl Metric {
+    /// A metric without series.
+    pub(super) fn new(identity: MetricIdentity) -> Self {
+        Metric {
+            identity,
+            units: BTreeSet::new(),
+            versions: BTreeSet::new(),
+            series: 0,
+            points: 0,
+            attributes: Vec::new(),
+            range: None,
+            resets: 0,
+            start_changes: 0,
+            several_writers: 0,
+            negative_deltas: 0,
+        }
+    }
+}
+
 /// What the series of one resource add up to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Held {
@@ -116,15 +135,11 @@ impl Inspection {
     pub fn finish(&self) -> Findings {
         let good = self.series.iter().filter(|series| series.points > 0);
         Findings {
-            bodies: self.totals.bodies,
-            points: self.totals.points,
             series: good.count() as u64,
-            arrived: self.totals.arrived,
-            dropped: self.totals.dropped,
-            out_of_order: self.totals.out_of_order,
             clients: self.clients.finish(),
             services: self.services(),
             metrics: self.metric_findings(),
+            ..self.totals.clone()
         }
     }
 
@@ -162,26 +177,8 @@ impl Inspection {
     }
 
     fn metric_findings(&self) -> Vec<Metric> {
-        let mut metrics: Vec<(Metric, BTreeSet<String>)> = self
-            .metrics
-            .iter()
-            .map(|facts| {
-                let metric = Metric {
-                    identity: facts.identity.clone(),
-                    units: facts.units.iter().cloned().collect(),
-                    versions: facts.versions.iter().filter(|version| !version.is_empty()).cloned().collect(),
-                    series: 0,
-                    points: 0,
-                    attributes: Vec::new(),
-                    range: None,
-                    resets: 0,
-                    start_changes: 0,
-                    several_writers: 0,
-                    negative_deltas: 0,
-                };
-                (metric, BTreeSet::new())
-            })
-            .collect();
+        let mut metrics: Vec<(Metric, BTreeSet<String>)> =
+            self.metrics.iter().map(|metric| (metric.clone(), BTreeSet::new())).collect();
         for series in &self.series {
             let Some((metric, seen)) = metrics.get_mut(series.key.1) else { continue };
             metric.series += 1;

@@ -5,9 +5,8 @@
 //! too dense depends on the rules, so neither is counted here; points that arrive out of order are.
 
 mod client;
+mod facts;
 mod findings;
-mod series;
-mod service;
 
 pub use client::{Client, Clients};
 pub use findings::{Findings, Gap, Instance, Metric, Service};
@@ -15,9 +14,8 @@ pub use findings::{Findings, Gap, Instance, Metric, Service};
 use crate::engine::{DropReason, Received, Timestamps, classify};
 use crate::model::{Attributes, Export, MetricIdentity, MetricSpan, Nanos, PointSpan};
 use crate::otlp;
-use series::SeriesFacts;
-use service::ResourceFacts;
-use std::collections::{BTreeSet, HashMap};
+use facts::{ResourceFacts, SeriesFacts};
+use std::collections::HashMap;
 
 /// Collects facts from exports.
 #[derive(Debug, Default)]
@@ -26,34 +24,19 @@ pub struct Inspection {
     resources: Vec<ResourceFacts>,
     by_raw_resource: HashMap<Vec<u8>, usize>,
     by_resource: HashMap<Attributes, usize>,
-    metrics: Vec<MetricFacts>,
+    /// What is known of the metrics without their series.
+    metrics: Vec<Metric>,
     by_metric: HashMap<MetricIdentity, usize>,
     by_raw_metric: HashMap<Vec<u8>, usize>,
     series: Vec<SeriesFacts>,
     by_raw_series: HashMap<SeriesKey, HashMap<Vec<u8>, Result<usize, DropReason>>>,
     by_series: HashMap<(SeriesKey, Attributes), usize>,
-    totals: Totals,
+    /// What is known without looking at all of it.
+    totals: Findings,
 }
 
 /// Resource and metric.
 type SeriesKey = (usize, usize);
-
-#[derive(Debug, Default)]
-struct Totals {
-    bodies: u64,
-    points: u64,
-    dropped: [u64; DropReason::ALL.len()],
-    out_of_order: u64,
-    arrived: Option<(Nanos, Nanos)>,
-}
-
-/// What a metric is beside its identity.
-#[derive(Debug)]
-struct MetricFacts {
-    identity: MetricIdentity,
-    units: BTreeSet<String>,
-    versions: BTreeSet<String>,
-}
 
 impl Inspection {
     /// Looks at one arrival.
@@ -111,17 +94,14 @@ impl Inspection {
         }
         let next = self.metrics.len();
         let index = *self.by_metric.entry(otlp::metric(export, span)).or_insert_with_key(|identity| {
-            self.metrics.push(MetricFacts {
-                identity: identity.clone(),
-                units: BTreeSet::new(),
-                versions: BTreeSet::new(),
-            });
+            self.metrics.push(Metric::new(identity.clone()));
             next
         });
         if let Some(facts) = self.metrics.get_mut(index) {
             let (unit, _) = otlp::metric_text(export.bytes(span.raw));
             facts.units.insert(unit);
-            facts.versions.insert(String::from_utf8_lossy(export.bytes(span.scope_version)).into_owned());
+            let version = String::from_utf8_lossy(export.bytes(span.scope_version)).into_owned();
+            facts.versions.extend(Some(version).filter(|version| !version.is_empty()));
         }
         self.by_raw_metric.insert(key, index);
         index

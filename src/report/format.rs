@@ -1,9 +1,10 @@
 //! The registry of output formats: their names, which command offers which, and who writes them.
 //!
-//! To add one: a file beside this one with its `write`, a line in `mod.rs`, and here a variant, its entry in [`Format::ALL`],
-//! its words and its arm in [`write()`]. Command line, help and completions follow from that.
+//! To add one: a file beside this one with its `write`, a line in `mod.rs`, and here a variant, its row in `FORMATS`
+//! and its arm in [`write()`]. Command line, help and completions follow from that.
 
-use super::outcome::{Outcome, OutcomeKind};
+use super::outcome::Outcome;
+use super::outcome::OutcomeKind::{self, Check, Diff, Inspection, Replay, Transition, Tune};
 use super::style::Style;
 use super::{github, gitlab, json, jsonl, junit, markdown, sarif, text};
 use std::io::{self, Write};
@@ -30,8 +31,9 @@ pub enum Format {
     Sarif,
 }
 
-/// What stands in the table of a format.
+/// What there is to know of a format.
 struct FormatEntry {
+    format: Format,
     /// What is typed.
     name: &'static str,
     /// The sentence of `--help`.
@@ -42,36 +44,33 @@ struct FormatEntry {
     is_listed: bool,
 }
 
-impl Format {
-    /// All formats, in the order of the help.
-    pub const ALL: [Format; 8] = [
-        Format::Text,
-        Format::Json,
-        Format::Jsonl,
-        Format::Github,
-        Format::Gitlab,
-        Format::Markdown,
-        Format::Junit,
-        Format::Sarif,
-    ];
+type Kinds = &'static [OutcomeKind];
 
-    fn entry(self) -> FormatEntry {
-        use OutcomeKind::{Check, Diff, Inspection, Replay, Transition, Tune};
-        const CASES: &[OutcomeKind] = &[Replay, Check];
-        let listed = |name, help, holds| FormatEntry { name, help, holds, is_listed: true };
-        let with_option = |name, help, holds| FormatEntry { name, help, holds, is_listed: false };
-        match self {
-            Format::Text => listed("text", "Text for people", &OutcomeKind::ALL),
-            Format::Json => listed("json", "One JSON document", &[Replay, Check, Tune, Diff, Inspection]),
-            Format::Jsonl => {
-                listed("jsonl", "A line of JSON for each event that opens or closes", &[Replay, Transition])
-            }
-            Format::Github => listed("github", "Annotations of GitHub Actions, and the job summary", CASES),
-            Format::Gitlab => listed("gitlab", "GitLab's code quality report", CASES),
-            Format::Markdown => listed("markdown", "Markdown for a pull request", &[Replay, Check, Tune, Diff]),
-            Format::Junit => with_option("junit", "JUnit XML", CASES),
-            Format::Sarif => with_option("sarif", "SARIF 2.1.0", CASES),
-        }
+const fn listed(format: Format, name: &'static str, help: &'static str, holds: Kinds) -> FormatEntry {
+    FormatEntry { format, name, help, holds, is_listed: true }
+}
+
+const fn with_option(format: Format, name: &'static str, help: &'static str, holds: Kinds) -> FormatEntry {
+    FormatEntry { format, name, help, holds, is_listed: false }
+}
+
+const CASES: Kinds = &[Replay, Check];
+
+/// All formats, in the order of the help and of [`Format`].
+const FORMATS: [FormatEntry; 8] = [
+    listed(Format::Text, "text", "Text for people", &OutcomeKind::ALL),
+    listed(Format::Json, "json", "One JSON document", &[Replay, Check, Tune, Diff, Inspection]),
+    listed(Format::Jsonl, "jsonl", "A line of JSON for each event that opens or closes", &[Replay, Transition]),
+    listed(Format::Github, "github", "Annotations of GitHub Actions, and the job summary", CASES),
+    listed(Format::Gitlab, "gitlab", "GitLab's code quality report", CASES),
+    listed(Format::Markdown, "markdown", "Markdown for a pull request", &[Replay, Check, Tune, Diff]),
+    with_option(Format::Junit, "junit", "JUnit XML", CASES),
+    with_option(Format::Sarif, "sarif", "SARIF 2.1.0", CASES),
+];
+
+impl Format {
+    fn entry(self) -> &'static FormatEntry {
+        &FORMATS[self as usize]
     }
 
     /// What is typed.
@@ -84,14 +83,10 @@ impl Format {
         self.entry().help
     }
 
-    /// Whether it can hold results of this kind.
-    pub fn holds(self, kind: OutcomeKind) -> bool {
-        self.entry().holds.contains(&kind)
-    }
-
     /// What `--format` offers of a command with results of this kind.
     pub fn listed(kind: OutcomeKind) -> impl Iterator<Item = Format> {
-        Format::ALL.into_iter().filter(move |format| format.entry().is_listed && format.holds(kind))
+        let is_offered = move |of: &&FormatEntry| of.is_listed && of.holds.contains(&kind);
+        FORMATS.iter().filter(is_offered).map(|of| of.format)
     }
 }
 
@@ -104,7 +99,7 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        Format::ALL.into_iter().find(|format| format.as_str() == text).ok_or(UnknownFormat)
+        FORMATS.iter().find(|of| of.name == text).map(|of| of.format).ok_or(UnknownFormat)
     }
 }
 
@@ -129,8 +124,8 @@ mod tests {
 
     #[test]
     fn every_format_has_a_name_of_its_own_and_every_command_a_text() {
-        for format in Format::ALL {
-            assert_eq!(format.as_str().parse(), Ok(format));
+        for of in &FORMATS {
+            assert_eq!((of.format.as_str(), of.name.parse()), (of.name, Ok(of.format)));
         }
         for kind in OutcomeKind::ALL {
             assert_eq!(Format::listed(kind).next(), Some(Format::Text));

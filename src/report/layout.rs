@@ -20,6 +20,11 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// Writes the title of a section, after an empty line.
+pub(super) fn heading(out: &mut dyn Write, title: &str, style: Style) -> io::Result<()> {
+    writeln!(out, "\n{}", style.strong(title))
+}
+
 /// Writes `lead` and then `text`, wrapped so that its lines stand below each other. `lead_width` is the number of columns
 /// `lead` takes, escape sequences not counted.
 pub(super) fn paragraph(out: &mut dyn Write, lead: &str, lead_width: usize, text: &str) -> io::Result<()> {

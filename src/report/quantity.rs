@@ -19,14 +19,7 @@ impl Measure {
     pub fn of_rule(quantity: Quantity, aggregation: Aggregation, condition: Condition) -> Self {
         let quantity = match aggregation {
             Aggregation::Count | Aggregation::RelativeDiff => Quantity::Number,
-            Aggregation::Avg
-            | Aggregation::Sum
-            | Aggregation::Min
-            | Aggregation::Max
-            | Aggregation::Rate
-            | Aggregation::Delta
-            | Aggregation::AbsoluteDiff
-            | Aggregation::Percentile(_) => quantity,
+            _ => quantity,
         };
         let binary = condition.value != 0.0 && condition.value % 1024.0 == 0.0;
         Measure { quantity, per_second: aggregation == Aggregation::Rate, binary }
@@ -143,17 +136,12 @@ pub(super) fn count(n: u64) -> String {
 }
 
 fn scale(value: f64, base: f64, units: &[&'static str]) -> (f64, &'static str) {
-    let mut scaled = value;
-    let mut rest = units.iter();
-    let mut unit = rest.next().copied().unwrap_or("");
-    for next in rest {
-        if scaled.abs() < base {
-            break;
-        }
+    let (mut scaled, mut unit) = (value, 0);
+    while scaled.abs() >= base && unit + 1 < units.len() {
         scaled /= base;
-        unit = next;
+        unit += 1;
     }
-    (scaled, unit)
+    (scaled, units[unit])
 }
 
 /// A number with at most this many significant digits (whole numbers keep all of theirs), without trailing zeros, in
@@ -180,12 +168,9 @@ fn significant(value: f64, digits: usize) -> String {
 
 fn group_whole_part(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let whole = if whole.len() > 4 { grouped(whole) } else { whole.to_string() };
-    match fraction {
-        Some(fraction) => format!("{sign}{whole}.{fraction}"),
-        None => format!("{sign}{whole}"),
-    }
+    format!("{sign}{whole}{fraction}")
 }
 
 fn grouped(digits: &str) -> String {

@@ -47,20 +47,21 @@ pub(in crate::report) fn why(definition: &EventDefinition, event: &Event) -> Str
     clean(&sentences.join("; ")).into_owned()
 }
 
-/// How long it was, and the furthest value.
-pub(in crate::report) fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
-    let held = duration(end - event.start);
+/// Why it ended, and how long it was.
+pub(in crate::report) fn ended(event: &Event, end: Nanos, reason: CloseReason) -> String {
     let how = match reason {
-        CloseReason::Recovered => format!("recovered after {held}"),
-        CloseReason::NoData => format!("no more data after {held}"),
+        CloseReason::Recovered => "recovered",
+        CloseReason::NoData => "no more data",
     };
-    match &event.peak {
-        Some(peak) => {
-            clean(&format!("{how}; {} {}", extreme_word(definition, peak), extreme_value(definition, event, peak)))
-                .into_owned()
-        }
-        None => how,
-    }
+    format!("{how} after {}", duration(end - event.start))
+}
+
+/// The same, and the furthest value.
+pub(in crate::report) fn over(definition: &EventDefinition, event: &Event, end: Nanos, reason: CloseReason) -> String {
+    let ended = ended(event, end, reason);
+    let Some(peak) = &event.peak else { return ended };
+    let (word, value) = (extreme_word(definition, peak), extreme_value(definition, event, peak));
+    clean(&format!("{ended}; {word} {value}")).into_owned()
 }
 
 /// The pairs of a resource: the ones that identify an entity first, the others by key.

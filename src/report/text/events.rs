@@ -1,19 +1,21 @@
-//! Events as a timeline per entity.
+//! Events as a timeline per entity; each as a line, when it opens or closes; and by their ids.
 
 use crate::definition::EventDefinition;
-use crate::engine::{CloseReason, EntityLabel, Event, EventState};
+use crate::engine::{EntityLabel, Event, EventState, Transition};
 use crate::model::{MINUTE, Nanos};
 use crate::report::layout::{WIDTH, clean, paragraph};
 use crate::report::outcome::Replay;
-use crate::report::phrase::event::{entity_name, extreme_value, extreme_word, severity};
+use crate::report::phrase::event::{ended, entity_name, extreme_value, extreme_word, over, severity, why};
 use crate::report::phrase::rule::violations;
 use crate::report::quantity::counted;
 use crate::report::style::Style;
-use crate::report::time::{Times, duration, span_ms};
+use crate::report::time::{Times, date_time, duration, span_ms};
 use std::io::{self, Write};
 
 /// More events than this are only counted in the brief text.
 const MOST_EVENTS: usize = 60;
+/// More ids of events than this are only counted.
+const MOST_IDS: usize = 100;
 /// A process is silent when this passes without an export.
 const SILENCE: Nanos = 2 * MINUTE;
 /// Columns of the severity.
@@ -200,18 +202,13 @@ impl Story<'_> {
                 ("open", end, format!("still open when the {} ends, after {held}{still}", self.replay.what))
             }
             EventState::Closed { end, closed_at, reason } => {
-                let held = duration(end - self.event.start);
-                let what = match reason {
-                    CloseReason::Recovered => format!("recovered after {held}"),
-                    CloseReason::NoData => format!("no more data after {held}"),
-                };
                 let grace = if closed_at > end {
                     let grace = span_ms(self.definition.expiration_ms);
                     format!("; closed {} when the grace period of {grace} was over", self.times.time(closed_at))
                 } else {
                     "; closed at once".to_string()
                 };
-                ("ended", end, format!("{what}{grace}"))
+                ("ended", end, format!("{}{grace}", ended(self.event, end, reason)))
             }
         };
         let lead = self.lead(word, at);
@@ -224,4 +221,45 @@ impl Story<'_> {
             offset => format!("{:INDENT$}{word:<7} {} {offset:<10} ", "", self.times.time(at)),
         }
     }
+}
+
+/// Writes a transition as one line, for whoever watches events as they happen: when, what, how severe, where, and why, so that a
+/// log of them can be searched, counted and cut like any other.
+pub(super) fn transition(
+    out: &mut dyn Write,
+    definitions: &[EventDefinition],
+    transition: &Transition,
+    style: Style,
+) -> io::Result<()> {
+    let event = &transition.event;
+    let Some(definition) = definitions.get(event.definition) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run"));
+    };
+    let severity = severity(event.severity);
+    let (word, why) = match event.state {
+        EventState::Open => ("opened", why(definition, event)),
+        EventState::Closed { end, reason, .. } => ("closed", over(definition, event, end, reason)),
+    };
+    let severity = match (event.state, event.severity) {
+        (EventState::Open, 10..) => style.critical(&severity),
+        (EventState::Open, 5..=9) => style.warning(&severity),
+        (EventState::Open | EventState::Closed { .. }, _) => style.strong(&severity),
+    };
+    let title = format!("{}  {}", style.strong(&clean(&definition.title)), clean(&definition.name));
+    let entity = clean(&entity_name(event.entity.as_deref())).into_owned();
+    writeln!(out, "{}  {word}  {severity}  {title}  {entity}  {why}", date_time(transition.at))
+}
+
+/// Writes a line for each event with its id, for whoever has to name one.
+pub fn event_ids(out: &mut impl Write, definitions: &[EventDefinition], events: &[Event]) -> io::Result<()> {
+    for event in events.iter().take(MOST_IDS) {
+        let definition = definitions.get(event.definition).map_or("", |definition| definition.name.as_str());
+        let (severity, entity) = (severity(event.severity).to_lowercase(), entity_name(event.entity.as_deref()));
+        let at = date_time(event.start);
+        writeln!(out, "  {}  {at}  {severity:<8}  {}  {}", event.id, clean(definition), clean(&entity))?;
+    }
+    if events.len() > MOST_IDS {
+        writeln!(out, "  and {}", counted((events.len() - MOST_IDS) as u64, "more", "more"))?;
+    }
+    Ok(())
 }

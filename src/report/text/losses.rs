@@ -1,7 +1,7 @@
 //! What was not evaluated: dropped data points with the reason and the remedy, damage, and what is odd about the data.
 
 use crate::engine::DropReason;
-use crate::report::layout::paragraph;
+use crate::report::layout::{heading, paragraph};
 use crate::report::outcome::{Detail, Replay};
 use crate::report::phrase::definition::series_name;
 use crate::report::phrase::losses::{dropped, explain};
@@ -31,8 +31,8 @@ pub(super) fn reasons(
     if all == 0 {
         return Ok(());
     }
-    let heading = format!("{title} {} of {}", count(all), counted(points, "data point", "data points"));
-    writeln!(out, "\n{}", style.strong(&heading))?;
+    let title = format!("{title} {} of {}", count(all), counted(points, "data point", "data points"));
+    heading(out, &title, style)?;
     let width = counts.iter().map(|n| count(*n).len()).max().unwrap_or(0);
     for (reason, n) in dropped(counts) {
         let lead = format!("  {:>width$} {:<18}", count(n), reason.as_str());
@@ -54,8 +54,7 @@ fn oddities(out: &mut dyn Write, replay: &Replay<'_>, style: Style) -> io::Resul
     if report.several_writers.is_empty() && report.negative_deltas.is_empty() {
         return Ok(());
     }
-    writeln!(out)?;
-    writeln!(out, "{}", style.strong("ODD DATA"))?;
+    heading(out, "ODD DATA", style)?;
     if !report.several_writers.is_empty() {
         let names = report.several_writers.iter().map(series_name).collect();
         let text = format!(

@@ -9,17 +9,13 @@ mod diff;
 mod events;
 mod inspection;
 mod losses;
-mod metrics;
-mod notes;
 mod problems;
 mod replay;
-mod run;
-mod transition;
 mod tune;
 
 pub use cases::coverage_and_mutants;
+pub use events::event_ids;
 pub use problems::problems;
-pub use transition::event_ids;
 
 use super::outcome::Outcome;
 use super::style::Style;
@@ -33,6 +29,6 @@ pub(super) fn write(out: &mut dyn Write, outcome: &Outcome<'_>, style: Style) ->
         Outcome::Tune(tune) => tune::write(out, tune, style),
         Outcome::Diff(diff) => diff::write(out, diff, style),
         Outcome::Inspection(inspected) => inspection::write(out, inspected, style),
-        Outcome::Transition(definitions, transition) => transition::write(out, definitions, transition, style),
+        Outcome::Transition(definitions, transition) => events::transition(out, definitions, transition, style),
     }
 }

@@ -1,7 +1,7 @@
 //! What `tune` proposes, a line each; then the values that were tried, for those that should change.
 
 use crate::model::SECOND;
-use crate::report::layout::{self, WIDTH, clean, paragraph};
+use crate::report::layout::{self, WIDTH, clean, heading, paragraph};
 use crate::report::outcome::{Detail, Tune};
 use crate::report::phrase::losses::dropped;
 use crate::report::phrase::tune::{Proposal, left_out, other_intervals};
@@ -58,8 +58,7 @@ fn head(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
 }
 
 fn proposals(out: &mut dyn Write, tune: &Tune<'_>, all: &[Proposal<'_>], style: Style) -> io::Result<()> {
-    writeln!(out)?;
-    writeln!(out, "{}", style.strong("PROPOSED"))?;
+    heading(out, "PROPOSED", style)?;
     let several = tune.passes.len() > 1;
     let name = |proposal: &Proposal<'_>| match several {
         true => format!("{} ({})", proposal.name(), span_ms(proposal.threshold.window_ms)),
@@ -175,7 +174,7 @@ fn columns(proposal: &Proposal<'_>, outcome: &Candidate) -> [String; 4] {
 fn rest(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
     let lines = left_out(tune);
     if !lines.is_empty() {
-        writeln!(out, "\n{}", style.strong("NOT TUNED"))?;
+        heading(out, "NOT TUNED", style)?;
         let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
         for (name, why) in lines {
             let lead = format!("  {:width$}  ", clean(&name));

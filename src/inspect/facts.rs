@@ -1,6 +1,7 @@
-//! What the points of one series give away: how many, between which values, resets, changes of the start time.
+//! What one resource and one series give away: when exports came and where some are missing; how many points, between which
+//! values, resets, changes of the start time.
 
-use crate::model::{Attributes, MetricSpan, Nanos, Sample, SampleValue, Temporality};
+use crate::model::{Attributes, MetricSpan, Nanos, Sample, SampleValue, Temporality, Value};
 use crate::series::NotKept;
 
 /// A repeated time is looked for among this many of the newest points; a retry comes sooner.
@@ -8,7 +9,7 @@ const RECENT: usize = 64;
 /// Start times remembered, to recognise one that comes back.
 const STARTS: usize = 16;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SeriesFacts {
     /// Resource and metric.
     pub(super) key: (usize, usize),
@@ -31,20 +32,7 @@ pub(super) struct SeriesFacts {
 
 impl SeriesFacts {
     pub(super) fn new(key: (usize, usize), attributes: Attributes) -> Self {
-        SeriesFacts {
-            key,
-            attributes,
-            points: 0,
-            range: None,
-            resets: 0,
-            start_changes: 0,
-            start_returns: 0,
-            negative_deltas: 0,
-            newest: None,
-            starts: Vec::new(),
-            recent: Vec::new(),
-            next_recent: 0,
-        }
+        SeriesFacts { key, attributes, ..SeriesFacts::default() }
     }
 
     /// Adds a sample; tells whether it came in the order of time.
@@ -108,4 +96,47 @@ impl SeriesFacts {
             self.next_recent = (self.next_recent + 1) % RECENT;
         }
     }
+}
+
+#[derive(Debug)]
+pub(super) struct ResourceFacts {
+    pub(super) attributes: Attributes,
+    exports: Vec<Nanos>,
+}
+
+impl ResourceFacts {
+    pub(super) fn new(attributes: Attributes) -> Self {
+        ResourceFacts { attributes, exports: Vec::new() }
+    }
+
+    /// An export whose newest point has this time.
+    pub(super) fn exported(&mut self, newest: Nanos) {
+        if self.exports.last() != Some(&newest) {
+            self.exports.push(newest);
+        }
+    }
+
+    /// An attribute as text.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.attributes.get(key).map(Value::to_text)
+    }
+
+    /// When its exports came, in order.
+    pub(super) fn times(&self) -> Vec<Nanos> {
+        let mut times = self.exports.clone();
+        times.sort_unstable();
+        times.dedup();
+        times
+    }
+
+    /// The spans between successive exports, in order of time.
+    pub(super) fn steps(&self) -> Vec<Nanos> {
+        self.times().windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect()
+    }
+}
+
+/// The lower median of spans.
+pub(super) fn lower_median(mut spans: Vec<Nanos>) -> Option<Nanos> {
+    spans.sort_unstable();
+    spans.get(spans.len().checked_sub(1)? / 2).copied()
 }
