@@ -8,54 +8,54 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A part of a document.
-pub(super) enum Node {
+pub(super) enum JsonNode {
     /// Its key is left out.
     Absent,
     /// A value, or an object whose keys are sorted.
     Value(Value),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<JsonNode>),
     /// An object.
-    Object(Vec<(Cow<'static, str>, Node)>),
+    Object(Vec<(Cow<'static, str>, JsonNode)>),
 }
 
-/// An object with these keys in this order, without those that are [`Node::Absent`].
+/// An object with these keys in this order, without those that are [`JsonNode::Absent`].
 macro_rules! object {
     { $($key:literal: $value:expr),* $(,)? } => {
-        $crate::report::document::Node::Object(vec![$(($key.into(), $crate::report::document::Node::from($value))),*])
+        $crate::report::document::JsonNode::Object(vec![$(($key.into(), $crate::report::document::JsonNode::from($value))),*])
     };
 }
 pub(super) use object;
 
 /// A list of what can be in a document.
-pub(super) fn list<T: Into<Node>>(items: impl IntoIterator<Item = T>) -> Node {
-    Node::List(items.into_iter().map(Into::into).collect())
+pub(super) fn list<T: Into<JsonNode>>(items: impl IntoIterator<Item = T>) -> JsonNode {
+    JsonNode::List(items.into_iter().map(Into::into).collect())
 }
 
 /// A value whose key is left out when there is none.
-pub(super) fn maybe<T: Into<Node>>(value: Option<T>) -> Node {
-    value.map_or(Node::Absent, Into::into)
+pub(super) fn maybe<T: Into<JsonNode>>(value: Option<T>) -> JsonNode {
+    value.map_or(JsonNode::Absent, Into::into)
 }
 
 /// `null` when there is none.
-pub(super) fn or_null(node: Option<Node>) -> Node {
-    node.unwrap_or(Node::Value(Value::Null))
+pub(super) fn or_null(node: Option<JsonNode>) -> JsonNode {
+    node.unwrap_or(JsonNode::Value(Value::Null))
 }
 
-impl<T: Into<Value>> From<T> for Node {
+impl<T: Into<Value>> From<T> for JsonNode {
     fn from(value: T) -> Self {
-        Node::Value(value.into())
+        JsonNode::Value(value.into())
     }
 }
 
-impl Serialize for Node {
+impl Serialize for JsonNode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_there = |(_, node): &&(_, Node)| !matches!(node, Node::Absent);
+        let is_there = |(_, node): &&(_, JsonNode)| !matches!(node, JsonNode::Absent);
         match self {
-            Node::Absent => serializer.serialize_unit(),
-            Node::Value(value) => value.serialize(serializer),
-            Node::List(nodes) => serializer.collect_seq(nodes),
-            Node::Object(fields) => {
+            JsonNode::Absent => serializer.serialize_unit(),
+            JsonNode::Value(value) => value.serialize(serializer),
+            JsonNode::List(nodes) => serializer.collect_seq(nodes),
+            JsonNode::Object(fields) => {
                 serializer.collect_map(fields.iter().filter(is_there).map(|(key, node)| (key, node)))
             }
         }
@@ -63,7 +63,7 @@ impl Serialize for Node {
 }
 
 /// Writes an indented document, and one line's end behind it.
-pub(super) fn pretty(out: &mut dyn Write, document: &Node) -> io::Result<()> {
+pub(super) fn pretty(out: &mut dyn Write, document: &JsonNode) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
 }

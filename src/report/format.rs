@@ -6,7 +6,7 @@
 use super::outcome::Outcome;
 use super::outcome::OutcomeKind::{self, Check, Diff, Inspection, Replay, Transition, Tune};
 use super::style::Style;
-use super::{github, gitlab, json, jsonl, junit, markdown, sarif, text};
+use super::{github, gitlab, json, junit, markdown, sarif, text};
 use std::io::{self, Write};
 use std::str::FromStr;
 
@@ -109,7 +109,7 @@ pub fn write(format: Format, outcome: &Outcome<'_>, style: Style, out: &mut impl
     match format {
         Format::Text => text::write(out, outcome, style),
         Format::Json => json::write(out, outcome),
-        Format::Jsonl => jsonl::write(out, outcome),
+        Format::Jsonl => json::write_line(out, outcome),
         Format::Github => github::write(out, outcome.suites()?),
         Format::Gitlab => gitlab::write(out, outcome.suites()?),
         Format::Markdown => markdown::write(out, outcome),

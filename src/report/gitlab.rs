@@ -3,7 +3,7 @@
 //! A finding without a place in a file has the name of its suite as its path, since GitLab passes over one without a path.
 
 use super::cases::{Level, Listed, findings, visible};
-use super::document::{Node, list, object, pretty};
+use super::document::{JsonNode, list, object, pretty};
 use crate::gate::Suite;
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     pretty(out, &list(findings(suites).iter().map(issue)))
 }
 
-fn issue(listed: &Listed<'_>) -> Node {
+fn issue(listed: &Listed<'_>) -> JsonNode {
     let place = listed.place();
     let severity = match listed.level {
         Level::Error => "major",

@@ -9,74 +9,70 @@ use super::cases::{CaseTally, cases, place_text, visible, visible_line};
 use super::quantity::counted;
 use crate::gate::{Case, CaseResult, Finding, Suite};
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use std::io::{self, Write};
 
 /// Writes the report.
 pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     let mut writer = Writer::new_with_indent(out, b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let mut root = BytesStart::new("testsuites");
-    root.push_attribute(("name", "foreshock"));
-    let all = CaseTally::of(cases(suites));
-    counts(&mut root, all);
-    time(&mut root, cases(suites));
-    writer.write_event(Event::Start(root))?;
-    for suite in suites {
-        write_suite(&mut writer, suite)?;
-    }
-    writer.write_event(Event::End(BytesEnd::new("testsuites")))?;
+    let all: Vec<&Case> = cases(suites).collect();
+    let mut root = element("testsuites", &[("name", "foreshock")]);
+    counts(&mut root, &all);
+    time(&mut root, &all);
+    writer.write_event(Event::Start(root.borrow()))?;
+    suites.iter().try_for_each(|suite| write_suite(&mut writer, suite))?;
+    writer.write_event(Event::End(root.to_end()))?;
     writer.get_mut().write_all(b"\n")
 }
 
-fn counts(element: &mut BytesStart<'_>, tally: CaseTally) {
-    let tests = tally.passed + tally.failed + tally.inconclusive;
-    element.push_attribute(("tests", tests.to_string().as_str()));
+fn element<'a>(name: &'a str, attributes: &[(&str, &str)]) -> BytesStart<'a> {
+    BytesStart::new(name).with_attributes(attributes.iter().copied())
+}
+
+fn counts(element: &mut BytesStart<'_>, cases: &[&Case]) -> CaseTally {
+    let tally = CaseTally::of(cases.iter().copied());
+    element.push_attribute(("tests", cases.len().to_string().as_str()));
     element.push_attribute(("failures", tally.failed.to_string().as_str()));
     element.push_attribute(("errors", "0"));
+    tally
 }
 
 /// The sum of the times that were measured, when there is one.
-fn time<'a>(element: &mut BytesStart<'_>, cases: impl Iterator<Item = &'a Case>) {
-    let measured: Vec<f64> = cases.filter_map(|case| case.seconds).collect();
+fn time(element: &mut BytesStart<'_>, cases: &[&Case]) {
+    let measured: Vec<f64> = cases.iter().filter_map(|case| case.seconds).collect();
     if !measured.is_empty() {
         element.push_attribute(("time", format!("{:.3}", measured.iter().sum::<f64>()).as_str()));
     }
 }
 
 fn write_suite(writer: &mut Writer<impl Write>, suite: &Suite) -> io::Result<()> {
-    let mut element = BytesStart::new("testsuite");
-    element.push_attribute(("name", visible_line(&suite.name).as_ref()));
-    let tally = CaseTally::of(&suite.cases);
-    counts(&mut element, tally);
-    element.push_attribute(("skipped", tally.inconclusive.to_string().as_str()));
-    time(&mut element, suite.cases.iter());
-    writer.write_event(Event::Start(element))?;
-    for case in &suite.cases {
-        write_case(writer, case, &class_name(&suite.name))?;
-    }
-    writer.write_event(Event::End(BytesEnd::new("testsuite")))
+    let all: Vec<&Case> = suite.cases.iter().collect();
+    let mut start = element("testsuite", &[("name", &visible_line(&suite.name))]);
+    let tally = counts(&mut start, &all);
+    start.push_attribute(("skipped", tally.inconclusive.to_string().as_str()));
+    time(&mut start, &all);
+    writer.write_event(Event::Start(start.borrow()))?;
+    let class_name = class_name(&suite.name);
+    all.into_iter().try_for_each(|case| write_case(writer, case, &class_name))?;
+    writer.write_event(Event::End(start.to_end()))
 }
 
 fn write_case(writer: &mut Writer<impl Write>, case: &Case, class_name: &str) -> io::Result<()> {
-    let mut element = BytesStart::new("testcase");
-    element.push_attribute(("classname", class_name));
-    element.push_attribute(("name", visible_line(&case.name).as_ref()));
-    time(&mut element, std::iter::once(case));
+    let mut start = element("testcase", &[("classname", class_name), ("name", &visible_line(&case.name))]);
+    time(&mut start, &[case]);
     let (name, findings) = match &case.result {
-        CaseResult::Passed => return writer.write_event(Event::Empty(element)),
+        CaseResult::Passed => return writer.write_event(Event::Empty(start)),
         CaseResult::Failed(findings) => ("failure", findings),
         CaseResult::Inconclusive(findings) => ("skipped", findings),
     };
-    writer.write_event(Event::Start(element))?;
-    let mut why = BytesStart::new(name);
-    let first = findings.first();
-    why.push_attribute(("message", visible_line(&message(findings)).as_ref()));
-    why.push_attribute(("type", first.map_or("", |finding| finding.code)));
-    writer.write_event(Event::Start(why))?;
+    let code = findings.first().map_or("", |finding| finding.code);
+    let why = element(name, &[("message", &visible_line(&message(findings))), ("type", code)]);
+    writer.write_event(Event::Start(start.borrow()))?;
+    writer.write_event(Event::Start(why.borrow()))?;
     writer.write_event(Event::Text(BytesText::new(&visible(&body(case, findings)))))?;
-    writer.write_event(Event::End(BytesEnd::new(name)))?;
-    writer.write_event(Event::End(BytesEnd::new("testcase")))
+    writer.write_event(Event::End(why.to_end()))?;
+    writer.write_event(Event::End(start.to_end()))
 }
 
 /// The first finding, and how many there are behind it.

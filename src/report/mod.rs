@@ -11,7 +11,6 @@ mod format;
 mod github;
 mod gitlab;
 mod json;
-mod jsonl;
 mod junit;
 mod layout;
 mod markdown;

@@ -34,11 +34,11 @@ pub fn suite(verdicts: &Verdicts<'_>) -> Suite {
     let mut cases = Vec::new();
     if !verdicts.input_findings.is_empty() {
         let result = CaseResult::Inconclusive(verdicts.input_findings.to_vec());
-        cases.push(Case { name: "the input".into(), place: None, seconds: None, result });
+        cases.push(Case::new("the input", None, result));
     }
     for of in DefinitionResult::all(replay) {
         let place = (verdicts.place)(of.definition, "");
-        cases.push(Case { name: of.definition.name.clone(), place, seconds: None, result: result(verdicts, &of) });
+        cases.push(Case::new(&of.definition.name, place, result(verdicts, &of)));
     }
     Suite { name: replay.sources.join(", "), cases }
 }
@@ -53,7 +53,7 @@ fn result(verdicts: &Verdicts<'_>, of: &DefinitionResult<'_>) -> CaseResult {
         Verdict::Inconclusive(reason) => code(reason),
         Verdict::Disabled => "disabled",
     };
-    CaseResult::Inconclusive(vec![Finding { code, message: of.outcome(), details: String::new(), place: None }])
+    CaseResult::Inconclusive(vec![Finding::new(code, of.outcome(), None)])
 }
 
 fn code(reason: InconclusiveReason) -> &'static str {
@@ -75,7 +75,7 @@ fn fired(verdicts: &Verdicts<'_>, definition: &EventDefinition, events: &[&Event
     if events.len() > MOST_EVENTS {
         let rest = counted((events.len() - MOST_EVENTS) as u64, "more event", "more events");
         let message = format!("and {rest} of {}", definition.title);
-        findings.push(Finding { code: "event", message, details: String::new(), place: None });
+        findings.push(Finding::new("event", message, None));
     }
     findings
 }

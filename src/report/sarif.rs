@@ -4,7 +4,7 @@
 //! result recognisable while lines and values change. What is inconclusive is a warning. Passed cases are not listed.
 
 use super::cases::{Level, Listed, findings, visible};
-use super::document::{Node, list, maybe, object, pretty};
+use super::document::{JsonNode, list, maybe, object, pretty};
 use crate::gate::{FileLocation, Suite};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ pub(super) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
     pretty(out, &object! { "$schema": SCHEMA, "version": "2.1.0", "runs": list([run]) })
 }
 
-fn result(listed: &Listed<'_>, codes: &[&str]) -> Node {
+fn result(listed: &Listed<'_>, codes: &[&str]) -> JsonNode {
     let code = listed.finding.code;
     let level = match listed.level {
         Level::Error => "error",
@@ -60,7 +60,7 @@ fn result(listed: &Listed<'_>, codes: &[&str]) -> Node {
     }
 }
 
-fn physical(place: &FileLocation) -> Node {
+fn physical(place: &FileLocation) -> JsonNode {
     let at = place.position;
     let path = utf8_percent_encode(&place.file, PATH).to_string();
     let artifact = match path.starts_with('/') {

@@ -2,9 +2,9 @@
 
 use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use crate::report::cases::{CaseTally, cases};
-use crate::report::document::{Node, list, maybe, object};
+use crate::report::document::{JsonNode, list, maybe, object};
 
-pub(super) fn document(suites: &[Suite]) -> Node {
+pub(super) fn document(suites: &[Suite]) -> JsonNode {
     let tally = CaseTally::of(cases(suites));
     let suite = |suite: &Suite| object! { "name": suite.name.as_str(), "cases": list(suite.cases.iter().map(case)) };
     object! {
@@ -16,7 +16,7 @@ pub(super) fn document(suites: &[Suite]) -> Node {
     }
 }
 
-fn case(case: &Case) -> Node {
+fn case(case: &Case) -> JsonNode {
     let (result, findings): (_, &[Finding]) = match &case.result {
         CaseResult::Passed => ("passed", &[]),
         CaseResult::Failed(findings) => ("failed", findings),
@@ -39,7 +39,7 @@ fn case(case: &Case) -> Node {
     }
 }
 
-fn place(place: &FileLocation) -> Node {
+fn place(place: &FileLocation) -> JsonNode {
     object! {
         "file": place.file.as_str(),
         "line": maybe(place.position.map(|at| at.line)),

@@ -2,12 +2,12 @@
 
 use crate::engine::{Event, EventState};
 use crate::model::to_ms;
-use crate::report::document::{Node, list, maybe, object, or_null};
+use crate::report::document::{JsonNode, list, maybe, object, or_null};
 use crate::report::outcome::Diff;
 use crate::report::phrase::diff::{per_week, word};
 use crate::tune::{Behaviour, Compared, EventChange};
 
-pub(super) fn document(diff: &Diff<'_>) -> Node {
+pub(super) fn document(diff: &Diff<'_>) -> JsonNode {
     object! {
         "schemaVersion": 1,
         "old": diff.old,
@@ -19,7 +19,7 @@ pub(super) fn document(diff: &Diff<'_>) -> Node {
     }
 }
 
-fn definition(diff: &Diff<'_>, of: &Compared) -> Node {
+fn definition(diff: &Diff<'_>, of: &Compared) -> JsonNode {
     let side = |of: &Behaviour| {
         object! {
             "verdict": of.verdict.as_str(),
@@ -47,7 +47,7 @@ fn definition(diff: &Diff<'_>, of: &Compared) -> Node {
     }
 }
 
-fn event(event: &Event) -> Node {
+fn event(event: &Event) -> JsonNode {
     let (state, end, closed_at) = match event.state {
         EventState::Open => ("OPEN", None, None),
         EventState::Closed { end, closed_at, .. } => ("CLOSED", Some(end), Some(closed_at)),

@@ -2,10 +2,10 @@
 
 use crate::inspect::{Client, Findings, Instance, Metric, Service};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, Temporality, to_ms};
-use crate::report::document::{Node, list, object, or_null};
+use crate::report::document::{JsonNode, list, object, or_null};
 use crate::report::phrase::losses::dropped_by_name;
 
-pub(super) fn document(findings: &Findings) -> Node {
+pub(super) fn document(findings: &Findings) -> JsonNode {
     let client = |of: &Client| object! { "scope": of.scope.as_str(), "version": of.version.as_str() };
     object! {
         "schemaVersion": 1,
@@ -21,11 +21,11 @@ pub(super) fn document(findings: &Findings) -> Node {
     }
 }
 
-fn span(from: Nanos, to: Nanos) -> Node {
+fn span(from: Nanos, to: Nanos) -> JsonNode {
     object! { "from": to_ms(from), "to": to_ms(to) }
 }
 
-fn service(service: &Service) -> Node {
+fn service(service: &Service) -> JsonNode {
     object! {
         "namespace": service.namespace.as_deref(),
         "name": service.name.as_deref(),
@@ -35,7 +35,7 @@ fn service(service: &Service) -> Node {
     }
 }
 
-fn instance(instance: &Instance) -> Node {
+fn instance(instance: &Instance) -> JsonNode {
     object! {
         "resource": instance.resource.to_json(),
         "from": instance.from.map(to_ms),
@@ -49,7 +49,7 @@ fn instance(instance: &Instance) -> Node {
     }
 }
 
-fn metric(metric: &Metric) -> Node {
+fn metric(metric: &Metric) -> JsonNode {
     let identity = &metric.identity;
     object! {
         "metricName": identity.id(),

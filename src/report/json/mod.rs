@@ -1,10 +1,9 @@
-//! JSON: one document of each kind of results, and one event. Timestamps and spans are whole milliseconds.
+//! JSON: one document of each kind of results, and a line for each event. Timestamps and spans are whole milliseconds.
 
 mod cases;
 mod diff;
 mod inspection;
 mod replay;
-mod trend;
 mod tune;
 
 pub use replay::event;
@@ -12,6 +11,18 @@ pub use replay::event;
 use super::document::pretty;
 use super::outcome::Outcome;
 use std::io::{self, Write};
+
+/// Writes the line of an event that opens or closes, while it happens. The end of a replay adds nothing.
+pub(super) fn write_line(out: &mut dyn Write, outcome: &Outcome<'_>) -> io::Result<()> {
+    match outcome {
+        Outcome::Transition(definitions, transition) => {
+            event(&mut *out, definitions, &transition.event)?;
+            out.write_all(b"\n")
+        }
+        Outcome::Replay(_) => Ok(()),
+        _ => outcome.unsupported(),
+    }
+}
 
 /// Writes the document.
 pub(super) fn write(out: &mut dyn Write, outcome: &Outcome<'_>) -> io::Result<()> {

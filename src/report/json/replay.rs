@@ -1,17 +1,18 @@
 //! The document of `replay` and `run`, and one event. What a rule says is repeated as its definition spells it.
 
-use super::trend::{evidence, lives};
-use crate::definition::{EventDefinition, Rule};
+use crate::definition::{EventDefinition, Rule, TrendParameters};
+use crate::engine::trend::{Evidence, LifeReport, TrendVerdict};
 use crate::engine::{
     DefinitionReport, EvaluationReport, Event, EventState, Observation, SeriesLabel, Verdict, ViolatedRule,
     ViolatingSeries,
 };
 use crate::gate::TooShort;
 use crate::model::{Attributes, MetricIdentity, to_ms};
-use crate::report::document::{Node, list, maybe, object};
-use crate::report::outcome::{CommandRun, Preview, ReplayOutcome};
+use crate::report::document::{JsonNode, list, maybe, object};
+use crate::report::outcome::{CommandRun, Detail, Preview, ReplayOutcome};
 use crate::report::phrase::event::identifying_first;
 use crate::report::phrase::losses::dropped_by_name;
+use crate::report::phrase::trend;
 use std::io::{self, Write};
 
 /// Writes one event as one line of JSON, without the line's end.
@@ -23,7 +24,7 @@ pub fn event(out: &mut dyn Write, definitions: &[EventDefinition], event: &Event
 }
 
 /// The document of `replay`; that of `run` also has what there is to say of the run.
-pub(super) fn document(outcome: &ReplayOutcome<'_>) -> Node {
+pub(super) fn document(outcome: &ReplayOutcome<'_>) -> JsonNode {
     let (definitions, report) = (outcome.replay.definitions, outcome.replay.report);
     object! {
         "schemaVersion": 1,
@@ -39,7 +40,7 @@ pub(super) fn document(outcome: &ReplayOutcome<'_>) -> Node {
     }
 }
 
-fn run(run: &CommandRun<'_>) -> Node {
+fn run(run: &CommandRun<'_>) -> JsonNode {
     // A rule about a trend has no window.
     let too_short = |short: &TooShort| {
         object! {
@@ -69,16 +70,16 @@ fn run(run: &CommandRun<'_>) -> Node {
     }
 }
 
-fn events(definitions: &[EventDefinition], report: &EvaluationReport) -> Node {
+fn events(definitions: &[EventDefinition], report: &EvaluationReport) -> JsonNode {
     let known = |event: &Event| Some(event_node(definitions.get(event.definition)?, event));
     list(report.events.iter().filter_map(known))
 }
 
-fn verdicts(definitions: &[EventDefinition], report: &EvaluationReport) -> Node {
+fn verdicts(definitions: &[EventDefinition], report: &EvaluationReport) -> JsonNode {
     list(definitions.iter().zip(&report.definitions).map(|(definition, report)| verdict(definition, report)))
 }
 
-fn event_node(definition: &EventDefinition, event: &Event) -> Node {
+fn event_node(definition: &EventDefinition, event: &Event) -> JsonNode {
     let (at, state, end, closed_at, reason) = match event.state {
         EventState::Open => (event.start, "OPEN", None, None, None),
         EventState::Closed { end, closed_at, reason } => {
@@ -121,14 +122,14 @@ fn tags(resource: Option<&Attributes>) -> String {
 }
 
 /// The attributes of an entity, the identifying ones first; empty for an event that is about no entity.
-fn resource_node(resource: Option<&Attributes>) -> Node {
+fn resource_node(resource: Option<&Attributes>) -> JsonNode {
     let pairs = resource.map(identifying_first).unwrap_or_default();
-    Node::Object(pairs.into_iter().map(|(key, value)| (key.to_string().into(), value.to_json().into())).collect())
+    JsonNode::Object(pairs.into_iter().map(|(key, value)| (key.to_string().into(), value.to_json().into())).collect())
 }
 
 /// A violated rule, spelled as its definition spells it. `metricName` or `metricPattern` to `window` are a threshold
 /// rule's; a presence rule says what it counted as `value`.
-fn rule(definition: &EventDefinition, violated: &ViolatedRule) -> Option<Node> {
+fn rule(definition: &EventDefinition, violated: &ViolatedRule) -> Option<JsonNode> {
     let rule = definition.rules.get(violated.index)?;
     let written = &rule.written;
     let series = |of: &ViolatingSeries| {
@@ -137,7 +138,7 @@ fn rule(definition: &EventDefinition, violated: &ViolatedRule) -> Option<Node> {
             "attributes": of.attributes.to_json(),
             "value": of.value,
             "points": of.points,
-            "trend": maybe(of.trend.as_deref().map(evidence)),
+            "trend": maybe(of.trend.as_deref().map(evidence_node)),
         }
     };
     Some(object! {
@@ -167,7 +168,7 @@ fn open_metric(rule: &Rule, metric: &MetricIdentity) -> Option<String> {
     only_id(rule).is_none().then(|| metric.id())
 }
 
-fn observation(observation: Observation, series: Option<&SeriesLabel>, rule: Option<&Rule>) -> Node {
+fn observation(observation: Observation, series: Option<&SeriesLabel>, rule: Option<&Rule>) -> JsonNode {
     let series = series.map(|series| {
         object! {
             "resource": resource_node(Some(&series.entity.resource)),
@@ -178,7 +179,7 @@ fn observation(observation: Observation, series: Option<&SeriesLabel>, rule: Opt
     object! { "value": observation.value, "at": to_ms(observation.at), "series": maybe(series) }
 }
 
-fn verdict(definition: &EventDefinition, report: &DefinitionReport) -> Node {
+fn verdict(definition: &EventDefinition, report: &DefinitionReport) -> JsonNode {
     let reason = match report.verdict {
         Verdict::Inconclusive(reason) => Some(reason.as_str()),
         Verdict::Fired | Verdict::Quiet | Verdict::Disabled => None,
@@ -196,5 +197,68 @@ fn verdict(definition: &EventDefinition, report: &DefinitionReport) -> Node {
         "warmingUp": report.warming_up,
         "nearest": maybe(nearest),
         "lives": lives(definition, &report.lives),
+    }
+}
+
+/// The evidence of a trend: bytes, bytes a second, seconds for the time to a limit. It stands beside a series that grows, and in
+/// the list of lives.
+fn evidence_node(evidence: &Evidence) -> JsonNode {
+    let figures = &evidence.figures;
+    let time = evidence.time_to_limit();
+    object! {
+        "start": to_ms(evidence.start),
+        "at": to_ms(figures.at),
+        "window": to_ms(figures.window),
+        "points": figures.points,
+        "slope": figures.slope,
+        "slopeLow": figures.low,
+        "slopeHigh": figures.high,
+        "p": figures.p,
+        "z": figures.z,
+        "tau": figures.tau,
+        "level": figures.level,
+        "last": figures.last,
+        "growth": figures.growth(),
+        "growthShare": evidence.share(),
+        "grownSinceStart": evidence.grown,
+        "smallestLeak": evidence.smallest,
+        "memoryLimit": maybe(evidence.limit),
+        "timeToLimit": maybe(time.map(|time| time.expected)),
+        "timeToLimitLow": maybe(time.map(|time| time.earliest)),
+        "timeToLimitHigh": maybe(time.and_then(|time| time.latest)),
+        "fullCollections": maybe(evidence.collections),
+        "ignoredPoints": evidence.ignored,
+        "note": maybe(trend::collections(evidence)),
+    }
+}
+
+/// The lives of a definition; absent when it is not about trends.
+fn lives(definition: &EventDefinition, lives: &[LifeReport]) -> JsonNode {
+    let parameters = |rule: usize| Some(&definition.rules.get(rule)?.trend()?.parameters);
+    let nodes = || list(lives.iter().filter_map(|of| Some(life(of, parameters(of.rule)?))));
+    maybe(parameters(0).map(|_| nodes()))
+}
+
+fn life(life: &LifeReport, parameters: &TrendParameters) -> JsonNode {
+    let reason = match life.verdict {
+        TrendVerdict::Inconclusive(reason) => Some(match reason.as_str() {
+            "warming_up" => "too_short",
+            reason => reason,
+        }),
+        TrendVerdict::Leak | TrendVerdict::NoLeak => None,
+    };
+    object! {
+        "rule": life.rule,
+        "entityLabel": life.series.entity.label.as_str(),
+        "metricName": life.series.metric.id(),
+        "attributes": life.series.attributes.to_json(),
+        "start": to_ms(life.start),
+        "seen": to_ms(life.seen),
+        "verdict": life.verdict.as_str(),
+        "reason": maybe(reason),
+        "raised": list(life.raised.iter().map(|&at| to_ms(at))),
+        "text": trend::life(life, parameters, Detail::Brief),
+        "ignoredPoints": life.ignored,
+        "trend": maybe(life.evidence.as_ref().map(evidence_node)),
     }
 }

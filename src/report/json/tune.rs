@@ -1,12 +1,12 @@
 //! The document of `tune`: everything there is, in the order of the definitions.
 
 use crate::model::to_ms;
-use crate::report::document::{Node, list, maybe, object};
+use crate::report::document::{JsonNode, list, maybe, object};
 use crate::report::outcome::Tune;
-use crate::report::phrase::tune::{Proposal, not_evaluated, not_swept};
-use crate::tune::{Candidate, EntityFigures, Incident, NotSwept, Reason};
+use crate::report::phrase::tune::{NotTuned, Proposal, left_out};
+use crate::tune::{Candidate, EntityFigures, Incident, Reason};
 
-pub(super) fn document(tune: &Tune<'_>) -> Node {
+pub(super) fn document(tune: &Tune<'_>) -> JsonNode {
     let coverage = tune.baseline.report.coverage;
     let tuned = tune.passes.first().map(|pass| pass.tuned);
     object! {
@@ -19,11 +19,11 @@ pub(super) fn document(tune: &Tune<'_>) -> Node {
         "maxEventsPerWeek": tuned.map_or(0.0, |tuned| tuned.budget),
         "incidents": list(tuned.iter().flat_map(|tuned| &tuned.incidents).map(incident)),
         "thresholds": list(Proposal::all(tune).iter().map(|proposal| threshold(tune, proposal))),
-        "notTuned": left(tune),
+        "notTuned": list(left_out(tune).iter().map(left)),
     }
 }
 
-fn incident(incident: &Incident) -> Node {
+fn incident(incident: &Incident) -> JsonNode {
     object! {
         "name": incident.name.as_str(),
         "from": incident.from.map(to_ms),
@@ -33,7 +33,7 @@ fn incident(incident: &Incident) -> Node {
     }
 }
 
-fn threshold(tune: &Tune<'_>, proposal: &Proposal<'_>) -> Node {
+fn threshold(tune: &Tune<'_>, proposal: &Proposal<'_>) -> JsonNode {
     let result = proposal.result;
     let basis = &result.basis;
     let others = basis.other_intervals.iter();
@@ -68,7 +68,7 @@ fn threshold(tune: &Tune<'_>, proposal: &Proposal<'_>) -> Node {
     }
 }
 
-fn instance(of: &EntityFigures) -> Node {
+fn instance(of: &EntityFigures) -> JsonNode {
     let peak = of.peak.as_ref().map(|peak| {
         object! {
             "value": peak.value,
@@ -85,7 +85,7 @@ fn instance(of: &EntityFigures) -> Node {
     }
 }
 
-fn value(proposal: &Proposal<'_>, outcome: &Candidate) -> Node {
+fn value(proposal: &Proposal<'_>, outcome: &Candidate) -> JsonNode {
     let (seen, all) = proposal.result.seen(outcome);
     object! {
         "value": outcome.threshold,
@@ -103,24 +103,8 @@ fn value(proposal: &Proposal<'_>, outcome: &Candidate) -> Node {
     }
 }
 
-fn left(tune: &Tune<'_>) -> Node {
-    let left_out = |definition: &str, rule: Option<usize>, reason: &str, why: &str| {
-        object! { "definition": definition, "rule": maybe(rule), "reason": reason, "why": why }
-    };
-    let mut all: Vec<Node> =
-        not_evaluated(tune).iter().map(|(definition, why)| left_out(definition, None, "not_judged", why)).collect();
-    if let Some(pass) = tune.passes.first() {
-        all.extend(pass.tuned.left.iter().filter_map(|(question, why)| {
-            let definition = pass.definitions.get(question.definition)?;
-            let reason = match why {
-                NotSwept::Equality => "equality",
-                NotSwept::Presence => "presence",
-                NotSwept::NoThreshold => &definition.rules.get(question.rule)?.rule_type,
-            };
-            Some(left_out(&definition.name, Some(question.rule), reason, not_swept(*why)))
-        }));
-    }
-    Node::List(all)
+fn left(of: &NotTuned<'_>) -> JsonNode {
+    object! { "definition": of.definition, "rule": maybe(of.rule), "reason": of.reason, "why": of.why.as_str() }
 }
 
 fn reason(reason: Reason) -> &'static str {

@@ -77,14 +77,14 @@ fn values(out: &mut dyn Write, proposal: &Proposal<'_>) -> io::Result<()> {
 }
 
 fn rest(out: &mut dyn Write, tune: &Tune<'_>) -> io::Result<()> {
-    let lines: Vec<String> = left_out(tune).into_iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let left = left_out(tune);
     if let Some(text) = other_intervals(tune, MOST_ROWS) {
         writeln!(out, "\n{}", escape(&text))?;
     }
-    if !lines.is_empty() {
-        writeln!(out, "\nNot tuned ({}):\n", counted(lines.len() as u64, "rule", "rules"))?;
-        for line in lines {
-            writeln!(out, "- {}", escape(&line))?;
+    if !left.is_empty() {
+        writeln!(out, "\nNot tuned ({}):\n", counted(left.len() as u64, "rule", "rules"))?;
+        for of in left {
+            writeln!(out, "- {}", escape(&format!("{}: {}", of.name, of.why)))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! A rule that matches nothing is silent in production as well, so this is often the most useful line of a replay.
 
 use crate::catalog::{self, OtherName, Relation, Release};
-use crate::definition::{EventDefinition, MetricId, MetricPattern, Selector};
+use crate::definition::{EventDefinition, MetricId, MetricPattern, Rule, Selector};
 use crate::engine::EvaluationReport;
 use crate::inspect::Client;
 use crate::model::MetricIdentity;
@@ -31,25 +31,17 @@ pub(super) fn no_entity(definition: &EventDefinition, report: &EvaluationReport)
     }
 }
 
-/// Why none of several ids selects a series.
-pub(super) fn no_series_of_ids(ids: &[MetricId], definition: &EventDefinition, replay: &Replay<'_>) -> String {
-    if replay.report.metrics.is_empty() {
-        return "no metrics received".to_string();
-    }
-    let why: Vec<String> = ids.iter().map(|id| no_series_of_id(id, definition, replay)).collect();
-    why.join("; ")
-}
-
-/// Why a threshold rule selects no series.
-pub(super) fn no_series(selector: &Selector, definition: &EventDefinition, replay: &Replay<'_>) -> String {
+/// Why a rule on metrics selects no series.
+pub(super) fn no_series(rule: &Rule, definition: &EventDefinition, replay: &Replay<'_>) -> String {
     let metrics = &replay.report.metrics;
     if metrics.is_empty() {
         return "no metrics received".to_string();
     }
-    match selector {
-        Selector::Id(id) => no_series_of_id(id, definition, replay),
-        Selector::Pattern(pattern) => no_series_of_pattern(pattern, metrics),
+    if let Some(Selector::Pattern(pattern)) = rule.threshold().map(|threshold| &threshold.selector) {
+        return no_series_of_pattern(pattern, metrics);
     }
+    let why: Vec<String> = rule.metric_ids().iter().map(|id| no_series_of_id(id, definition, replay)).collect();
+    why.join("; ")
 }
 
 fn no_series_of_id(id: &MetricId, definition: &EventDefinition, replay: &Replay<'_>) -> String {

@@ -116,8 +116,7 @@ pub(super) fn observed(rule: Option<&Rule>, value: f64, series: Option<&SeriesLa
 /// Why no series matches it.
 pub(super) fn no_series(rule: &Rule, definition: &EventDefinition, replay: &Replay<'_>) -> String {
     match &rule.kind {
-        RuleKind::Threshold(threshold) => no_match::no_series(&threshold.selector, definition, replay),
-        RuleKind::Trend(trend) => no_match::no_series_of_ids(&trend.metrics, definition, replay),
+        RuleKind::Threshold(_) | RuleKind::Trend(_) => no_match::no_series(rule, definition, replay),
         RuleKind::Presence(presence) => format!("no {} was seen, so none can be missing", meant(presence)),
     }
 }

@@ -329,32 +329,42 @@ fn rounded(span: Nanos) -> Nanos {
     if span < SECOND { span } else { (span + to / 2) / to * to }
 }
 
-/// Why a rule was not swept.
-pub(in crate::report) fn not_swept(why: NotSwept) -> &'static str {
-    match why {
-        NotSwept::Equality => "= and != have no order of thresholds to try",
-        NotSwept::Presence => "counts entities or their absence: its number is known, not measured",
-        NotSwept::NoThreshold => "has no threshold: its parameters are in the rule",
-    }
+/// What was not tuned: a definition that was not evaluated for another reason than its data, or a rule that was not swept.
+pub(in crate::report) struct NotTuned<'a> {
+    pub definition: &'a str,
+    /// `None` for the whole definition.
+    pub rule: Option<usize>,
+    /// The definition, with the rule when it has several.
+    pub name: String,
+    /// The word of documents.
+    pub reason: &'a str,
+    pub why: String,
 }
 
-/// The definitions that were not evaluated for another reason than their data.
-pub(in crate::report) fn not_evaluated<'a>(tune: &Tune<'a>) -> Vec<(&'a str, String)> {
+/// Everything that was not tuned.
+pub(in crate::report) fn left_out<'a>(tune: &Tune<'a>) -> Vec<NotTuned<'a>> {
     let is_left = |result: &DefinitionResult<'_>| {
         matches!(result.report.verdict, Verdict::Disabled | Verdict::Inconclusive(InconclusiveReason::Problem))
     };
-    let results = DefinitionResult::all(tune.baseline).filter(is_left);
-    results.map(|result| (result.definition.name.as_str(), result.outcome())).collect()
-}
-
-/// What was neither evaluated nor swept, by name, and why.
-pub(in crate::report) fn left_out(tune: &Tune<'_>) -> Vec<(String, String)> {
-    let mut all: Vec<_> = not_evaluated(tune).into_iter().map(|(name, why)| (name.to_string(), why)).collect();
+    let not_evaluated = DefinitionResult::all(tune.baseline).filter(is_left).map(|result| {
+        let definition = result.definition.name.as_str();
+        NotTuned { definition, rule: None, name: definition.into(), reason: "not_judged", why: result.outcome() }
+    });
+    let mut all: Vec<NotTuned<'_>> = not_evaluated.collect();
     let Some(pass) = tune.passes.first() else { return all };
-    for (question, why) in &pass.tuned.left {
-        let Some(definition) = pass.definitions.get(question.definition) else { continue };
-        all.push((rule_name(definition, question.rule), not_swept(*why).to_string()));
-    }
+    all.extend(pass.tuned.left.iter().filter_map(|(of, why)| {
+        let definition = pass.definitions.get(of.definition)?;
+        let (reason, why) = match why {
+            NotSwept::Equality => ("equality", "= and != have no order of thresholds to try"),
+            NotSwept::Presence => ("presence", "counts entities or their absence: its number is known, not measured"),
+            NotSwept::NoThreshold => {
+                let rule_type = definition.rules.get(of.rule)?.rule_type.as_str();
+                (rule_type, "has no threshold: its parameters are in the rule")
+            }
+        };
+        let (rule, name) = (Some(of.rule), rule_name(definition, of.rule));
+        Some(NotTuned { definition: &definition.name, rule, name, reason, why: why.to_string() })
+    }));
     all
 }
 

@@ -1,6 +1,6 @@
 //! What `tune` proposes, a line each; then the values that were tried, for those that should change.
 
-use crate::model::SECOND;
+use crate::model::{Nanos, SECOND};
 use crate::report::layout::{self, WIDTH, clean, heading, paragraph};
 use crate::report::outcome::{Detail, Tune};
 use crate::report::phrase::losses::dropped;
@@ -8,7 +8,7 @@ use crate::report::phrase::tune::{Proposal, left_out, other_intervals};
 use crate::report::quantity::{count, counted, per_week_text, percent};
 use crate::report::style::Style;
 use crate::report::time::{Times, covered, duration, span_ms};
-use crate::tune::Candidate;
+use crate::tune::{Candidate, ThresholdResult};
 use std::io::{self, Write};
 
 /// Rows of a table of values, unless everything is asked for.
@@ -138,47 +138,43 @@ fn entities(out: &mut dyn Write, tune: &Tune<'_>, proposal: &Proposal<'_>) -> io
 }
 
 fn table(out: &mut dyn Write, tune: &Tune<'_>, proposal: &Proposal<'_>, style: Style) -> io::Result<()> {
-    let rows = proposal.rows(tune.baseline.detail.limit(MOST_ROWS));
-    if proposal.result.concerned.is_empty() {
-        let times = Times::new(tune.baseline.report.coverage.from, tune.baseline.report.coverage.to);
-        let mut all = vec![["value", "events", "a week", "firing", "flaps", "instances", "first"].map(str::to_string)];
-        all.extend(rows.into_iter().map(|outcome| {
-            let [value, week, firing, flaps] = columns(proposal, outcome);
-            let first = outcome.first.map(|at| times.offset(at / SECOND * SECOND)).unwrap_or_default();
-            [value, count(outcome.events), week, firing, flaps, count(outcome.entities), first]
-        }));
-        return layout::table(out, 4, &all, style);
-    }
-    let mut all =
-        vec![["value", "missed", "false alerts", "a week", "firing", "flaps", "slowest detection"].map(str::to_string)];
-    all.extend(rows.into_iter().map(|outcome| {
-        let [value, week, firing, flaps] = columns(proposal, outcome);
+    let is_healthy = proposal.result.concerned.is_empty();
+    let times = Times::new(tune.baseline.report.coverage.from, tune.baseline.report.coverage.to);
+    let seconds = |span: Nanos| span / SECOND * SECOND;
+    let row = |outcome: &Candidate| {
+        let value = match proposal.mark(outcome) {
+            "" => proposal.exact(outcome.threshold),
+            mark => format!("{} ({mark})", proposal.exact(outcome.threshold)),
+        };
+        let (week, flaps) = (per_week_text(proposal.per_week(outcome)), count(outcome.flaps));
+        let firing = percent(proposal.share(outcome));
+        if is_healthy {
+            let first = outcome.first.map(|at| times.offset(seconds(at))).unwrap_or_default();
+            return [value, count(outcome.events), week, firing, flaps, count(outcome.entities), first];
+        }
         let (seen, of) = proposal.result.seen(outcome);
         let slowest = proposal.concerned().filter_map(|(i, _)| proposal.delay(outcome, i)).max();
-        let slowest = slowest.map(|delay| duration(delay / SECOND * SECOND)).unwrap_or_default();
+        let slowest = slowest.map(|delay| duration(seconds(delay))).unwrap_or_default();
         [value, format!("{} of {of}", of - seen), count(outcome.false_events), week, firing, flaps, slowest]
-    }));
-    layout::table(out, 4, &all, style)
-}
-
-/// What both tables have: the value, events a week, the part of the time, flaps.
-fn columns(proposal: &Proposal<'_>, outcome: &Candidate) -> [String; 4] {
-    let value = match proposal.mark(outcome) {
-        "" => proposal.exact(outcome.threshold),
-        mark => format!("{} ({mark})", proposal.exact(outcome.threshold)),
     };
-    [value, per_week_text(proposal.per_week(outcome)), percent(proposal.share(outcome)), count(outcome.flaps)]
+    let head = match is_healthy {
+        true => ["value", "events", "a week", "firing", "flaps", "instances", "first"],
+        false => ["value", "missed", "false alerts", "a week", "firing", "flaps", "slowest detection"],
+    };
+    let mut rows = vec![head.map(str::to_string)];
+    rows.extend(proposal.rows(tune.baseline.detail.limit(MOST_ROWS)).into_iter().map(row));
+    layout::table(out, 4, &rows, style)
 }
 
 /// What was not swept, not evaluated, dropped.
 fn rest(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
-    let lines = left_out(tune);
-    if !lines.is_empty() {
+    let left = left_out(tune);
+    if !left.is_empty() {
         heading(out, "NOT TUNED", style)?;
-        let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
-        for (name, why) in lines {
-            let lead = format!("  {:width$}  ", clean(&name));
-            paragraph(out, &lead, lead.chars().count(), &why)?;
+        let width = left.iter().map(|of| of.name.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
+        for of in left {
+            let lead = format!("  {:width$}  ", clean(&of.name));
+            paragraph(out, &lead, lead.chars().count(), &of.why)?;
         }
     }
     let most = tune.baseline.detail.limit(MOST_ENTITIES);
@@ -201,20 +197,13 @@ fn rest(out: &mut dyn Write, tune: &Tune<'_>, style: Style) -> io::Result<()> {
 }
 
 fn summary(all: &[Proposal<'_>]) -> String {
-    let changes = all.iter().filter(|proposal| proposal.result.change().is_some()).count();
-    let provisional = all
-        .iter()
-        .filter(|proposal| proposal.result.change().is_some() && proposal.result.basis.is_provisional())
-        .count();
-    let keep = all
-        .iter()
-        .filter(|proposal| proposal.result.change().is_none() && proposal.result.choice.value.is_some())
-        .count();
-    let none = all.len() - changes - keep;
-    let mut text = format!("{}: {changes} to change", counted(all.len() as u64, "threshold", "thresholds"));
-    if provisional > 0 {
-        text += &format!(" ({provisional} with low confidence)");
-    }
-    text += &format!(", {keep} to keep, {none} without a proposal.");
-    text
+    let number =
+        |is_wanted: fn(&ThresholdResult) -> bool| all.iter().filter(|proposal| is_wanted(proposal.result)).count();
+    let changes = number(|result| result.change().is_some());
+    let provisional = number(|result| result.change().is_some() && result.basis.is_provisional());
+    let none = number(|result| result.choice.value.is_none());
+    let keep = all.len() - changes - none;
+    let low = if provisional > 0 { format!(" ({provisional} with low confidence)") } else { String::new() };
+    let all = counted(all.len() as u64, "threshold", "thresholds");
+    format!("{all}: {changes} to change{low}, {keep} to keep, {none} without a proposal.")
 }
