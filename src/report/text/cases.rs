@@ -2,7 +2,7 @@
 //! which changes of the rules none of them notices.
 
 use crate::gate::{CaseResult, FileLocation, Finding, Reached, RuleCoverage, Suite, Tested, score};
-use crate::report::cases::{CaseTally, cases};
+use crate::report::cases::{CaseTally, cases, place_text};
 use crate::report::layout::clean;
 use crate::report::outcome::{CheckOutcome, Detail};
 use crate::report::quantity::counted;
@@ -66,8 +66,7 @@ fn write_finding(out: &mut dyn Write, finding: &Finding, suite: &Suite, style: S
 fn place_in(place: &FileLocation, suite: &Suite) -> String {
     match place.position {
         Some(position) if place.file == suite.name => format!("line {}", position.line),
-        Some(position) => format!("{}:{}:{}", place.file, position.line, position.column),
-        None => place.file.clone(),
+        _ => place_text(place),
     }
 }
 

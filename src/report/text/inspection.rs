@@ -271,13 +271,9 @@ fn what_is_wrong(out: &mut dyn Write, inspected: &Inspected<'_>, style: Style) -
     losses::reasons(out, "WOULD BE DROPPED:", (&findings.dropped, findings.points), style)?;
     if findings.out_of_order > 0 {
         writeln!(out)?;
+        let points = counted(findings.out_of_order, "data point is", "data points are");
         let text = format!(
-            "{} older than an earlier one of the same series; a rule whose window has passed drops them as too_late.",
-            if findings.out_of_order == 1 {
-                "1 data point is".to_string()
-            } else {
-                format!("{} data points are", count(findings.out_of_order))
-            }
+            "{points} older than an earlier one of the same series; a rule whose window has passed drops them as too_late."
         );
         paragraph(out, "", 0, &text)?;
     }
