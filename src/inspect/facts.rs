@@ -3,6 +3,7 @@
 
 use crate::model::{Attributes, MetricSpan, Nanos, Sample, SampleValue, Temporality, Value};
 use crate::series::NotKept;
+use std::collections::VecDeque;
 
 /// A repeated time is looked for among this many of the newest points; a retry comes sooner.
 const RECENT: usize = 64;
@@ -26,8 +27,7 @@ pub(super) struct SeriesFacts {
     pub(super) negative_deltas: u64,
     newest: Option<(Nanos, Nanos, f64)>,
     starts: Vec<Nanos>,
-    recent: Vec<Nanos>,
-    next_recent: usize,
+    recent: VecDeque<Nanos>,
 }
 
 impl SeriesFacts {
@@ -89,12 +89,10 @@ impl SeriesFacts {
     }
 
     fn remember(&mut self, time: Nanos) {
-        if self.recent.len() < RECENT {
-            self.recent.push(time);
-        } else if let Some(oldest) = self.recent.get_mut(self.next_recent) {
-            *oldest = time;
-            self.next_recent = (self.next_recent + 1) % RECENT;
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
         }
+        self.recent.push_back(time);
     }
 }
 
