@@ -8,33 +8,12 @@ use super::trend::EXPIRATION_MS;
 use serde_json::Value as Json;
 
 /// An event definition; the second list begins with what it is made of, the rest is what exports add.
-pub(super) const EVENT: Keys = Keys {
-    settable: &[
-        "name",
-        "entityType",
-        "query",
-        "description",
-        "enabled",
-        "triggering",
-        "expirationTime",
-        "ruleLogicalOperator",
-        "transientEventEnabled",
-        "transientEventThreshold",
-        "transientEventAlertMuted",
-    ],
-    other: &[
-        "rules",
-        "actions",
-        "id",
-        "lastUpdated",
-        "validVersion",
-        "migrated",
-        "deleted",
-        "applicationAlertConfigId",
-        "infraAlertConfigId",
-        "displayUrl",
-    ],
-};
+pub(super) const EVENT: Keys = Keys::of(
+    "name entityType query description enabled triggering expirationTime ruleLogicalOperator \
+     transientEventEnabled transientEventThreshold transientEventAlertMuted",
+    "rules actions id lastUpdated validVersion migrated deleted applicationAlertConfigId \
+     infraAlertConfigId displayUrl",
+);
 
 /// One event definition, ready to be evaluated or with the reason why it cannot be.
 #[derive(Clone, Debug)]

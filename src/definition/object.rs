@@ -14,24 +14,37 @@ use std::collections::BTreeSet;
 /// Spans longer than this (146 years) cannot be added to a timestamp.
 const LONGEST_MS: i64 = (1 << 62) / 1_000_000;
 
-/// The keys that the published format knows of one kind of object.
+/// The keys that the published format knows of one kind of object, with blanks between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Keys {
-    /// Keys with one scalar, which an override can name.
-    pub(super) settable: &'static [&'static str],
-    /// Keys that hold lists or objects, or come from a server's export and do not matter for the evaluation.
-    pub(super) other: &'static [&'static str],
+    settable: &'static str,
+    other: &'static str,
 }
 
 impl Keys {
+    /// Those with one scalar, which an override can name; and those that hold lists or objects, or come from a server's export
+    /// and do not matter for the evaluation.
+    pub(super) const fn of(settable: &'static str, other: &'static str) -> Keys {
+        Keys { settable, other }
+    }
+
+    pub(super) fn settable(self) -> impl Iterator<Item = &'static str> + Clone {
+        self.settable.split_whitespace()
+    }
+
     /// Every key.
     fn all(self) -> impl Iterator<Item = &'static str> {
-        self.settable.iter().chain(self.other).copied()
+        self.settable().chain(self.other.split_whitespace())
     }
 
     /// Whether the key is known.
     pub(super) fn knows(self, key: &str) -> bool {
         self.all().any(|k| k == key)
+    }
+
+    /// Whether an override can name the key.
+    pub(super) fn can_set(self, key: &str) -> bool {
+        self.settable().any(|k| k == key)
     }
 }
 

@@ -141,8 +141,8 @@ fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
 /// Whether a key can be set: the format knows it, or it is there with a scalar.
 fn in_object(object: &Json, keys: &[Keys], key: &str) -> bool {
     let there = object.get(key).is_some_and(|v| !v.is_array() && !v.is_object());
-    let listed = keys.iter().any(|k| k.settable.contains(&key));
-    object.is_object() && (listed || (there && !keys.iter().any(|k| k.other.contains(&key))))
+    let listed = keys.iter().any(|k| k.can_set(key));
+    object.is_object() && (listed || (there && !keys.iter().any(|k| k.knows(key))))
 }
 
 fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -> Result<(), Box<Problem>> {
@@ -182,12 +182,12 @@ fn unknown_definition(documents: &[&mut RawDefinition], text: &str) -> Box<Probl
 }
 
 fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &str) -> Box<Problem> {
-    let all_settable = || EVERY_RULE.settable.iter().chain(RULE_TYPES.iter().flat_map(|of| of.keys.settable)).copied();
+    let all_settable = || EVERY_RULE.settable().chain(RULE_TYPES.iter().flat_map(|of| of.keys.settable()));
     let of_rules: Vec<&str> = match rules {
         [] => Vec::new(),
         _ => all_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
     };
-    let candidates = EVENT.settable.iter().copied().chain(of_rules.iter().copied());
+    let candidates = EVENT.settable().chain(of_rules.iter().copied());
     let help = did_you_mean(field, candidates).or_else(|| {
         let mut listed = of_rules.clone();
         listed.sort_unstable();

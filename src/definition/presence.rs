@@ -11,38 +11,28 @@ use crate::model::Attributes;
 use serde_json::Value as Json;
 
 /// The keys of a `system` rule.
-pub(super) const SYSTEM: Keys = Keys { settable: &["systemRuleId"], other: &[] };
+pub(super) const SYSTEM: Keys = Keys::of("systemRuleId", "");
 
 /// The keys of an `entity_verification`.
-pub(super) const VERIFICATION: Keys = Keys {
-    settable: &["matchingEntityType", "matchingEntityLabel", "matchingOperator", "offlineDuration"],
-    other: &[],
-};
+pub(super) const VERIFICATION: Keys =
+    Keys::of("matchingEntityType matchingEntityLabel matchingOperator offlineDuration", "");
 
 /// The keys of an `entity_count`.
-pub(super) const COUNT: Keys = Keys { settable: &["conditionOperator", "conditionValue"], other: &[] };
+pub(super) const COUNT: Keys = Keys::of("conditionOperator conditionValue", "");
 
 /// The keys of an `entity_count_verification`.
-pub(super) const COUNT_VERIFICATION: Keys = Keys {
-    settable: &[
-        "matchingEntityType",
-        "matchingEntityLabel",
-        "matchingOperator",
-        "offlineDuration",
-        "conditionOperator",
-        "conditionValue",
-    ],
-    other: &[],
-};
+pub(super) const COUNT_VERIFICATION: Keys = Keys::of(
+    "matchingEntityType matchingEntityLabel matchingOperator offlineDuration conditionOperator \
+     conditionValue",
+    "",
+);
 
 /// The keys of a `host_availability`.
-pub(super) const AVAILABILITY: Keys = Keys { settable: &["offlineDuration", "closeAfter"], other: &["tagFilter"] };
+pub(super) const AVAILABILITY: Keys = Keys::of("offlineDuration closeAfter", "tagFilter");
 
 /// The keys of a `tagFilter`.
-pub(super) const TAG_FILTER: Keys = Keys {
-    settable: &["name", "key", "operator", "value", "entity", "type"],
-    other: &["stringValue", "numberValue", "booleanValue", "tagDefinition"],
-};
+pub(super) const TAG_FILTER: Keys =
+    Keys::of("name key operator value entity type", "stringValue numberValue booleanValue tagDefinition");
 
 /// An entity is present for this long after its newest point, when the rule does not say.
 const OFFLINE_MS: i64 = 5 * 60 * 1000;

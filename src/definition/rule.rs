@@ -55,55 +55,38 @@ pub(super) struct RuleType {
     pub(super) name: &'static str,
     pub(super) keys: Keys,
     pub(super) inner: &'static [(&'static str, Keys)],
-    read: fn(&Object<'_>) -> Result<RuleKind, Reported>,
+    read: ReadRule,
 }
+
+type ReadRule = fn(&Object<'_>) -> Result<RuleKind, Reported>;
 
 /// The rule types of the published format, and our own.
 pub(super) static RULE_TYPES: [RuleType; 7] = [
-    RuleType {
-        name: "threshold",
-        keys: threshold::KEYS,
-        inner: &[("metricPattern", threshold::PATTERN)],
-        read: |object| threshold::read(object).map(RuleKind::Threshold),
-    },
-    RuleType {
-        name: "system",
-        keys: presence::SYSTEM,
-        inner: &[],
-        read: |object| presence::system(object).map(RuleKind::Presence),
-    },
-    RuleType {
-        name: "entity_verification",
-        keys: presence::VERIFICATION,
-        inner: &[],
-        read: |object| presence::verification(object).map(RuleKind::Presence),
-    },
-    RuleType {
-        name: "entity_count",
-        keys: presence::COUNT,
-        inner: &[],
-        read: |object| presence::count(object).map(RuleKind::Presence),
-    },
-    RuleType {
-        name: "entity_count_verification",
-        keys: presence::COUNT_VERIFICATION,
-        inner: &[],
-        read: |object| presence::count_verification(object).map(RuleKind::Presence),
-    },
-    RuleType {
-        name: "host_availability",
-        keys: presence::AVAILABILITY,
-        inner: &[("tagFilter", presence::TAG_FILTER)],
-        read: |object| presence::availability(object).map(RuleKind::Presence),
-    },
-    RuleType { name: "trend", keys: trend::KEYS, inner: &[], read: |object| trend::read(object).map(RuleKind::Trend) },
+    RuleType::new("threshold", threshold::KEYS, &[("metricPattern", threshold::PATTERN)], |object| {
+        threshold::read(object).map(RuleKind::Threshold)
+    }),
+    RuleType::new("system", presence::SYSTEM, &[], |object| presence::system(object).map(RuleKind::Presence)),
+    RuleType::new("entity_verification", presence::VERIFICATION, &[], |object| {
+        presence::verification(object).map(RuleKind::Presence)
+    }),
+    RuleType::new("entity_count", presence::COUNT, &[], |object| presence::count(object).map(RuleKind::Presence)),
+    RuleType::new("entity_count_verification", presence::COUNT_VERIFICATION, &[], |object| {
+        presence::count_verification(object).map(RuleKind::Presence)
+    }),
+    RuleType::new("host_availability", presence::AVAILABILITY, &[("tagFilter", presence::TAG_FILTER)], |object| {
+        presence::availability(object).map(RuleKind::Presence)
+    }),
+    RuleType::new("trend", trend::KEYS, &[], |object| trend::read(object).map(RuleKind::Trend)),
 ];
 
 /// Keys every rule may have; the last two are what exports add.
-pub(super) const EVERY_RULE: Keys =
-    Keys { settable: &["ruleType", "severity"], other: &["metricLabel", "metricFormat"] };
+pub(super) const EVERY_RULE: Keys = Keys::of("ruleType severity", "metricLabel metricFormat");
 
 impl RuleType {
+    const fn new(name: &'static str, keys: Keys, inner: &'static [(&'static str, Keys)], read: ReadRule) -> RuleType {
+        RuleType { name, keys, inner, read }
+    }
+
     /// The type of a name.
     pub(super) fn named(name: &str) -> Option<&'static RuleType> {
         RULE_TYPES.iter().find(|known| known.name == name)

@@ -9,13 +9,11 @@ use super::wildcard::MatchOperator;
 use crate::model::{Aggregation, Attributes, MetricIdentity};
 
 /// The keys of such a rule.
-pub(super) const KEYS: Keys = Keys {
-    settable: &["metricName", "aggregation", "window", "rollup", "conditionOperator", "conditionValue"],
-    other: &["metricPattern"],
-};
+pub(super) const KEYS: Keys =
+    Keys::of("metricName aggregation window rollup conditionOperator conditionValue", "metricPattern");
 
 /// The keys of a `metricPattern`.
-pub(super) const PATTERN: Keys = Keys { settable: &["prefix", "operator", "placeholder", "postfix"], other: &[] };
+pub(super) const PATTERN: Keys = Keys::of("prefix operator placeholder postfix", "");
 
 /// Aggregations of the published format.
 const PUBLISHED: [(&str, Aggregation); 6] = [

@@ -12,29 +12,11 @@ use crate::model::Kind;
 use serde_json::Value as Json;
 
 /// The keys of a trend rule.
-pub(super) const KEYS: Keys = Keys {
-    settable: &[
-        "metricName",
-        "profile",
-        "memoryLimit",
-        "zmin",
-        "smin",
-        "cover",
-        "nmin",
-        "rho",
-        "rho2",
-        "dec",
-        "record",
-        "skip",
-        "hold",
-        "tol",
-        "clear",
-    ],
-    other: &["ladder"],
-};
+pub(super) const KEYS: Keys =
+    Keys::of("metricName profile memoryLimit zmin smin cover nmin rho rho2 dec record skip hold tol clear", "ladder");
 
 /// The keys of a window in the `ladder`.
-const WINDOW_LEVEL: Keys = Keys { settable: &["window", "points", "growth"], other: &[] };
+const WINDOW_LEVEL: Keys = Keys::of("window points growth", "");
 
 /// A trend rule.
 #[derive(Clone, Debug)]

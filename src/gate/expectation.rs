@@ -2,10 +2,11 @@
 //!
 //! Times are given as scenarios write them, since the scenario's start. Absent on purpose: colours, counts, exit codes.
 
+use super::golden::verdict_text;
 use crate::definition::{EventDefinition, Position, Problem};
 use crate::engine::{CloseReason, DropReason, EvaluationReport, Event, EventState, Verdict};
 use crate::model::Nanos;
-use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, Scenario, WantedVerdict, span};
+use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, Scenario, span};
 use std::fmt::{Display, Write as _};
 
 /// One thing that was not as expected.
@@ -216,26 +217,15 @@ fn verdict_failures(
             out.push(Failure { position: expected.position, message, code: "different-verdict" });
             continue;
         };
-        let met = match (expected.verdict, got.verdict) {
-            (WantedVerdict::Quiet, Verdict::Quiet) | (WantedVerdict::Disabled, Verdict::Disabled) => true,
-            (WantedVerdict::Inconclusive(wanted), Verdict::Inconclusive(reason)) => {
-                wanted.is_none_or(|wanted| wanted == reason)
-            }
-            _ => false,
+        let met = match expected.verdict {
+            Some(wanted) => wanted == got.verdict,
+            None => matches!(got.verdict, Verdict::Inconclusive(_)),
         };
         if met {
             continue;
         }
-        let wanted = match expected.verdict {
-            WantedVerdict::Quiet => "quiet".to_string(),
-            WantedVerdict::Disabled => "disabled".to_string(),
-            WantedVerdict::Inconclusive(None) => "inconclusive".to_string(),
-            WantedVerdict::Inconclusive(Some(reason)) => format!("inconclusive ({})", reason.as_str()),
-        };
-        let mut word = got.verdict.as_str().to_string();
-        if let Verdict::Inconclusive(reason) = got.verdict {
-            let _ = write!(word, " ({})", reason.as_str());
-        }
+        let wanted = expected.verdict.map_or("inconclusive".to_string(), verdict_text);
+        let mut word = verdict_text(got.verdict);
         if let Some(nearest) = &got.nearest {
             let at = since(scenario, nearest.observation.at);
             let _ = write!(word, "; closest to the threshold was {} at {at}", nearest.observation.value);

@@ -66,7 +66,7 @@ impl Golden {
         let verdicts = definitions.iter().zip(&report.definitions);
         Golden {
             schema_version: SCHEMA_VERSION,
-            definitions: verdicts.map(|(d, report)| (d.name.clone(), verdict(report.verdict))).collect(),
+            definitions: verdicts.map(|(d, report)| (d.name.clone(), verdict_text(report.verdict))).collect(),
             events: report.events.iter().map(|event| GoldenEvent::of(definitions, event, from)).collect(),
         }
     }
@@ -140,7 +140,8 @@ impl GoldenEvent {
     }
 }
 
-fn verdict(verdict: Verdict) -> String {
+/// A verdict in words, with the reason why there is none.
+pub(super) fn verdict_text(verdict: Verdict) -> String {
     match verdict {
         Verdict::Inconclusive(reason) => format!("inconclusive ({})", reason.as_str()),
         Verdict::Fired | Verdict::Quiet | Verdict::Disabled => verdict.as_str().to_string(),

@@ -3,10 +3,11 @@
 //! Owns these keys and their words. Absent on purpose: comparing them with what came out.
 
 use super::reader::{MapFields, NodeReader};
-use super::tree::{Content, Node};
+use super::tree::Content;
 use crate::definition::Position;
-use crate::engine::{CloseReason, DropReason, InconclusiveReason};
+use crate::engine::{CloseReason, DropReason, InconclusiveReason, Verdict};
 use crate::model::{Attributes, Nanos};
+use std::ops::RangeInclusive;
 
 /// An event that must be there. What is `None` is not compared.
 #[derive(Clone, Debug)]
@@ -59,110 +60,86 @@ pub(crate) enum ExpectedClose {
 pub(crate) struct ExpectedVerdict {
     pub position: Position,
     pub definition: String,
-    pub verdict: WantedVerdict,
+    /// `None`: inconclusive, for whatever reason.
+    pub verdict: Option<Verdict>,
 }
 
-/// The verdicts that can be expected; that a definition fires is expected by its events.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum WantedVerdict {
-    Quiet,
-    Inconclusive(Option<InconclusiveReason>),
-    Disabled,
-}
-
-const EVENT_KEYS: [&str; 15] = [
-    "definition",
-    "entity",
-    "opens",
-    "ends",
-    "closes",
-    "reason",
-    "severity",
-    "last-violation",
-    "attributes",
-    "value",
-    "points",
-    "peak",
-    "tolerance",
-    "within",
-    "note",
-];
+const EVENT_KEYS: &str = "definition entity opens ends closes reason severity last-violation attributes value points peak tolerance \
+    within note";
 const CLOSE_REASONS: [(&str, CloseReason); 2] =
     [("recovered", CloseReason::Recovered), ("no_data", CloseReason::NoData)];
 
-pub(super) fn event(reader: &mut NodeReader<'_>, node: &Node, path: &str) -> Option<ExpectedEvent> {
-    let fields = reader.fields(node, path, &EVENT_KEYS, &[])?;
-    let whole =
-        |reader: &mut NodeReader<'_>, node: &Node, path: &str| reader.whole(node, path, -1..=i64::from(u32::MAX));
-    let attributes = |reader: &mut NodeReader<'_>, node: &Node, path: &str| {
-        Some(reader.attributes(Some(node), path, &Attributes::default()))
-    };
-    let definition = reader.required(&fields, "definition", NodeReader::text);
-    let opens = reader.required(&fields, "opens", time);
-    let closes = reader.optional(&fields, "closes", closes);
-    reader.optional(&fields, "note", NodeReader::text);
+/// Every number that is counted.
+const COUNTS: RangeInclusive<i64> = 0..=u32::MAX as i64;
+
+pub(super) fn event(of: &NodeReader<'_>) -> Option<ExpectedEvent> {
+    let fields = of.fields(EVENT_KEYS.split(' '), &[])?;
+    let whole = |key: &str| fields.read(key, |of| of.whole(-1..=*COUNTS.end()));
+    let number = |key: &str| fields.read(key, NodeReader::number);
+    let definition = fields.required("definition", NodeReader::text);
+    let opens = fields.required("opens", time);
+    let closes = fields.read("closes", closes);
+    fields.read("note", NodeReader::text);
     Some(ExpectedEvent {
         position: fields.at,
         closes,
-        entity: reader.optional(&fields, "entity", NodeReader::text).map(str::to_string),
-        ends: reader.optional(&fields, "ends", time),
-        reason: reader.optional(&fields, "reason", |reader, node, path| reader.word(node, path, &CLOSE_REASONS)),
-        severity: reader.optional(&fields, "severity", whole),
-        last_violation: reader.optional(&fields, "last-violation", time),
-        attributes: reader.optional(&fields, "attributes", attributes),
-        value: reader.optional(&fields, "value", NodeReader::number),
-        points: reader.optional(&fields, "points", whole),
-        peak: reader.optional(&fields, "peak", NodeReader::number),
-        tolerance: reader.optional(&fields, "tolerance", NodeReader::number).unwrap_or(1e-9),
-        within: reader.optional(&fields, "within", NodeReader::duration).unwrap_or(0),
+        entity: fields.read("entity", NodeReader::text).map(str::to_string),
+        ends: fields.read("ends", time),
+        reason: fields.read("reason", |of| of.word(&CLOSE_REASONS)),
+        severity: whole("severity"),
+        last_violation: fields.read("last-violation", time),
+        attributes: fields.get("attributes").map(|of| of.attributes(&Attributes::default())),
+        value: number("value"),
+        points: whole("points"),
+        peak: number("peak"),
+        tolerance: number("tolerance").unwrap_or(1e-9),
+        within: fields.read("within", NodeReader::duration).unwrap_or(0),
         definition: definition?.to_string(),
         opens: opens?,
     })
 }
 
 /// A time since the start, or RFC 3339 text.
-fn time(reader: &mut NodeReader<'_>, node: &Node, path: &str) -> Option<ExpectedTime> {
-    match &node.content {
+fn time(of: &NodeReader<'_>) -> Option<ExpectedTime> {
+    match &of.node.content {
         // No duration has a hyphen.
-        Content::Text(text) if text.contains('-') => reader.timestamp(node, path).map(ExpectedTime::At),
-        _ => reader.duration(node, path).map(ExpectedTime::After),
+        Content::Text(text) if text.contains('-') => of.timestamp().map(ExpectedTime::At),
+        _ => of.duration().map(ExpectedTime::After),
     }
 }
 
-fn closes(reader: &mut NodeReader<'_>, node: &Node, path: &str) -> Option<ExpectedClose> {
-    match &node.content {
+fn closes(of: &NodeReader<'_>) -> Option<ExpectedClose> {
+    match &of.node.content {
         Content::Text(word) if word == "never" => Some(ExpectedClose::Never),
-        _ => time(reader, node, path).map(ExpectedClose::At),
+        _ => time(of).map(ExpectedClose::At),
     }
 }
 
-pub(super) fn verdicts(reader: &mut NodeReader<'_>, fields: &MapFields<'_>) -> Vec<ExpectedVerdict> {
+pub(super) fn verdicts(fields: &MapFields<'_>) -> Vec<ExpectedVerdict> {
     let mut verdicts = Vec::new();
-    let mut add = |names: Vec<(String, Position)>, verdict: WantedVerdict| {
+    let mut add = |names: Vec<(String, Position)>, verdict: Option<Verdict>| {
         let expected = |(definition, position)| ExpectedVerdict { position, definition, verdict };
         verdicts.extend(names.into_iter().map(expected));
     };
-    add(reader.texts(fields, "quiet"), WantedVerdict::Quiet);
-    add(reader.texts(fields, "disabled"), WantedVerdict::Disabled);
+    add(fields.texts("quiet"), Some(Verdict::Quiet));
+    add(fields.texts("disabled"), Some(Verdict::Disabled));
     // `inconclusive: [a, b]`, or with reasons `inconclusive: {a: warming_up}`.
-    let Some(Content::Map(map)) = fields.get("inconclusive").map(|node| &node.content) else {
-        add(reader.texts(fields, "inconclusive"), WantedVerdict::Inconclusive(None));
+    let Some(of) = fields.get("inconclusive") else { return verdicts };
+    let Content::Map(map) = &of.node.content else {
+        add(fields.texts("inconclusive"), None);
         return verdicts;
     };
     let words = InconclusiveReason::ALL.map(|reason| (reason.as_str(), reason));
     for (key, node) in map {
-        let reason = reader.word(node, &format!("inconclusive.{}", key.name), &words);
-        add(vec![(key.name.clone(), key.at)], WantedVerdict::Inconclusive(reason));
+        let reason = NodeReader { node, path: format!("inconclusive.{}", key.name), ..of.clone() }.word(&words);
+        add(vec![(key.name.clone(), key.at)], reason.map(Verdict::Inconclusive));
     }
     verdicts
 }
 
 /// Numbers of dropped samples; what is not named is 0.
-pub(super) fn dropped(reader: &mut NodeReader<'_>, node: &Node) -> Vec<(DropReason, u64)> {
-    let known = DropReason::ALL.map(DropReason::as_str);
-    let Some(fields) = reader.fields(node, "dropped", &known, &[]) else { return Vec::new() };
-    let whole =
-        |reader: &mut NodeReader<'_>, node: &Node, path: &str| reader.whole(node, path, 0..=i64::from(u32::MAX));
-    let count = |reason: DropReason| Some((reason, reader.optional(&fields, reason.as_str(), whole)? as u64));
+pub(super) fn dropped(of: &NodeReader<'_>) -> Vec<(DropReason, u64)> {
+    let Some(fields) = of.fields(DropReason::ALL.into_iter().map(DropReason::as_str), &[]) else { return Vec::new() };
+    let count = |reason: DropReason| Some((reason, fields.read(reason.as_str(), |of| of.whole(COUNTS))? as u64));
     DropReason::ALL.into_iter().filter_map(count).collect()
 }

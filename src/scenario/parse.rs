@@ -5,12 +5,13 @@
 //! keys are errors. Absent on purpose: files (rules are named and fetched by the caller), running, comparing.
 
 use super::expected::{self, ExpectedEvent, ExpectedVerdict};
-use super::reader::{MapFields, NodeReader};
+use super::reader::{MapFields, NodeReader, ScenarioText};
 use super::series::{self, ScenarioSeries};
 use super::tree::{self, Content, Key, Node, YamlError};
 use crate::definition::{Position, Problem, Severity};
 use crate::engine::{Counters, DropReason, Options, SeriesMode, Timestamps};
 use crate::model::{Nanos, SECOND};
+use std::cell::RefCell;
 
 /// Where scenarios start unless they say so: 2026-01-01T00:00:00Z, a multiple of every usual step and window.
 pub(crate) const DEFAULT_START: Nanos = 1_767_225_600 * SECOND;
@@ -62,27 +63,9 @@ impl Scenario {
     }
 }
 
-const SCENARIO_KEYS: [&str; 17] = [
-    "scenario",
-    "rules",
-    "definitions",
-    "options",
-    "start",
-    "until",
-    "interval",
-    "resource",
-    "scope",
-    "recordings",
-    "series",
-    "expect",
-    "quiet",
-    "inconclusive",
-    "disabled",
-    "others",
-    "dropped",
-];
-const COMMON_KEYS: [&str; 9] =
-    ["rules", "definitions", "options", "start", "until", "interval", "resource", "scope", "recordings"];
+const SCENARIO_KEYS: &str = "scenario rules definitions options start until interval resource scope recordings series expect quiet \
+    inconclusive disabled others dropped";
+const COMMON_KEYS: &str = "rules definitions options start until interval resource scope recordings";
 
 /// Which rules a scenario is evaluated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +78,6 @@ pub enum RuleOrigin {
 
 /// The scenarios of a text, and every mistake in it. A scenario with a mistake is left out of the list.
 pub fn parse(file: &str, text: &str, rules: RuleOrigin) -> (Vec<Scenario>, Vec<Problem>) {
-    let mut reader = NodeReader { file, text, problems: Vec::new() };
     let documents = match tree::documents(text) {
         Ok(documents) => documents,
         Err(YamlError { at, message }) => {
@@ -105,77 +87,73 @@ pub fn parse(file: &str, text: &str, rules: RuleOrigin) -> (Vec<Scenario>, Vec<P
             return (Vec::new(), vec![problem]);
         }
     };
+    let of = ScenarioText { file, text, problems: RefCell::default() };
+    let count = || of.problems.borrow().len();
     let mut common: &[(Key, Node)] = &[];
     let mut scenarios: Vec<Scenario> = Vec::new();
     let mut names = std::collections::HashSet::new();
     for document in &documents {
-        let before = reader.problems.len();
-        if let Some(given) = common_of(&mut reader, document) {
+        let before = count();
+        let document = NodeReader { node: document, path: String::new(), of: &of };
+        if let Some(given) = common_of(&document) {
             common = given;
             continue;
         }
-        let Some(scenario) = scenario(&mut reader, document, common, rules) else { continue };
+        let Some(scenario) = scenario(&document, common, rules) else { continue };
         if !names.insert(scenario.name.clone()) {
             let message = format!("a second scenario is called `{}`", scenario.name);
-            reader.problem("duplicate-scenario", scenario.position, "scenario", message, None);
-        } else if reader.problems.len() == before {
+            of.problem("duplicate-scenario", scenario.position, "scenario", message, None);
+        } else if count() == before {
             scenarios.push(scenario);
         }
     }
-    if scenarios.is_empty() && reader.problems.is_empty() {
+    if scenarios.is_empty() && count() == 0 {
         let at = Position { line: 1, column: 1, bytes: (0, 0) };
-        reader.problem("no-scenario", at, "", "there is no scenario here".to_string(), None);
+        of.problem("no-scenario", at, "", "there is no scenario here", None);
     }
-    (scenarios, reader.problems)
+    (scenarios, of.problems.into_inner())
 }
 
 /// The keys of a `common` document; their values are read, and checked where a scenario uses them.
-fn common_of<'n>(reader: &mut NodeReader<'_>, document: &'n Node) -> Option<&'n [(Key, Node)]> {
-    let Content::Map(map) = &document.content else { return None };
+fn common_of<'n>(document: &NodeReader<'n>) -> Option<&'n [(Key, Node)]> {
+    let Content::Map(map) = &document.node.content else { return None };
     let [(key, node)] = map.as_slice() else { return None };
     if key.name != "common" {
         return None;
     }
-    reader.fields(node, "common", &COMMON_KEYS, &[])?;
-    match &node.content {
-        Content::Map(given) => Some(given),
-        _ => None,
-    }
+    NodeReader { node, path: "common".to_string(), ..document.clone() }.fields(COMMON_KEYS.split(' '), &[])?;
+    if let Content::Map(given) = &node.content { Some(given) } else { None }
 }
 
-fn scenario(
-    reader: &mut NodeReader<'_>,
-    document: &Node,
-    common: &[(Key, Node)],
-    origin: RuleOrigin,
-) -> Option<Scenario> {
-    let fields = reader.fields(document, "", &SCENARIO_KEYS, common)?;
-    let name = reader.required(&fields, "scenario", NodeReader::text).unwrap_or_default();
-    let rules = reader.texts(&fields, "rules");
-    let definitions = reader.optional(&fields, "definitions", definitions).unwrap_or_default();
+fn scenario(document: &NodeReader<'_>, common: &[(Key, Node)], origin: RuleOrigin) -> Option<Scenario> {
+    let fields = document.fields(SCENARIO_KEYS.split(' '), common)?;
+    let name = fields.required("scenario", NodeReader::text).unwrap_or_default();
+    let rules = fields.texts("rules");
+    let definitions = fields.read("definitions", |of| match &of.node.content {
+        Content::Map(map) => Some(map.clone()),
+        _ => of.wanted("a mapping from names to definitions"),
+    });
+    let definitions = definitions.unwrap_or_default();
     if rules.is_empty() && definitions.is_empty() && origin == RuleOrigin::Scenario {
-        let help = Some("`rules: builtin:python`, or `definitions:` with definitions by name".to_string());
-        reader.problem("no-rules", fields.at, "rules", "a scenario needs rules or definitions".to_string(), help);
+        let help = Some("`rules: builtin:python`, or `definitions:` with definitions by name");
+        fields.problem("no-rules", "rules", "a scenario needs rules or definitions", help);
     }
-    let options = reader.optional(&fields, "options", options).unwrap_or_default();
-    let start = reader.optional(&fields, "start", NodeReader::timestamp);
-    let recordings = reader.texts(&fields, "recordings");
-    let until = reader.optional(&fields, "until", NodeReader::duration);
-    let series = series::all(reader, &fields);
-    let events = reader.list(&fields, "expect", expected::event);
-    let verdicts = expected::verdicts(reader, &fields);
-    let others = |reader: &mut NodeReader<'_>, node: &Node, path: &str| {
-        reader.word(node, path, &[("allowed", true), ("forbidden", false)])
-    };
-    let others_allowed = reader.optional(&fields, "others", others).unwrap_or(false);
-    let dropped = fields.get("dropped").map(|node| (node.at, expected::dropped(reader, node)));
+    let options = fields.read("options", options).unwrap_or_default();
+    let start = fields.read("start", NodeReader::timestamp);
+    let recordings = fields.texts("recordings");
+    let until = fields.read("until", NodeReader::duration);
+    let series = series::all(&fields);
+    let events = fields.list("expect").filter_map(|event| expected::event(&event)).collect();
+    let verdicts = expected::verdicts(&fields);
+    let others_allowed = fields.read("others", |of| of.word(&[("allowed", true), ("forbidden", false)]));
+    let dropped = fields.get("dropped").map(|of| (of.node.at, expected::dropped(&of)));
     if !expects_something(&fields) {
-        let help = Some("say what opens (`expect`), or what stays `quiet` or `inconclusive`".to_string());
-        reader.problem("expects-nothing", fields.at, "expect", "the scenario expects nothing".to_string(), help);
+        let help = Some("say what opens (`expect`), or what stays `quiet` or `inconclusive`");
+        fields.problem("expects-nothing", "expect", "the scenario expects nothing", help);
     }
     Some(Scenario {
         name: name.to_string(),
-        file: reader.file.to_string(),
+        file: document.of.file.to_string(),
         position: fields.at,
         rules,
         definitions,
@@ -187,7 +165,7 @@ fn scenario(
         series,
         events,
         verdicts,
-        others_allowed,
+        others_allowed: others_allowed.unwrap_or(false),
         dropped,
     })
 }
@@ -195,7 +173,7 @@ fn scenario(
 /// An empty `dropped` expects something (no drops); an empty list of events or verdicts does not.
 fn expects_something(fields: &MapFields<'_>) -> bool {
     let is_given = |key: &&str| {
-        fields.get(key).is_some_and(|node| match &node.content {
+        fields.get(key).is_some_and(|of| match &of.node.content {
             Content::List(list) => !list.is_empty(),
             Content::Map(map) => !map.is_empty() || *key == "dropped",
             _ => true,
@@ -204,43 +182,27 @@ fn expects_something(fields: &MapFields<'_>) -> bool {
     ["expect", "quiet", "inconclusive", "disabled", "dropped"].iter().any(is_given)
 }
 
-fn definitions(reader: &mut NodeReader<'_>, node: &Node, path: &str) -> Option<Vec<(Key, Node)>> {
-    match &node.content {
-        Content::Map(map) => Some(map.clone()),
-        _ => {
-            reader.wanted(node, path, "a mapping from names to definitions");
-            None
-        }
-    }
-}
-
-const OPTION_KEYS: [&str; 6] = ["step", "series", "counters", "min-coverage", "timestamps", "max-points-per-series"];
+const OPTION_KEYS: &str = "step series counters min-coverage timestamps max-points-per-series";
 const SERIES_MODES: [(&str, SeriesMode); 2] = [("each", SeriesMode::Each), ("merge", SeriesMode::Merge)];
 const COUNTERS: [(&str, Counters); 2] = [("raw", Counters::Raw), ("increase", Counters::Increase)];
 const TIMESTAMPS: [(&str, Timestamps); 2] = [("event", Timestamps::Event), ("arrival", Timestamps::Arrival)];
 
-fn options(reader: &mut NodeReader<'_>, node: &Node, path: &str) -> Option<Options> {
-    let fields = reader.fields(node, path, &OPTION_KEYS, &[])?;
+fn options(of: &NodeReader<'_>) -> Option<Options> {
+    let fields = of.fields(OPTION_KEYS.split(' '), &[])?;
     let usual = Options::default();
-    let step = reader.optional(&fields, "step", |reader, node, path| {
-        let step = reader.duration(node, path).filter(|step| *step >= SECOND);
-        if step.is_none() {
-            reader.problem("bad-step", node.at, path, "a step is at least 1s".to_string(), None);
-        }
-        step
+    let step = fields.read("step", |of| {
+        let step = of.duration().filter(|step| *step >= SECOND);
+        step.or_else(|| of.problem("bad-step", "a step is at least 1s", None))
     });
-    let series = reader.optional(&fields, "series", |reader, node, path| reader.word(node, path, &SERIES_MODES));
-    let counters = reader.optional(&fields, "counters", |reader, node, path| reader.word(node, path, &COUNTERS));
-    let timestamps = reader.optional(&fields, "timestamps", |reader, node, path| reader.word(node, path, &TIMESTAMPS));
-    let min_coverage = reader.optional(&fields, "min-coverage", |reader, node, path| {
-        let fraction = reader.number(node, path)?;
-        if !(0.0..=1.0).contains(&fraction) {
-            reader.problem("bad-fraction", node.at, path, "a fraction from 0 to 1".to_string(), None);
-        }
-        Some(fraction)
+    let series = fields.read("series", |of| of.word(&SERIES_MODES));
+    let counters = fields.read("counters", |of| of.word(&COUNTERS));
+    let timestamps = fields.read("timestamps", |of| of.word(&TIMESTAMPS));
+    let min_coverage = fields.read("min-coverage", |of| {
+        let fraction = of.number()?;
+        let is_good = (0.0..=1.0).contains(&fraction);
+        if is_good { Some(fraction) } else { of.problem("bad-fraction", "a fraction from 0 to 1", None) }
     });
-    let most = reader
-        .optional(&fields, "max-points-per-series", |reader, node, path| reader.whole(node, path, 16..=1_000_000));
+    let most = fields.read("max-points-per-series", |of| of.whole(16..=1_000_000));
     Some(Options {
         step,
         series: series.unwrap_or(usual.series),

@@ -73,26 +73,18 @@ impl SampledScenario {
     }
 
     fn write_options(&self, out: &mut String) {
-        let usual = Options::default();
-        let mut keys = Vec::new();
-        if let Some(step) = self.options.step {
-            keys.push(format!("step: {}", span(step)));
-        }
-        if self.options.series == SeriesMode::Merge {
-            keys.push("series: merge".into());
-        }
-        if self.options.counters == Counters::Increase {
-            keys.push("counters: increase".into());
-        }
-        if self.options.timestamps == Timestamps::Arrival {
-            keys.push("timestamps: arrival".into());
-        }
-        if self.options.min_coverage != usual.min_coverage {
-            keys.push(format!("min-coverage: {}", number(self.options.min_coverage)));
-        }
-        if self.options.max_points_per_series != usual.max_points_per_series {
-            keys.push(format!("max-points-per-series: {}", self.options.max_points_per_series));
-        }
+        let (own, usual) = (&self.options, Options::default());
+        let is_word = |is_set: bool, word: &str| is_set.then(|| word.to_string());
+        let most = own.max_points_per_series;
+        let keys = [
+            own.step.map(|step| format!("step: {}", span(step))),
+            is_word(own.series == SeriesMode::Merge, "series: merge"),
+            is_word(own.counters == Counters::Increase, "counters: increase"),
+            is_word(own.timestamps == Timestamps::Arrival, "timestamps: arrival"),
+            (own.min_coverage != usual.min_coverage).then(|| format!("min-coverage: {}", number(own.min_coverage))),
+            (most != usual.max_points_per_series).then(|| format!("max-points-per-series: {most}")),
+        ];
+        let keys: Vec<String> = keys.into_iter().flatten().collect();
         if !keys.is_empty() {
             let _ = writeln!(out, "options: {{{}}}", keys.join(", "));
         }
@@ -136,41 +128,29 @@ impl<'a> Shared<'a> {
 fn write_series(out: &mut String, series: &SampledSeries, shared: &Shared<'_>) {
     let SampledSeries { resource, metric, attributes, layout, starts, interval, late_by, samples } = series;
     let _ = writeln!(out, "  - metric: {}", quoted(&metric.name));
-    let mut line = |text: String| {
-        let _ = writeln!(out, "    {text}");
-    };
-    line(format!("kind: {}", ScenarioSeries::kind_word(metric.kind)));
-    if metric.monotonic {
-        line("monotonic: true".into());
-    }
-    if metric.temporality == Temporality::Delta {
-        line("temporality: delta".into());
-    }
-    if shared.resource.is_none() && !resource.is_empty() {
-        line(format!("resource: {}", mapping(resource)));
-    }
-    if shared.scope.is_none() && !metric.scope.is_empty() {
-        line(format!("scope: {}", quoted(&metric.scope)));
-    }
-    if !attributes.is_empty() {
-        line(format!("attributes: {}", mapping(attributes)));
-    }
-    match layout {
-        Some(BucketLayout::Explicit { bounds }) => {
+    let buckets = layout.as_ref().map(|layout| match layout {
+        BucketLayout::Explicit { bounds } => {
             let bounds: Vec<String> = bounds.iter().map(|bound| yaml_number(*bound)).collect();
-            line(format!("bounds: [{}]", bounds.join(", ")));
+            format!("bounds: [{}]", bounds.join(", "))
         }
-        Some(BucketLayout::Exponential { scale, offset }) => line(format!("scale: {scale}\n    offset: {offset}")),
-        None => {}
-    }
-    if *starts != 0 {
-        line(format!("starts-at: {}", span(*starts)));
-    }
-    if shared.interval.is_none() {
-        line(format!("interval: {}", span(*interval)));
-    }
-    if *late_by != 0 {
-        line(format!("late-by: {}", span(*late_by)));
+        BucketLayout::Exponential { scale, offset } => format!("scale: {scale}\n    offset: {offset}"),
+    });
+    let is_delta = metric.temporality == Temporality::Delta;
+    let (own_resource, own_scope) = (shared.resource.is_none(), shared.scope.is_none());
+    let lines = [
+        Some(format!("kind: {}", ScenarioSeries::kind_word(metric.kind))),
+        metric.monotonic.then(|| "monotonic: true".to_string()),
+        is_delta.then(|| "temporality: delta".to_string()),
+        (own_resource && !resource.is_empty()).then(|| format!("resource: {}", mapping(resource))),
+        (own_scope && !metric.scope.is_empty()).then(|| format!("scope: {}", quoted(&metric.scope))),
+        (!attributes.is_empty()).then(|| format!("attributes: {}", mapping(attributes))),
+        buckets,
+        (*starts != 0).then(|| format!("starts-at: {}", span(*starts))),
+        shared.interval.is_none().then(|| format!("interval: {}", span(*interval))),
+        (*late_by != 0).then(|| format!("late-by: {}", span(*late_by))),
+    ];
+    for line in lines.iter().flatten() {
+        let _ = writeln!(out, "    {line}");
     }
     write_values(out, samples);
 }
