@@ -6,7 +6,6 @@
 
 mod choose;
 mod diff;
-mod edit;
 mod label;
 mod package;
 mod passes;
@@ -18,9 +17,8 @@ mod tuning;
 
 pub use choose::{Choice, Reason};
 pub use diff::{Behaviour, ChangeKind, Compared, Comparison, EventChange, RulesOutcome, compare};
-pub use edit::number;
 pub use label::{Incident, Label, Unusable, service_of};
-pub use package::{Package, PackageError, PackageFile, Writable, writable};
+pub use package::{Package, PackageError, PackageFile, Writable, number, writable};
 pub use passes::{PassError, TracedSource};
 pub use result::{Basis, Fleet, ThresholdResult, Tuned};
 pub use study::{Candidate, EntityFigures, PeakFigures};

@@ -6,7 +6,7 @@
 
 use super::label::Incident;
 use super::sweep::{Segment, Swept, SweptRule, segments, sweep};
-use crate::definition::{CompareOp, Condition, EventDefinition, Threshold};
+use crate::definition::{Condition, EventDefinition, Threshold};
 use crate::engine::{ConditionState, EntityLabel, EvaluationTrace, EventLife, EventState, SeriesLabel};
 use crate::model::{MS, Nanos, Sketch};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub struct PeakFigures {
 }
 
 /// A candidate threshold, and what it would have done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Candidate {
     pub threshold: f64,
     /// Events on the baseline.
@@ -105,12 +105,8 @@ impl RuleStudy {
     }
 
     /// Smaller is less violating, whatever the operator.
-    #[inline]
     pub fn key(&self, value: f64) -> f64 {
-        match self.condition.operator {
-            CompareOp::Less | CompareOp::LessOrEqual => -value,
-            CompareOp::Greater | CompareOp::GreaterOrEqual | CompareOp::Equal | CompareOp::NotEqual => value,
-        }
+        if self.condition.is_upper() { value } else { -value }
     }
 
     /// Adds the values of an entity.
@@ -182,17 +178,7 @@ impl RuleStudy {
 
 impl Candidate {
     pub fn new(threshold: f64, incidents: usize) -> Self {
-        Candidate {
-            threshold,
-            events: 0,
-            false_events: 0,
-            open: 0,
-            flaps: 0,
-            firing: 0,
-            entities: 0,
-            first: None,
-            seen: vec![None; incidents],
-        }
+        Candidate { threshold, seen: vec![None; incidents], ..Candidate::default() }
     }
 
     /// Adds an event; `closed` is when the one before on the entity was closed.

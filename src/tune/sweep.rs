@@ -84,7 +84,6 @@ pub(super) struct Segment {
 }
 
 /// Calls `each` with the segments of a definition on an entity, in order.
-#[inline]
 pub(super) fn segments(
     observed: &EvaluationTrace,
     definition: &EventDefinition,
@@ -201,23 +200,17 @@ pub fn sweep(
     let sign = if condition.is_upper() { 1.0 } else { -1.0 };
     let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
     let strict = matches!(condition.operator, CompareOp::Greater | CompareOp::Less);
-    let holds = |threshold: usize, key: f64| if strict { key > keys[threshold] } else { key >= keys[threshold] };
+    // Of the candidates in order, how many a value violates.
+    let count = |value: f64| keys.partition_point(|key| if strict { value > *key } else { value >= *key });
     let expiration = definition.expiration_ms.saturating_mul(MS);
     let mut running = vec![Running { effect: None, since: 0, life: None }; thresholds.len()];
     let (mut rank, mut before) = (0, None);
     segments(observed, definition, target, entity, |segment| {
         let Segment { from, value, effects, .. } = segment;
         let (has_value, value) = (!value.is_nan(), sign * value);
-        let in_band = (rank == 0 || holds(rank - 1, value)) && (rank == thresholds.len() || !holds(rank, value));
-        if before == Some(effects) && has_value && in_band {
-            return;
-        }
-        let violated = if has_value { partition(thresholds.len(), |threshold| holds(threshold, value)) } else { 0 };
-        let changed = if before == Some(effects) && has_value {
-            rank.min(violated)..rank.max(violated)
-        } else {
-            0..thresholds.len()
-        };
+        let violated = if has_value { count(value) } else { 0 };
+        let is_as_before = has_value && before == Some(effects);
+        let changed = if is_as_before { rank.min(violated)..rank.max(violated) } else { 0..thresholds.len() };
         for threshold in changed {
             let effect = match has_value {
                 false => effects.unknown,
@@ -240,20 +233,8 @@ pub fn sweep(
     }
 }
 
-/// How many of the first `n` numbers are so; once one is not, none is.
-#[inline]
-fn partition(n: usize, is_so: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, n);
-    while low < high {
-        let middle = (low + high) / 2;
-        if is_so(middle) { low = middle + 1 } else { high = middle }
-    }
-    low
-}
-
 impl Running {
     /// The state since `since` lasted until here.
-    #[inline]
     fn end(&mut self, to: Nanos, step: Nanos, expiration: Nanos, mut each: impl FnMut(Swept)) {
         let Some(effect) = self.effect else { return };
         if effect.state == ConditionState::Violating {
