@@ -140,6 +140,7 @@ impl Evaluator {
                 request: WindowRequest {
                     aggregation: threshold.aggregation,
                     length: threshold.window_ms.saturating_mul(MS).min(LONGEST_WINDOW),
+                    min_coverage: options.min_coverage,
                     rollup: threshold.rollup_ms.saturating_mul(MS),
                     increase: options.counters == Counters::Increase,
                 },

@@ -12,12 +12,11 @@ use super::index::series_index::{Lookup, SeriesIndex, StoredResource};
 use super::store::block::NotKept;
 use super::store::sample_store::SampleStore;
 use super::store::table::Mark;
-use super::window::aggregate::{WindowRequest, WindowResult};
+use super::window::aggregate::SeriesPoints;
 use super::window::block_windows::BlockWindows;
 use super::window::histogram::HistogramChain;
-use super::window::merge;
 use super::window::rule_result::{RuleResult, emit_one};
-use super::window::subscription::{Subscription, Subscriptions, UNSELECTED};
+use super::window::subscription::{SubscribedRequest, Subscription, Subscriptions, UNSELECTED};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Sample, SampleValue};
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ pub struct SeriesStore {
     index: SeriesIndex,
     samples: SampleStore,
     subscriptions: Subscriptions,
+    windows: BlockWindows,
 }
 
 /// What is older than this is silent.
@@ -237,37 +237,30 @@ impl SeriesStore {
     /// Evaluates the subscriptions of all series of a resource. `emit` gets the results, several series at once where they have
     /// a window in common.
     #[inline]
-    pub fn evaluate_resource(
-        &mut self,
-        resource: ResourceId,
-        at: Nanos,
-        min_coverage: f64,
-        windows: &mut BlockWindows,
-        mut emit: impl FnMut(RuleResult<'_>),
-    ) {
+    pub fn evaluate_resource(&mut self, resource: ResourceId, at: Nanos, emit: &mut impl FnMut(&RuleResult<'_>)) {
         let of = &self.index.resources[resource as usize];
         for &number in of.block.iter().chain(&of.sparse_blocks) {
             let block = &mut self.samples.blocks[number as usize];
             let rules = self.subscriptions.rules_of(block);
-            windows.evaluate(block, rules, at, min_coverage, &mut emit);
+            self.windows.evaluate(block, rules, at, emit);
         }
         for &number in &of.histograms {
             let series = &self.samples.histograms[number as usize];
-            for subscribed in &self.subscriptions.all[series.subscription as usize].requests {
-                let result = HistogramChain::of_series(series, at).evaluate(at, &subscribed.request, min_coverage);
-                emit_one(subscribed.rule, series.series, result, &mut emit);
+            let chain = HistogramChain::of_series(series);
+            for SubscribedRequest { rule, request } in &self.subscriptions.all[series.subscription as usize].requests {
+                emit_one(*rule, series.series, chain.evaluate(at, request), emit);
             }
         }
     }
 
-    /// Evaluates several series of one metric as one.
+    /// Evaluates several series of one metric as one, for a rule; the first of them stands for all.
     pub fn evaluate_merged(
         &self,
         members: &[SeriesId],
         at: Nanos,
-        request: &WindowRequest,
-        min_coverage: f64,
-    ) -> WindowResult {
+        SubscribedRequest { rule, request }: &SubscribedRequest,
+        emit: &mut impl FnMut(&RuleResult<'_>),
+    ) {
         let (mut numbers, mut histograms) = (Vec::new(), Vec::new());
         for &member in members {
             match self.index.series[member as usize].location() {
@@ -278,12 +271,13 @@ impl SeriesStore {
                 Location::Histogram(number) => histograms.push(&self.samples.histograms[number as usize]),
             }
         }
-        if histograms.is_empty() {
-            let is_gauge = self.metric_of(members[0]).kind == Kind::Gauge;
-            merge::evaluate_numbers(&numbers, is_gauge, at, request, min_coverage)
+        let result = if histograms.is_empty() {
+            let (points, kind) = SeriesPoints::merged(&numbers, self.metric_of(members[0]).kind == Kind::Gauge);
+            points.evaluate(at, request, kind)
         } else {
-            merge::evaluate_histograms(&histograms, at, request, min_coverage)
-        }
+            HistogramChain::merged(&histograms).evaluate(at, request)
+        };
+        emit_one(*rule, members[0], result, emit);
     }
 
     /// A new eviction period begins.

@@ -24,7 +24,7 @@ use crate::engine::options::Options;
 use crate::engine::report::Nearest;
 use crate::engine::rules::{Rules, Target};
 use crate::model::Nanos;
-use crate::series::{BlockWindows, Renumbering};
+use crate::series::Renumbering;
 
 /// All states of rules and definitions, by entity.
 #[derive(Debug)]
@@ -42,7 +42,6 @@ pub(in crate::engine) struct Evaluate {
     pub recorder: Option<Recorder>,
     /// What the last evaluation found, until it is taken.
     pub findings: Vec<Finding>,
-    frames: BlockWindows,
     /// Per definition whether it is due at the time of evaluation.
     due: Vec<bool>,
 }
@@ -98,7 +97,6 @@ impl Evaluate {
             tally: Tally::new(rules),
             recorder,
             findings: Vec::new(),
-            frames: BlockWindows::default(),
             due: Vec::new(),
         }
     }
@@ -202,7 +200,7 @@ impl Evaluate {
         self.settle(entity, at, ingest);
         let width = ingest.rules.rules.len();
         let states = &mut self.rule_states[entity * width..][..width];
-        let valid_until = threshold::evaluate(ingest, (entity, at), &mut self.frames, states);
+        let valid_until = threshold::evaluate(ingest, (entity, at), states);
         let clock = &mut self.clocks[entity];
         (clock.since, clock.evaluated_at, clock.valid_until) = (at, at, valid_until);
     }
@@ -273,7 +271,7 @@ impl Evaluate {
     pub fn opening(&mut self, entity: u32, d: usize, at: Nanos, ingest: &mut Ingest) -> Opening {
         let Rules { compiled, rules, .. } = &ingest.rules;
         let states = &self.rule_states[entity as usize * rules.len()..][compiled[d].rules.clone()];
-        threshold::opening(ingest, d, (entity as usize, at), &mut self.frames, states)
+        threshold::opening(ingest, d, (entity as usize, at), states)
     }
 
     /// What was evaluated so far.

@@ -2,7 +2,7 @@
 
 use crate::definition::Condition;
 use crate::model::MS;
-use crate::series::{RuleOutcome, RuleResult};
+use crate::series::RuleResult;
 
 /// The series of a rule state that is not about one.
 pub(in crate::engine) const NO_SERIES: u32 = u32::MAX;
@@ -84,24 +84,23 @@ impl RuleState {
     /// Adds the result of one or several series.
     #[inline]
     pub fn add(&mut self, condition: Condition, result: &RuleResult<'_>) {
-        self.best_covered = self.best_covered.max(u32::try_from(result.covered / MS).unwrap_or(u32::MAX));
-        match &result.outcome {
-            RuleOutcome::Empty => {}
-            RuleOutcome::WarmingUp(series) => self.warming_up += *series as u32,
-            RuleOutcome::Values { values, series, points } => {
-                let (nearest, finite) = condition.nearest(values);
-                self.evaluations += finite as u32;
-                self.no_value |= finite < values.len();
-                let Some((margin, i)) = nearest else { return };
-                if margin > self.margin {
-                    return;
-                }
-                let series = series.get(i);
-                if margin < self.margin || series < self.series {
-                    (self.margin, self.value) = (margin, values[i]);
-                    (self.series, self.points) = (series, *points as u32);
-                }
-            }
+        let RuleResult { frame, values, series, .. } = result;
+        self.best_covered = self.best_covered.max(u32::try_from(frame.covered / MS).unwrap_or(u32::MAX));
+        if !frame.is_covered {
+            self.warming_up += if frame.points() > 0 { values.len() as u32 } else { 0 };
+            return;
+        }
+        let (nearest, finite) = condition.nearest(values);
+        self.evaluations += finite as u32;
+        self.no_value |= finite < values.len();
+        let Some((margin, i)) = nearest else { return };
+        if margin > self.margin {
+            return;
+        }
+        let series = series.get(i);
+        if margin < self.margin || series < self.series {
+            (self.margin, self.value) = (margin, values[i]);
+            (self.series, self.points) = (series, frame.points() as u32);
         }
     }
 }

@@ -9,19 +9,14 @@ use crate::engine::alert::event::{ViolatedRule, ViolatingSeries};
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::rules::Rules;
 use crate::model::Nanos;
-use crate::series::{BlockWindows, RuleOutcome, SeriesId};
+use crate::series::{RuleResult, SeriesId};
 
 /// Evaluates all windows of an entity at a time; until when (exclusive) the states hold if no sample comes.
-pub(super) fn evaluate(
-    ingest: &mut Ingest,
-    at: (usize, Nanos),
-    frames: &mut BlockWindows,
-    states: &mut [RuleState],
-) -> Nanos {
+pub(super) fn evaluate(ingest: &mut Ingest, at: (usize, Nanos), states: &mut [RuleState]) -> Nanos {
     states.fill(RuleState::EMPTY);
     let mut valid_until = Nanos::MAX;
-    ingest.results(at, frames, |rules, result| {
-        valid_until = valid_until.min(result.valid_until);
+    ingest.results(at, |rules, result| {
+        valid_until = valid_until.min(result.frame.valid_until);
         states[result.rule as usize].add(rules.conditions[result.rule as usize], result);
     });
     for (state, condition) in states.iter_mut().zip(&ingest.rules.conditions) {
@@ -40,14 +35,8 @@ pub(super) fn violation(rules: &Rules, d: usize, states: &[RuleState]) -> Option
 }
 
 /// What an event of a definition on an entity says that begins at this time.
-pub(super) fn opening(
-    ingest: &mut Ingest,
-    d: usize,
-    at: (usize, Nanos),
-    frames: &mut BlockWindows,
-    states: &[RuleState],
-) -> Opening {
-    let mut found = violating_series(ingest, d, at, frames);
+pub(super) fn opening(ingest: &mut Ingest, d: usize, at: (usize, Nanos), states: &[RuleState]) -> Opening {
+    let mut found = violating_series(ingest, d, at);
     let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
         index: ingest.rules.rules[number].index,
         observed: (state.series == NO_SERIES).then_some(state.value),
@@ -64,20 +53,15 @@ fn violated<'a>(rules: &Rules, d: usize, states: &'a [RuleState]) -> impl Iterat
 }
 
 /// All violating series of a definition's rules on an entity, by rule, metric and attributes.
-fn violating_series(
-    ingest: &mut Ingest,
-    d: usize,
-    at: (usize, Nanos),
-    frames: &mut BlockWindows,
-) -> Vec<(usize, ViolatingSeries)> {
+fn violating_series(ingest: &mut Ingest, d: usize, at: (usize, Nanos)) -> Vec<(usize, ViolatingSeries)> {
     let mut found: Vec<(usize, SeriesId, f64, usize)> = Vec::new();
-    ingest.results(at, frames, |rules, result| {
-        let RuleOutcome::Values { values, series, points } = &result.outcome else { return };
+    ingest.results(at, |rules, result| {
+        let RuleResult { frame, values, series, .. } = result;
         let number = result.rule as usize;
         if rules.compiled[d].rules.contains(&number) {
             let violates = |value: f64| value.is_finite() && rules.conditions[number].holds(value);
             let violating = values.iter().enumerate().filter(|(_, value)| violates(**value));
-            found.extend(violating.map(|(i, &value)| (number, series.get(i), value, *points)));
+            found.extend(violating.map(|(i, &value)| (number, series.get(i), value, frame.points())));
         }
     });
     let named = found.into_iter().map(|(number, series, value, points)| {

@@ -136,12 +136,12 @@ fn join_merged(ingest: &mut Ingest, series: SeriesId, subscription: u32) {
     };
     let groups = &mut ingest.entities[entity as usize].rest_mut().groups;
     for subscribed in &store.subscription(subscription).requests {
-        match groups.iter_mut().find(|g| g.rule == subscribed.rule && key(g.members[0]) == key(series)) {
+        match groups.iter_mut().find(|g| g.request.rule == subscribed.rule && key(g.members[0]) == key(series)) {
             Some(group) => {
                 group.members.push(series);
                 group.members.sort_unstable();
             }
-            None => groups.push(MergedSeries { rule: subscribed.rule, members: vec![series] }),
+            None => groups.push(MergedSeries { request: *subscribed, members: vec![series] }),
         }
     }
 }

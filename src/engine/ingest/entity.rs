@@ -3,7 +3,7 @@
 
 use crate::engine::label::EntityLabel;
 use crate::model::{Attributes, Nanos, Value};
-use crate::series::{Renumbered, ResourceId, SeriesId};
+use crate::series::{Renumbered, ResourceId, SeriesId, SubscribedRequest};
 
 /// One resource.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Entity {
 /// Series of one metric that a rule reads as one.
 #[derive(Debug)]
 pub(in crate::engine) struct MergedSeries {
-    pub rule: u32,
+    pub request: SubscribedRequest,
     pub members: Vec<SeriesId>,
 }
 

@@ -15,7 +15,7 @@ use crate::engine::report::{Counts, Coverage};
 use crate::engine::rules::Rules;
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use crate::otlp;
-use crate::series::{BlockWindows, Renumbered, Renumbering, ResourceId, RuleResult, SeriesId, SeriesStore, emit_one};
+use crate::series::{Renumbered, Renumbering, ResourceId, RuleResult, SeriesId, SeriesStore};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -136,8 +136,9 @@ impl Ingest {
     /// The name of a series as a rule reads it on an entity: merged with others it has no attributes.
     pub fn series_name(&self, entity: usize, rule: usize, series: SeriesId) -> SeriesName {
         let groups = &self.entities[entity].rest().groups;
-        let is_merged =
-            |group: &MergedSeries| group.rule as usize == rule && group.members[0] == series && group.members.len() > 1;
+        let is_merged = |group: &MergedSeries| {
+            group.request.rule as usize == rule && group.members[0] == series && group.members.len() > 1
+        };
         let attributes = match groups.iter().any(is_merged) {
             true => self.no_attributes.clone(),
             false => self.store.attributes_of(series).clone(),
@@ -152,25 +153,19 @@ impl Ingest {
     }
 
     /// Evaluates the windows of an entity; `each` gets the results.
-    pub fn results(
-        &mut self,
-        (entity, at): (usize, Nanos),
-        frames: &mut BlockWindows,
-        mut each: impl FnMut(&Rules, &RuleResult<'_>),
-    ) {
+    pub fn results(&mut self, (entity, at): (usize, Nanos), mut each: impl FnMut(&Rules, &RuleResult<'_>)) {
         let merges = self.merges();
-        let Ingest { rules, store, entities, options: Options { min_coverage, .. }, .. } = self;
+        let Ingest { rules, store, entities, .. } = self;
+        let emit = &mut |result: &RuleResult<'_>| each(rules, result);
         let entity = &entities[entity];
         if merges {
             for group in &entity.rest().groups {
-                let Some(request) = rules.rules[group.rule as usize].evaluator.window() else { continue };
-                let result = store.evaluate_merged(&group.members, at, request, *min_coverage);
-                emit_one(group.rule, group.members[0], result, &mut |result| each(rules, &result));
+                store.evaluate_merged(&group.members, at, &group.request, emit);
             }
             return;
         }
         for resource in entity.resources() {
-            store.evaluate_resource(resource, at, *min_coverage, frames, |result| each(rules, &result));
+            store.evaluate_resource(resource, at, emit);
         }
     }
 

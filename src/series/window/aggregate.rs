@@ -2,101 +2,30 @@
 //!
 //! Everything is a function of the kept points alone, in the order of time: the same points give the same bits.
 
-use super::frame::{WindowFrame, frame};
+use super::frame::{WindowEnd, WindowFrame, WindowRequest};
 use super::sum::{counter_increase, sum as sum_of};
 use crate::model::{Aggregation, Nanos, SECOND};
 use crate::series::store::block::{Block, NumberKind};
-use crate::series::store::times::sampling_interval;
+use std::collections::BTreeMap;
 
-/// What a rule reads of a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WindowRequest {
-    /// How the points become one value.
-    pub aggregation: Aggregation,
-    /// Length of the window.
-    pub length: Nanos,
-    /// Length of the roll-up buckets; 0 means none.
-    pub rollup: Nanos,
-    /// Whether monotonic sums are read by their steps.
-    pub increase: bool,
-}
-
-/// What a window over a series gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WindowResult {
-    /// The result.
-    pub outcome: WindowOutcome,
-    /// How much of the window was covered.
-    pub covered: Nanos,
-    /// Until when (exclusive) it stays so, if no other point is received.
-    pub valid_until: Nanos,
-}
-
-/// The result of a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum WindowOutcome {
-    /// No point inside.
-    Empty,
-    /// Points, but they cover too little.
-    WarmingUp,
-    /// Covered, but the aggregate has no value.
-    NoValue,
-    /// A value.
-    Value {
-        /// The aggregate.
-        value: f64,
-        /// Points inside the window.
-        points: usize,
-    },
-}
-
-impl WindowResult {
-    /// Evaluates `value` when the frame is covered.
-    #[inline]
-    pub fn of(frame: &WindowFrame, value: impl FnOnce() -> Option<f64>) -> Self {
-        let outcome = if frame.points() == 0 {
-            WindowOutcome::Empty
-        } else if !frame.is_covered {
-            WindowOutcome::WarmingUp
-        } else {
-            match value() {
-                Some(value) if value.is_finite() => WindowOutcome::Value { value, points: frame.points() },
-                _ => WindowOutcome::NoValue,
-            }
-        };
-        WindowResult { outcome, covered: frame.covered, valid_until: frame.valid_until }
-    }
-}
-
-/// The points of one series with a time up to the end of a window.
+/// The points of one series, or of several that are read as one.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesPoints {
     pub times: Vec<Nanos>,
     pub values: Vec<f64>,
     /// Step of each point from the one before it; empty for levels.
     pub steps: Vec<f64>,
-    /// Time of the first point after the end of the window.
-    pub next: Option<Nanos>,
 }
 
 impl SeriesPoints {
-    pub fn clear(&mut self) {
+    /// Takes the points of a column, with their steps, in place of those it has.
+    pub fn gather(&mut self, block: &Block, column: usize) {
         self.times.clear();
         self.values.clear();
         self.steps.clear();
-        self.next = None;
-    }
-
-    /// The points of a column up to `at`, with their steps.
-    pub fn gather(&mut self, block: &Block, column: usize, at: Nanos) {
-        self.clear();
         let (kind, table) = (block.kind(column), &block.table);
         for row in (0..table.len()).filter(|&row| table.has(row, column)) {
             let (time, value) = (table.time(row), table.value(row, column));
-            if time > at {
-                self.next = Some(time);
-                break;
-            }
             match (kind, self.times.last().copied().zip(self.values.last().copied())) {
                 (NumberKind::Level, _) => {}
                 (_, None) => self.steps.push(0.0),
@@ -112,14 +41,45 @@ impl SeriesPoints {
         }
     }
 
-    pub fn frame(&self, at: Nanos, length: Nanos, min_coverage: f64) -> WindowFrame {
-        let n = self.times.len();
-        let interval = sampling_interval(n, |i| self.times[i]);
-        frame(n, |i| self.times[i], interval, self.next, at, length, min_coverage)
+    /// The points of several columns of one metric, added up at the times they have (of gauges the mean is taken); with it how
+    /// they follow each other.
+    pub fn merged(members: &[(&Block, usize)], is_gauge: bool) -> (Self, NumberKind) {
+        let kinds: Vec<NumberKind> = members.iter().map(|(block, column)| block.kind(*column)).collect();
+        let has_steps = kinds.iter().all(|kind| *kind != NumberKind::Level);
+        // By time the values and the steps of the members.
+        let mut cells: BTreeMap<Nanos, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+        let (mut merged, mut points) = (SeriesPoints::default(), SeriesPoints::default());
+        for &(block, column) in members {
+            points.gather(block, column);
+            for (i, &time) in points.times.iter().enumerate() {
+                let (values, steps) = cells.entry(time).or_default();
+                values.push(points.values[i]);
+                // A member's first point has a step of zero.
+                steps.push(points.steps.get(i).copied().unwrap_or(0.0));
+            }
+        }
+        for (time, (values, steps)) in cells {
+            let total = sum_of(&values);
+            merged.times.push(time);
+            merged.values.push(if is_gauge { total / values.len() as f64 } else { total });
+            if has_steps {
+                merged.steps.push(sum_of(&steps));
+            }
+        }
+        // Steps have been added up; where there are none, the values have.
+        let monotonic = kinds.iter().all(|kind| kind.is_monotonic());
+        (merged, if has_steps { NumberKind::Delta { monotonic } } else { NumberKind::Level })
+    }
+
+    /// The window that ends at a time, and its value.
+    pub fn evaluate(&self, at: Nanos, request: &WindowRequest, kind: NumberKind) -> (WindowFrame, f64) {
+        let time = |i: usize| self.times[i];
+        let frame = WindowEnd::new(at, self.times.len(), time).frame(request, time);
+        (frame, frame.value(|| self.aggregate(&frame, request, kind)))
     }
 
     /// The aggregate over a frame of these points.
-    pub fn aggregate(&self, frame: &WindowFrame, request: &WindowRequest, kind: NumberKind) -> Option<f64> {
+    fn aggregate(&self, frame: &WindowFrame, request: &WindowRequest, kind: NumberKind) -> Option<f64> {
         let WindowFrame { first, end, chain, .. } = *frame;
         let increase = || {
             if kind == NumberKind::Counter {

@@ -3,14 +3,13 @@
 //! When every row is full, the columns of a rule are read row by row and by sums that move on with their windows. Otherwise
 //! the points of each column are gathered first; both give the same bits.
 
-use super::aggregate::{SeriesPoints, WindowRequest, WindowResult, aggregate_values};
-use super::frame::{WindowFrame, frame};
-use super::rule_result::{ResultSeries, RuleOutcome, RuleResult, emit_one};
+use super::aggregate::{SeriesPoints, aggregate_values};
+use super::frame::{WindowEnd, WindowFrame, WindowRequest};
+use super::rule_result::{ResultSeries, RuleResult, emit_one};
 use super::running::RunningSums;
 use crate::model::{Aggregation, Nanos, SECOND};
 use crate::series::store::block::{Block, NumberKind};
 use crate::series::store::table::Mark;
-use crate::series::store::times::{points_until, sampling_interval};
 
 /// The columns of a block that one rule reads.
 #[derive(Clone, Debug)]
@@ -42,11 +41,8 @@ impl CompiledRule {
 /// The windows of one block, and buffers that keep their room from block to block.
 #[derive(Clone, Debug, Default)]
 pub struct BlockWindows {
-    at: Nanos,
-    /// Rows with a time up to `at`, and the time of the row after them.
-    end: usize,
-    next: Option<Nanos>,
-    interval: Option<Nanos>,
+    end: WindowEnd,
+    /// By length: all requests want the same coverage.
     frames: Vec<(Nanos, WindowFrame)>,
     /// Position among the running sums of the block.
     sums: usize,
@@ -63,17 +59,18 @@ impl BlockWindows {
         block: &mut Block,
         rules: &[CompiledRule],
         at: Nanos,
-        min_coverage: f64,
-        emit: &mut impl FnMut(RuleResult<'_>),
+        emit: &mut impl FnMut(&RuleResult<'_>),
     ) {
-        self.begin(block, at);
+        self.end = WindowEnd::new(at, block.table.len(), |row| block.table.time(row));
+        self.frames.clear();
+        self.sums = 0;
         for rule in rules {
             if rule.is_plain && block.is_even() {
-                self.evaluate_rows(block, rule, min_coverage, emit);
+                self.evaluate_rows(block, rule, emit);
                 continue;
             }
             for &column in &rule.columns {
-                let result = self.evaluate_column(block, column as usize, &rule.request, min_coverage);
+                let result = self.evaluate_column(block, column as usize, at, &rule.request);
                 emit_one(rule.rule, block.table.series(column as usize), result, emit);
             }
         }
@@ -81,31 +78,22 @@ impl BlockWindows {
 
     /// Evaluates a plain rule on full rows.
     #[inline]
-    fn evaluate_rows(
-        &mut self,
-        block: &mut Block,
-        rule: &CompiledRule,
-        min_coverage: f64,
-        emit: &mut impl FnMut(RuleResult<'_>),
-    ) {
-        let frame = self.frame(block, rule.request.length, min_coverage);
-        let outcome = if frame.points() == 0 {
-            RuleOutcome::Empty
-        } else if !frame.is_covered {
-            RuleOutcome::WarmingUp(rule.columns.len())
-        } else {
+    fn evaluate_rows(&mut self, block: &mut Block, rule: &CompiledRule, emit: &mut impl FnMut(&RuleResult<'_>)) {
+        let frame = self.frame(block, &rule.request);
+        self.results.clear();
+        if frame.is_covered {
             self.aggregate_rows(block, rule, &frame);
-            let series = ResultSeries::Columns(&block.table, &rule.columns);
-            RuleOutcome::Values { values: &self.results, series, points: frame.points() }
-        };
-        emit(RuleResult { rule: rule.rule, outcome, covered: frame.covered, valid_until: frame.valid_until });
+        } else {
+            self.results.resize(rule.columns.len(), f64::NAN);
+        }
+        let series = ResultSeries::Columns(&block.table, &rule.columns);
+        emit(&RuleResult { rule: rule.rule, frame, values: &self.results, series });
     }
 
-    /// The aggregates of a plain rule's columns over a frame, into `results`; not finite where there is none.
+    /// The aggregates of a plain rule's columns over a frame, into the empty `results`; not finite where there is none.
     #[inline]
     fn aggregate_rows(&mut self, block: &mut Block, rule: &CompiledRule, frame: &WindowFrame) {
         let BlockWindows { values, results, sums, .. } = self;
-        results.clear();
         let WindowFrame { first, end, chain, .. } = *frame;
         let Block { table, running, removed, .. } = block;
         let table = &*table;
@@ -142,24 +130,12 @@ impl BlockWindows {
     }
 
     #[inline]
-    fn begin(&mut self, block: &Block, at: Nanos) {
-        let time = |row| block.table.time(row);
-        self.at = at;
-        self.end = points_until(block.table.len(), at, time);
-        self.next = (self.end < block.table.len()).then(|| time(self.end));
-        self.interval = sampling_interval(self.end, time);
-        self.frames.clear();
-        self.sums = 0;
-    }
-
-    #[inline]
-    fn frame(&mut self, block: &Block, length: Nanos, min_coverage: f64) -> WindowFrame {
-        if let Some(&(_, frame)) = self.frames.iter().find(|(l, _)| *l == length) {
+    fn frame(&mut self, block: &Block, request: &WindowRequest) -> WindowFrame {
+        if let Some(&(_, frame)) = self.frames.iter().find(|(length, _)| *length == request.length) {
             return frame;
         }
-        let (end, interval, next) = (self.end, self.interval, self.next);
-        let frame = frame(end, |row| block.table.time(row), interval, next, self.at, length, min_coverage);
-        self.frames.push((length, frame));
+        let frame = self.end.frame(request, |row| block.table.time(row));
+        self.frames.push((request.length, frame));
         frame
     }
 
@@ -168,11 +144,10 @@ impl BlockWindows {
         &mut self,
         block: &Block,
         column: usize,
+        at: Nanos,
         request: &WindowRequest,
-        min_coverage: f64,
-    ) -> WindowResult {
-        self.points.gather(block, column, self.at);
-        let frame = self.points.frame(self.at, request.length, min_coverage);
-        WindowResult::of(&frame, || self.points.aggregate(&frame, request, block.kind(column)))
+    ) -> (WindowFrame, f64) {
+        self.points.gather(block, column);
+        self.points.evaluate(at, request, block.kind(column))
     }
 }

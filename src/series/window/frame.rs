@@ -1,10 +1,25 @@
-//! One window laid over the times of a series: which points are inside, how much of it they cover, and from which point on
-//! steps are counted.
+//! One window: what is asked of it, and what it is when it is laid over the times of a series: which points are inside, how
+//! much of it they cover, and from which point on steps are counted.
 //!
-//! Works on times alone, so that all series of a block share one frame.
+//! A frame is made of times alone, so that all series of a block share it.
 
-use crate::model::Nanos;
-use crate::series::store::times::points_until;
+use crate::model::{Aggregation, Nanos};
+use crate::series::store::times::{points_until, sampling_interval};
+
+/// What a rule reads of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowRequest {
+    /// How the points become one value.
+    pub aggregation: Aggregation,
+    /// Length of the window.
+    pub length: Nanos,
+    /// Fraction of the window that must be covered by points.
+    pub min_coverage: f64,
+    /// Length of the roll-up buckets; 0 means none.
+    pub rollup: Nanos,
+    /// Whether monotonic sums are read by their steps.
+    pub increase: bool,
+}
 
 /// A window `(at - length, at]` laid over the times of a series. Indices count from the oldest kept point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,50 +44,67 @@ impl WindowFrame {
     pub fn points(&self) -> usize {
         self.end - self.first
     }
+
+    /// The value, when the window is covered and has one; else not a number.
+    pub fn value(&self, value: impl FnOnce() -> Option<f64>) -> f64 {
+        if self.is_covered { value().unwrap_or(f64::NAN) } else { f64::NAN }
+    }
 }
 
-/// Lays a window of `length` that ends at `at` over the first `end` of the points; those are the ones with a time up to
-/// `at`. `next` is the time of the point after them, if there is one.
-pub fn frame(
-    end: usize,
-    time: impl Fn(usize) -> Nanos,
-    interval: Option<Nanos>,
-    next: Option<Nanos>,
+/// What all windows over the points of a series that end at one time have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WindowEnd {
     at: Nanos,
-    length: Nanos,
-    min_coverage: f64,
-) -> WindowFrame {
-    let edge = at - length;
-    let first = points_until(end, edge, &time);
-    let next = next.unwrap_or(Nanos::MAX);
-    if first == end {
-        return WindowFrame { first, end, chain: first, covered: 0, is_covered: false, valid_until: next };
+    /// Points up to `at`.
+    points: usize,
+    /// Time of the point after them.
+    next: Option<Nanos>,
+    interval: Option<Nanos>,
+}
+
+impl WindowEnd {
+    /// Over so many points with these times.
+    #[inline]
+    pub fn new(at: Nanos, len: usize, time: impl Fn(usize) -> Nanos) -> Self {
+        let points = points_until(len, at, &time);
+        let next = (points < len).then(|| time(points));
+        WindowEnd { at, points, next, interval: sampling_interval(points, time) }
     }
-    let (oldest, newest) = (time(first), time(end - 1));
-    let mut valid_until = next.min(oldest.saturating_add(length));
-    let Some(interval) = interval else {
-        return WindowFrame { first, end, chain: first, covered: 0, is_covered: false, valid_until };
-    };
-    let mut chain = first;
-    let mut begin = oldest;
-    if first > 0 {
-        let before = time(first - 1);
-        if oldest - before <= length / 2 {
-            begin = edge;
+
+    /// A window that ends here.
+    pub fn frame(&self, request: &WindowRequest, time: impl Fn(usize) -> Nanos) -> WindowFrame {
+        let WindowEnd { at, points: end, next, interval } = *self;
+        let (length, edge) = (request.length, at - request.length);
+        let first = points_until(end, edge, &time);
+        let next = next.unwrap_or(Nanos::MAX);
+        let empty = WindowFrame { first, end, chain: first, covered: 0, is_covered: false, valid_until: next };
+        if first == end {
+            return empty;
         }
-        let reach = interval.saturating_mul(2);
-        if edge - before <= reach {
-            chain = first - 1;
-            valid_until = valid_until.min(before.saturating_add(reach).saturating_add(length).saturating_add(1));
+        let (oldest, newest) = (time(first), time(end - 1));
+        let mut valid_until = next.min(oldest.saturating_add(length));
+        let Some(interval) = interval else { return WindowFrame { valid_until, ..empty } };
+        let mut chain = first;
+        let mut begin = oldest;
+        if first > 0 {
+            let before = time(first - 1);
+            if oldest - before <= length / 2 {
+                begin = edge;
+            }
+            let reach = interval.saturating_mul(2);
+            if edge - before <= reach {
+                chain = first - 1;
+                valid_until = valid_until.min(before.saturating_add(reach).saturating_add(length).saturating_add(1));
+            }
         }
+        let covered = (newest - begin).saturating_add(interval);
+        let needed = request.min_coverage * length as f64;
+        let is_covered = covered as f64 >= needed;
+        if is_covered && begin == edge {
+            // The covered part shrinks as time passes, until it is too short.
+            let spare = (covered as f64 - needed) as Nanos;
+            valid_until = valid_until.min(at.saturating_add(spare).max(at + 1));
+        }
+        WindowFrame { first, end, chain, covered, is_covered, valid_until }
     }
-    let covered = (newest - begin).saturating_add(interval);
-    let needed = min_coverage * length as f64;
-    let is_covered = covered as f64 >= needed;
-    if is_covered && begin == edge {
-        // The covered part shrinks as time passes, until it is too short.
-        let spare = (covered as f64 - needed) as Nanos;
-        valid_until = valid_until.min(at.saturating_add(spare).max(at + 1));
-    }
-    WindowFrame { first, end, chain, covered, is_covered, valid_until }
 }

@@ -3,66 +3,91 @@
 //! A step is again a histogram: what was observed since the point before. Explicit and exponential buckets are two forms of
 //! one thing; exponential ones are brought to the smaller scale before they are compared or added.
 
-use super::aggregate::{WindowRequest, WindowResult};
-use super::frame::{WindowFrame, frame};
+use super::frame::{WindowEnd, WindowFrame, WindowRequest};
 use super::sum::sum as sum_of;
 use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Sample, Temporality};
 use crate::series::store::histograms::HistogramSeries;
-use crate::series::store::times::sampling_interval;
 use std::collections::BTreeMap;
 
 /// What was observed between a point and the one before it.
 #[derive(Clone, Debug)]
-pub struct HistogramStep {
-    pub count: u64,
-    pub sum: Option<f64>,
-    pub buckets: StepBuckets,
+struct HistogramStep {
+    count: u64,
+    sum: Option<f64>,
+    buckets: StepBuckets,
 }
 
 /// A point of a chain: its step (none for the first point of a series), and the extremes it reports.
 #[derive(Clone, Debug)]
-pub struct HistogramLink {
-    pub time: Nanos,
-    pub step: Option<HistogramStep>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
+struct HistogramLink {
+    time: Nanos,
+    step: Option<HistogramStep>,
+    min: Option<f64>,
+    max: Option<f64>,
     /// Merged series with different bounds at this time: a window with it has no value.
-    pub mixed: bool,
+    mixed: bool,
 }
 
-/// The points of a histogram series (or of several merged ones) up to a time.
+impl HistogramLink {
+    fn plus(self, more: HistogramLink) -> HistogramLink {
+        let both = |a: Option<f64>, b: Option<f64>, worse: fn(f64, f64) -> f64| a.into_iter().chain(b).reduce(worse);
+        let (min, max) = (both(self.min, more.min, f64::min), both(self.max, more.max, f64::max));
+        let step = match (self.step, more.step) {
+            (Some(mut a), Some(b)) => {
+                a.count = a.count.saturating_add(b.count);
+                a.sum = a.sum.zip(b.sum).map(|(a, b)| a + b);
+                a.buckets = a.buckets.plus(&b.buckets);
+                Some(a)
+            }
+            (a, b) => a.or(b),
+        };
+        HistogramLink { time: self.time, step, min, max, mixed: self.mixed || more.mixed }
+    }
+}
+
+/// The points of a histogram series, or of several merged ones.
 #[derive(Clone, Debug, Default)]
 pub struct HistogramChain {
-    pub links: Vec<HistogramLink>,
-    pub next: Option<Nanos>,
+    links: Vec<HistogramLink>,
 }
 
 impl HistogramChain {
-    pub fn of_series(series: &HistogramSeries, at: Nanos) -> Self {
-        let mut chain = HistogramChain::default();
+    pub fn of_series(series: &HistogramSeries) -> Self {
         let mut before: Option<&Sample<Histogram>> = None;
-        for point in &series.points {
-            if point.time > at {
-                chain.next = Some(point.time);
-                break;
-            }
-            let step = before.map(|before| match series.temporality {
+        let links = series.points.iter().map(|point| {
+            let step = before.replace(point).map(|before| match series.temporality {
                 Temporality::Delta => whole(&point.value),
                 Temporality::Cumulative => difference(before, point),
             });
             let Histogram { min, max, .. } = point.value;
-            chain.links.push(HistogramLink { time: point.time, step, min, max, mixed: false });
-            before = Some(point);
-        }
-        chain
+            HistogramLink { time: point.time, step, min, max, mixed: false }
+        });
+        HistogramChain { links: links.collect() }
     }
 
-    pub fn evaluate(&self, at: Nanos, request: &WindowRequest, min_coverage: f64) -> WindowResult {
-        let n = self.links.len();
+    /// The points of several series of one metric, added up at the times they have.
+    pub fn merged(members: &[&HistogramSeries]) -> Self {
+        let mut links: BTreeMap<Nanos, HistogramLink> = BTreeMap::new();
+        let mut bounds: BTreeMap<Nanos, StepBuckets> = BTreeMap::new();
+        for series in members {
+            for (mut link, point) in HistogramChain::of_series(series).links.into_iter().zip(&series.points) {
+                let own = StepBuckets::of(&point.value.buckets);
+                link.mixed = bounds.get(&link.time).is_some_and(|other| !other.fits(&own));
+                bounds.entry(link.time).or_insert(own);
+                if let Some(other) = links.remove(&link.time) {
+                    link = other.plus(link);
+                }
+                links.insert(link.time, link);
+            }
+        }
+        HistogramChain { links: links.into_values().collect() }
+    }
+
+    /// The window that ends at a time, and its value.
+    pub fn evaluate(&self, at: Nanos, request: &WindowRequest) -> (WindowFrame, f64) {
         let time = |i: usize| self.links[i].time;
-        let interval = sampling_interval(n, time);
-        let frame = frame(n, time, interval, self.next, at, request.length, min_coverage);
-        WindowResult::of(&frame, || self.aggregate(&frame, request.aggregation))
+        let frame = WindowEnd::new(at, self.links.len(), time).frame(request, time);
+        (frame, frame.value(|| self.aggregate(&frame, request.aggregation)))
     }
 
     fn aggregate(&self, frame: &WindowFrame, aggregation: Aggregation) -> Option<f64> {
@@ -105,16 +130,16 @@ impl HistogramChain {
 
 /// The buckets of a step. Exponential ones are sparse, so that far apart indices cost nothing.
 #[derive(Clone, Debug)]
-pub enum StepBuckets {
+enum StepBuckets {
     Explicit { bounds: Vec<f64>, counts: Vec<u64> },
     Exponential { scale: i32, zero_count: u64, positive: BucketCounts, negative: BucketCounts },
 }
 
 /// The non-empty buckets of one side, by index.
-pub type BucketCounts = BTreeMap<i64, u64>;
+type BucketCounts = BTreeMap<i64, u64>;
 
 impl StepBuckets {
-    pub fn of(buckets: &Buckets) -> Self {
+    fn of(buckets: &Buckets) -> Self {
         match buckets {
             Buckets::Explicit { bounds, counts } => {
                 StepBuckets::Explicit { bounds: bounds.clone(), counts: counts.clone() }
@@ -129,7 +154,7 @@ impl StepBuckets {
     }
 
     /// Explicit buckets fit together when bounds and number of buckets agree; exponential ones always do.
-    pub fn fits(&self, other: &StepBuckets) -> bool {
+    fn fits(&self, other: &StepBuckets) -> bool {
         match (self, other) {
             (StepBuckets::Explicit { bounds: a, counts: ca }, StepBuckets::Explicit { bounds: b, counts: cb }) => {
                 a == b && ca.len() == cb.len()
@@ -148,7 +173,7 @@ impl StepBuckets {
     }
 
     /// `self + more` per bucket; buckets that do not fit stay as they are.
-    pub fn plus(&self, more: &StepBuckets) -> StepBuckets {
+    fn plus(&self, more: &StepBuckets) -> StepBuckets {
         self.combine(more, |a, b| Some(a.saturating_add(b))).unwrap_or_else(|| self.clone())
     }
 

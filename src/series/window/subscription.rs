@@ -3,8 +3,8 @@
 //! The rules that select a series are its subscription. The subscriptions of a block's columns are compiled to a list of
 //! rules, each with the columns it reads, so that a window is laid once for all of them. Equal blocks share the list.
 
-use super::aggregate::WindowRequest;
 use super::block_windows::CompiledRule;
+use super::frame::WindowRequest;
 use crate::model::Nanos;
 use crate::series::store::block::{Block, NOT_COMPILED, NumberKind};
 use foldhash::fast::RandomState;
