@@ -22,11 +22,3 @@ pub struct SeriesLabel {
     /// Its attributes; empty for a merged series.
     pub attributes: Arc<Attributes>,
 }
-
-/// The name of a series on an entity that is known.
-#[derive(Clone, Debug)]
-pub(in crate::engine) struct SeriesName {
-    pub metric: Arc<MetricIdentity>,
-    /// Empty for a merged series.
-    pub attributes: Arc<Attributes>,
-}

@@ -21,8 +21,9 @@ mod step;
 mod summary;
 mod verdict;
 
-pub use alert::event::{CloseReason, Event, EventState, Observation, Peak, Transition, ViolatedRule, ViolatingSeries};
-pub use alert::life::EventLife;
+pub use alert::event::{
+    CloseReason, Event, EventLife, EventState, Observation, Peak, Transition, ViolatedRule, ViolatingSeries,
+};
 pub use drive::{Input, Inputs, drive};
 pub use evaluate::state::{ConditionState, combine};
 pub use evaluate::trace::{EvaluationTrace, TraceLimits, TracePoint, TraceSpan, TracedEntity};

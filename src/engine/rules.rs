@@ -18,7 +18,7 @@ use std::ops::Range;
 const LONGEST_WINDOW: Nanos = 1 << 60;
 
 /// All definitions and their compiled rules.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Rules {
     pub definitions: Vec<EventDefinition>,
     /// One for each of the definitions.
@@ -74,8 +74,7 @@ pub(in crate::engine) enum Evaluator {
 
 impl Rules {
     pub fn compile(definitions: Vec<EventDefinition>, options: &Options) -> Self {
-        let mut all =
-            Rules { definitions: Vec::new(), compiled: Vec::new(), rules: Vec::new(), conditions: Vec::new() };
+        let mut all = Rules::default();
         for definition in &definitions {
             let first = all.rules.len();
             if definition.is_evaluated() {

@@ -18,4 +18,4 @@ pub use series_store::{EvictionHorizon, Renumbered, SeriesStore};
 pub use store::block::NotKept;
 pub use window::frame::{WindowFrame, WindowRequest};
 pub use window::rule_result::{ResultSeries, RuleResult};
-pub use window::subscription::{SubscribedRequest, Subscription, UNSELECTED};
+pub use window::subscription::{SubscribedRequest, Subscription};

@@ -16,7 +16,7 @@ use super::window::aggregate::SeriesPoints;
 use super::window::block_windows::BlockWindows;
 use super::window::histogram::HistogramChain;
 use super::window::rule_result::{RuleResult, emit_one};
-use super::window::subscription::{SubscribedRequest, Subscription, Subscriptions, UNSELECTED};
+use super::window::subscription::{SubscribedRequest, Subscription, Subscriptions};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Sample, SampleValue};
 use std::sync::Arc;
 
@@ -128,14 +128,14 @@ impl SeriesStore {
         self.index.find(cursor, bytes, has_room, parse)
     }
 
-    /// Adds the series that [`SeriesStore::find`] has just called new.
-    pub fn add_series(&mut self, cursor: &mut ExportCursor, key: KeyId, subscription: u32) -> SeriesId {
+    /// Adds the series that [`SeriesStore::find`] has just called new. Without a subscription nothing of it is kept.
+    pub fn add_series(&mut self, cursor: &mut ExportCursor, key: KeyId, subscription: Option<u32>) -> SeriesId {
         let id = self.index.series.len() as u32;
         self.samples.close(&mut cursor.row);
-        let location = match self.subscriptions.all.get(subscription as usize) {
+        let location = match subscription.map(|number| (number, &self.subscriptions.all[number as usize])) {
             None => Location::Nowhere,
-            Some(Subscription { requests, .. }) if requests.is_empty() => Location::Forwarded { subscription },
-            Some(wanted) => {
+            Some((subscription, wanted)) if wanted.requests.is_empty() => Location::Forwarded { subscription },
+            Some((subscription, wanted)) => {
                 let of = &mut self.index.resources[cursor.resource as usize];
                 let metric = self.index.keys.metric_of(key);
                 self.samples.add_series(id, of, metric, (subscription, wanted.longest()))
@@ -195,16 +195,16 @@ impl SeriesStore {
         for (point, position) in points.iter_mut().zip(0..) {
             let Some(series) = self.index.series.get(point.series as usize) else { return };
             let (subscription, own) = match series.location() {
-                Location::Nowhere => (UNSELECTED, None),
-                Location::Forwarded { subscription } => (subscription, None),
+                Location::Nowhere => (None, None),
+                Location::Forwarded { subscription } => (Some(subscription), None),
                 Location::Column { block, column } if of.block == Some(block) => {
                     let table = &self.samples.blocks[block as usize].table;
-                    (table.subscription(column as usize), Some(column))
+                    (Some(table.subscription(column as usize)), Some(column))
                 }
                 Location::Column { .. } | Location::Histogram(_) => return,
             };
             point.column = own.unwrap_or(NO_COLUMN);
-            if self.subscriptions.all.get(subscription as usize).is_some_and(|s| s.forwards) {
+            if subscription.is_some_and(|number| self.subscriptions.all[number as usize].forwards) {
                 forwarded.push(position);
             }
             if own.is_some_and(|column| std::mem::replace(&mut is_filled[column as usize], true)) {
@@ -369,17 +369,17 @@ impl SeriesStore {
         &self.subscriptions.all[number as usize]
     }
 
-    /// The subscription of a series, or `UNSELECTED`.
+    /// The subscription of a series; `None` when no rule selects it.
     #[inline]
-    pub fn subscription_of(&self, series: SeriesId) -> u32 {
-        match self.index.series[series as usize].location() {
-            Location::Nowhere => UNSELECTED,
+    pub fn subscription_of(&self, series: SeriesId) -> Option<u32> {
+        Some(match self.index.series[series as usize].location() {
+            Location::Nowhere => return None,
             Location::Forwarded { subscription } => subscription,
             Location::Column { block, column } => {
                 self.samples.blocks[block as usize].table.subscription(column as usize)
             }
             Location::Histogram(number) => self.samples.histograms[number as usize].subscription,
-        }
+        })
     }
 
     /// Whether a monotonic delta sum sent a negative delta.

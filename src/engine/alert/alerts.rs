@@ -3,14 +3,13 @@
 //! An event is opened by a violation and kept open by violations only. The state of a definition stands until the next
 //! finding about it, so the end of the grace period is known beforehand and is the one time this room asks to be called at.
 
-use super::event::{Event, EventState, Observation, Peak, Transition};
-use super::life::EventLife;
+use super::event::{Event, EventLife, EventState, Observation, Peak, Transition};
 use crate::engine::evaluate::evaluation::Evaluate;
 use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
 use crate::engine::evaluate::schedule::multiple_before;
 use crate::engine::evaluate::state::{ConditionState, NO_SERIES};
 use crate::engine::ingest::resources::Ingest;
-use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
+use crate::engine::label::{EntityLabel, SeriesLabel};
 use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::Nanos;
 use crate::series::Renumbering;
@@ -171,9 +170,11 @@ impl OpenEvent {
             self.margin = margin;
             let name =
                 about.entity().filter(|_| series != NO_SERIES).map(|of| ingest.series_name(of as usize, rule, series));
-            let series = name
-                .zip(self.event.entity.clone())
-                .map(|(SeriesName { metric, attributes }, entity)| SeriesLabel { entity, metric, attributes });
+            let series = name.zip(self.event.entity.clone()).map(|((metric, attributes), entity)| SeriesLabel {
+                entity,
+                metric,
+                attributes,
+            });
             let observation = Observation { value, at };
             self.event.peak = Some(Peak { observation, rule: ingest.rules.rules[rule].index, series });
         }

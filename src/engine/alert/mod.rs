@@ -2,4 +2,3 @@
 
 pub(super) mod alerts;
 pub(super) mod event;
-pub(super) mod life;

@@ -6,7 +6,7 @@
 //! that time merely make the result void.
 
 use super::finding::{About, Finding, Opening};
-use super::fleet::Fleet;
+use super::fleet::FleetCount;
 use super::schedule::{Schedule, multiple_from};
 use super::state::{ConditionState, NO_SERIES, RuleState, combine};
 use super::tally::Tally;
@@ -35,7 +35,7 @@ pub(in crate::engine) struct Evaluate {
     rule_states: Vec<RuleState>,
     /// By entity and definition.
     states: Vec<ConditionState>,
-    fleet: Fleet,
+    fleet: Vec<FleetCount>,
     pub trends: Trends,
     tally: Tally,
     /// Records what decides, in place of findings about entities.
@@ -92,7 +92,7 @@ impl Evaluate {
             clocks: Vec::new(),
             rule_states: Vec::new(),
             states: Vec::new(),
-            fleet: Fleet::new(rules),
+            fleet: FleetCount::all(rules),
             trends: Trends::new(options),
             tally: Tally::new(rules),
             recorder,
@@ -142,7 +142,7 @@ impl Evaluate {
             recorder.receive(entity, newest);
         }
         self.schedule.wake();
-        self.fleet.wake();
+        self.fleet.iter_mut().for_each(|counted| counted.wake = Nanos::MIN);
         if self.clocks[entity].receive() && self.schedule.upcoming != Nanos::MAX {
             self.evaluate_windows(entity, self.schedule.upcoming, ingest);
         }
@@ -159,7 +159,10 @@ impl Evaluate {
             }
             wake = wake.min(self.clocks[entity].wake);
         }
-        wake = wake.min(self.fleet.run(at, ingest, &mut self.tally, &mut self.findings));
+        for counted in &mut self.fleet {
+            self.findings.extend(counted.run(at, ingest, &mut self.tally));
+            wake = wake.min(counted.wake);
+        }
         if at % BUCKET == 0 {
             self.trends.close(at, ingest, &mut self.tally, &mut self.findings);
         }
@@ -281,7 +284,7 @@ impl Evaluate {
         for entity in (0..self.clocks.len()).filter(|&entity| self.clocks[entity].since < until) {
             self.add_standing(&mut tally, entity, until, ingest);
         }
-        self.fleet.settle(until, &ingest.rules, &mut tally);
+        self.fleet.iter().for_each(|counted| counted.settle(until, &ingest.rules, &mut tally));
         tally
     }
 

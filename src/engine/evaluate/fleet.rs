@@ -9,60 +9,43 @@ use crate::engine::ingest::resources::Ingest;
 use crate::engine::rules::{Rules, Target};
 use crate::model::Nanos;
 
-/// The counting definitions.
-#[derive(Debug)]
-pub(super) struct Fleet(Vec<Counted>);
-
 /// One of them.
 #[derive(Debug)]
-struct Counted {
+pub(super) struct FleetCount {
     definition: usize,
     /// Of its rules, and of itself: they hold from `since` on and are not in the tally yet.
     rule_states: Vec<RuleState>,
     state: ConditionState,
     since: Nanos,
     /// Nothing changes before; `Nanos::MIN` after samples came.
-    wake: Nanos,
+    pub wake: Nanos,
 }
 
-impl Fleet {
-    pub fn new(rules: &Rules) -> Self {
+impl FleetCount {
+    /// All counting definitions.
+    pub fn all(rules: &Rules) -> Vec<Self> {
         let counting = (0..rules.compiled.len()).filter(|&d| rules.compiled[d].target == Target::Fleet);
-        let new = |definition| Counted {
+        let new = |definition| FleetCount {
             definition,
             rule_states: Vec::new(),
             state: ConditionState::Unknown,
             since: Nanos::MIN,
             wake: Nanos::MIN,
         };
-        Fleet(counting.map(new).collect())
+        counting.map(new).collect()
     }
 
-    /// Samples came.
-    #[inline]
-    pub fn wake(&mut self) {
-        self.0.iter_mut().for_each(|counted| counted.wake = Nanos::MIN);
-    }
-
-    /// Evaluates the definitions that are due; when the next one may say something else.
-    pub fn run(&mut self, at: Nanos, ingest: &Ingest, tally: &mut Tally, findings: &mut Vec<Finding>) -> Nanos {
-        for counted in &mut self.0 {
-            if counted.wake <= at && at % ingest.rules.compiled[counted.definition].step == 0 {
-                counted.settle(at, &ingest.rules, tally);
-                findings.extend(counted.evaluate(at, ingest, tally));
-            }
+    /// Evaluates the definition when it is due.
+    pub fn run(&mut self, at: Nanos, ingest: &Ingest, tally: &mut Tally) -> Option<Finding> {
+        if self.wake > at || at % ingest.rules.compiled[self.definition].step != 0 {
+            return None;
         }
-        self.0.iter().map(|counted| counted.wake).min().unwrap_or(Nanos::MAX)
+        self.settle(at, &ingest.rules, tally);
+        self.evaluate(at, ingest, tally)
     }
 
     /// Adds what stood until a time to a tally.
     pub fn settle(&self, until: Nanos, rules: &Rules, tally: &mut Tally) {
-        self.0.iter().for_each(|counted| counted.settle(until, rules, tally));
-    }
-}
-
-impl Counted {
-    fn settle(&self, until: Nanos, rules: &Rules, tally: &mut Tally) {
         if !self.rule_states.is_empty() {
             let definition = &rules.compiled[self.definition];
             tally.add((self.definition, definition), &(self.since..until), &self.rule_states, self.state);

@@ -65,9 +65,9 @@ fn violating_series(ingest: &mut Ingest, d: usize, at: (usize, Nanos)) -> Vec<(u
         }
     });
     let named = found.into_iter().map(|(number, series, value, points)| {
-        let name = ingest.series_name(at.0, number, series);
-        let key = (number, name.metric.id(), name.attributes.to_json().to_string(), series);
-        (key, ViolatingSeries { metric: name.metric, attributes: name.attributes, value, points, trend: None })
+        let (metric, attributes) = ingest.series_name(at.0, number, series);
+        let key = (number, metric.id(), attributes.to_json().to_string(), series);
+        (key, ViolatingSeries { metric, attributes, value, points, trend: None })
     });
     let mut named: Vec<_> = named.collect();
     named.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -8,7 +8,7 @@ use super::resources::Ingest;
 use super::subscriptions::TrendInput;
 use crate::model::{Nanos, Sample, SampleValue};
 use crate::otlp;
-use crate::series::{ExportCursor, KeyId, Lookup, NotKept, SeriesId, UNSELECTED};
+use crate::series::{ExportCursor, KeyId, Lookup, NotKept, SeriesId};
 
 /// An export of one resource while its samples are admitted.
 pub(super) struct Admission {
@@ -40,10 +40,7 @@ pub(super) fn admit(
         Lookup::New(key) => add_series(ingest, cursor, key),
         Lookup::NoRoom | Lookup::Unreadable => return Err(DropReason::TooManySeries),
     };
-    let number = ingest.store.subscription_of(series);
-    if number == UNSELECTED {
-        return Ok(());
-    }
+    let Some(number) = ingest.store.subscription_of(series) else { return Ok(()) };
     let subscription = ingest.store.subscription(number);
     if subscription.forwards
         && let Sample { time, start, value: SampleValue::Number(value) } = sample
@@ -65,7 +62,8 @@ pub(super) fn admit(
 
 /// Samples that trend rules did not keep are dropped unless a window keeps them.
 pub(in crate::engine) fn count_not_kept(ingest: &mut Ingest, series: SeriesId, reason: NotKept) {
-    if ingest.store.subscription(ingest.store.subscription_of(series)).requests.is_empty() {
+    let number = ingest.store.subscription_of(series);
+    if number.is_none_or(|number| ingest.store.subscription(number).requests.is_empty()) {
         ingest.counts.dropped[DropReason::from(reason) as usize] += 1;
     }
 }
@@ -101,7 +99,7 @@ fn add_series(ingest: &mut Ingest, cursor: &mut ExportCursor, key: KeyId) -> Ser
     let resource = &ingest.resources[cursor.resource() as usize];
     ingest.entities[resource.entity as usize].series += 1;
     let subscription = subscriptions.subscription(rules, store, resource.class, key);
-    let series = store.add_series(cursor, key, subscription.unwrap_or(UNSELECTED));
+    let series = store.add_series(cursor, key, subscription);
     ingest.counts.series += 1;
     ingest.counts.series_now = store.len() as u64;
     let Some(subscription) = subscription else { return series };
@@ -134,7 +132,7 @@ fn join_merged(ingest: &mut Ingest, series: SeriesId, subscription: u32) {
         let m = store.metric_of(series);
         (&m.scope, &m.name, m.kind, m.monotonic)
     };
-    let groups = &mut ingest.entities[entity as usize].rest_mut().groups;
+    let groups = &mut ingest.entities[entity as usize].groups;
     for subscribed in &store.subscription(subscription).requests {
         match groups.iter_mut().find(|g| g.request.rule == subscribed.rule && key(g.members[0]) == key(series)) {
             Some(group) => {

@@ -13,7 +13,7 @@ pub(in crate::engine) struct KnownResource {
 }
 
 /// One entity.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Entity {
     /// Its first resource, and the class of that one.
     pub(super) first: ResourceId,
@@ -22,36 +22,17 @@ pub(in crate::engine) struct Entity {
     pub newest: Nanos,
     /// Number of its series.
     pub(super) series: u32,
-    /// What most entities do not have.
-    pub(super) rest: Option<Box<EntityRest>>,
-}
-
-/// What most entities do not have.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct EntityRest {
     /// All resources but the first.
     pub(super) others: Vec<ResourceId>,
     /// The evaluated definitions that select one of the resources, in order, when those are of several classes.
     pub(super) of_classes: Vec<usize>,
-    /// The presence rules about it.
-    pub meant_by: Vec<usize>,
+    /// The rules that are about its presence.
+    pub(super) meant_by: Vec<usize>,
     /// With merged series: the series of a rule that are read as one.
-    pub groups: Vec<MergedSeries>,
+    pub(super) groups: Vec<MergedSeries>,
 }
 
-static NO_REST: EntityRest =
-    EntityRest { others: Vec::new(), of_classes: Vec::new(), meant_by: Vec::new(), groups: Vec::new() };
-
 impl Entity {
-    #[inline]
-    pub fn rest(&self) -> &EntityRest {
-        self.rest.as_deref().unwrap_or(&NO_REST)
-    }
-
-    pub fn rest_mut(&mut self) -> &mut EntityRest {
-        self.rest.get_or_insert_default()
-    }
-
     /// Its resources and series have new numbers, or are gone; one resource stays.
     pub(super) fn renumber(&mut self, new: &Renumbered, resources: &[KnownResource]) {
         let mut kept =
@@ -59,23 +40,22 @@ impl Entity {
         self.first = kept.next().unwrap_or(0);
         self.class = resources[self.first as usize].class;
         self.series = 0;
-        let Some(rest) = &mut self.rest else { return };
-        rest.others = kept.collect();
-        for group in &mut rest.groups {
+        self.others = kept.collect();
+        for group in &mut self.groups {
             group.members = group.members.iter().filter_map(|&series| new.series.get(series)).collect();
         }
-        rest.groups.retain(|group| !group.members.is_empty());
+        self.groups.retain(|group| !group.members.is_empty());
     }
 
     /// Its resources, in the order in which they were first seen.
     #[inline]
     pub fn resources(&self) -> impl Iterator<Item = ResourceId> {
-        std::iter::once(self.first).chain(self.rest().others.iter().copied())
+        std::iter::once(self.first).chain(self.others.iter().copied())
     }
 
     /// Whether a presence rule is about it.
     pub fn is_meant_by(&self, rule: usize) -> bool {
-        self.rest().meant_by.contains(&rule)
+        self.meant_by.contains(&rule)
     }
 }
 

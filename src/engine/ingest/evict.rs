@@ -56,7 +56,7 @@ impl EvictionSchedule {
 }
 
 /// What the report still says of what is evicted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Evicted {
     /// Per definition the entities it selected.
     pub entities: Vec<u64>,
@@ -66,15 +66,6 @@ pub(super) struct Evicted {
 }
 
 impl Evicted {
-    pub fn new(definitions: usize) -> Self {
-        Evicted {
-            entities: vec![0; definitions],
-            metrics: HashMap::new(),
-            several_writers: Vec::new(),
-            negative_deltas: Vec::new(),
-        }
-    }
-
     /// A series is evicted; `label` names it when several processes write it.
     pub fn add_series(&mut self, metric: &Arc<MetricIdentity>, label: Option<SeriesLabel>, has_negative_delta: bool) {
         if let Some(n) = self.metrics.get_mut(metric) {

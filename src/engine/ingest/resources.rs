@@ -9,7 +9,7 @@ use super::drop_reason::DropReason;
 use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
 use super::evict::{Evicted, EvictionSchedule, NewNumbers};
 use super::subscriptions::{Subscriptions, TrendInput};
-use crate::engine::label::{EntityLabel, SeriesLabel, SeriesName};
+use crate::engine::label::{EntityLabel, SeriesLabel};
 use crate::engine::options::{Options, SeriesMode};
 use crate::engine::report::{Counts, Coverage};
 use crate::engine::rules::Rules;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The room's owner: what was received, the resources and entities that sent it, and their series; and the rules, for all
 /// who read it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Ingest {
     pub rules: Rules,
     pub options: Options,
@@ -61,27 +61,13 @@ impl Ingest {
     pub fn new(rules: Rules, options: &Options) -> Self {
         Ingest {
             store: SeriesStore::new(options.max_points_per_series),
-            subscriptions: Subscriptions::default(),
-            now: None,
-            counts: Counts::default(),
-            changes: Changes::default(),
-            coverage: Coverage::default(),
-            any_time: false,
-            resources: Vec::new(),
-            entities: Vec::new(),
             matched_series: vec![0; rules.definitions.len()],
             matched_by_rule: vec![0; rules.rules.len()],
-            joined: HashSet::default(),
             eviction: EvictionSchedule::new(&rules, options),
-            past: Evicted::new(rules.definitions.len()),
-            by_bytes: HashMap::default(),
-            bytes: Vec::new(),
-            by_identity: HashMap::default(),
-            entity_by_identity: HashMap::default(),
-            hasher: RandomState::default(),
-            no_attributes: Arc::default(),
+            past: Evicted { entities: vec![0; rules.definitions.len()], ..Evicted::default() },
             rules,
             options: options.clone(),
+            ..Ingest::default()
         }
     }
 
@@ -109,13 +95,13 @@ impl Ingest {
     #[inline]
     pub fn definitions_of(&self, entity: usize) -> &[usize] {
         let Entity { class, .. } = self.entities[entity];
-        let own = &self.entities[entity].rest().of_classes;
+        let own = &self.entities[entity].of_classes;
         if own.is_empty() { self.subscriptions.definitions(class) } else { own }
     }
 
     /// Why trend rules look at a series.
     pub fn trend_inputs(&self, series: SeriesId) -> &[TrendInput] {
-        self.subscriptions.trend_inputs(self.store.subscription_of(series))
+        self.store.subscription_of(series).map_or(&[], |number| self.subscriptions.trend_inputs(number))
     }
 
     /// Entities that a definition selected so far.
@@ -134,8 +120,8 @@ impl Ingest {
     }
 
     /// The name of a series as a rule reads it on an entity: merged with others it has no attributes.
-    pub fn series_name(&self, entity: usize, rule: usize, series: SeriesId) -> SeriesName {
-        let groups = &self.entities[entity].rest().groups;
+    pub fn series_name(&self, entity: usize, rule: usize, series: SeriesId) -> (Arc<MetricIdentity>, Arc<Attributes>) {
+        let groups = &self.entities[entity].groups;
         let is_merged = |group: &MergedSeries| {
             group.request.rule as usize == rule && group.members[0] == series && group.members.len() > 1
         };
@@ -143,12 +129,12 @@ impl Ingest {
             true => self.no_attributes.clone(),
             false => self.store.attributes_of(series).clone(),
         };
-        SeriesName { metric: self.store.metric_of(series).clone(), attributes }
+        (self.store.metric_of(series).clone(), attributes)
     }
 
     /// The same with the name of the entity.
     pub fn label_on(&self, entity: usize, rule: usize, series: SeriesId) -> SeriesLabel {
-        let SeriesName { metric, attributes } = self.series_name(entity, rule, series);
+        let (metric, attributes) = self.series_name(entity, rule, series);
         SeriesLabel { entity: self.label(entity), metric, attributes }
     }
 
@@ -159,7 +145,7 @@ impl Ingest {
         let emit = &mut |result: &RuleResult<'_>| each(rules, result);
         let entity = &entities[entity];
         if merges {
-            for group in &entity.rest().groups {
+            for group in &entity.groups {
                 store.evaluate_merged(&group.members, at, &group.request, emit);
             }
             return;
@@ -357,20 +343,20 @@ fn add_resource(ingest: &mut Ingest, attributes: &Attributes) -> Result<Resource
     ingest.resources.push(KnownResource { entity, class });
     let of = &mut ingest.entities[entity as usize];
     if of.first != resource {
-        of.rest_mut().others.push(resource);
+        of.others.push(resource);
         if of.class != class {
             let mut all = ingest.definitions_of(entity as usize).to_vec();
             all.extend_from_slice(ingest.subscriptions.definitions(class));
             all.sort_unstable();
             all.dedup();
-            ingest.entities[entity as usize].rest_mut().of_classes = all;
+            ingest.entities[entity as usize].of_classes = all;
         }
     }
     let of = &mut ingest.entities[entity as usize];
     for &d in ingest.subscriptions.definitions(class) {
         for number in ingest.rules.compiled[d].rules.clone() {
             if ingest.rules.rules[number].evaluator.means(attributes) {
-                of.rest_mut().meant_by.push(number);
+                of.meant_by.push(number);
             }
         }
     }
@@ -391,7 +377,7 @@ fn entity_of_new_resource(
     admit_entity(ingest)?;
     let entity = ingest.entities.len() as u32;
     ingest.entity_by_identity.insert(place, entity);
-    ingest.entities.push(Entity { first: resource, class, newest: Nanos::MIN, series: 0, rest: None });
+    ingest.entities.push(Entity { first: resource, class, newest: Nanos::MIN, ..Entity::default() });
     ingest.counts.entities += 1;
     ingest.counts.entities_now += 1;
     Ok(entity)

@@ -12,9 +12,6 @@ use crate::series::{Renumbering, SeriesStore, SubscribedRequest, Subscription};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// No rule looks at a series.
-const NONE: u32 = u32::MAX;
-
 /// Why the trend rules look at the samples of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum TrendInput {
@@ -43,8 +40,8 @@ pub(super) struct Subscriptions {
     classes: Vec<Vec<usize>>,
     /// Why trend rules look at the samples of a series, by subscription.
     trend_inputs: Vec<Vec<TrendInput>>,
-    /// By class and key.
-    known: HashMap<(u32, u32), u32, RandomState>,
+    /// By class and key; `None` when no rule selects such series.
+    known: HashMap<(u32, u32), Option<u32>, RandomState>,
 }
 
 impl Subscriptions {
@@ -68,7 +65,7 @@ impl Subscriptions {
     /// The subscription of a series, `None` when no rule selects it.
     pub fn subscription(&mut self, rules: &Rules, store: &mut SeriesStore, class: u32, key: u32) -> Option<u32> {
         if let Some(&known) = self.known.get(&(class, key)) {
-            return (known != NONE).then_some(known);
+            return known;
         }
         let definitions = &self.classes[class as usize];
         let (metric, attributes) = (store.key_metric(key), store.key_attributes(key));
@@ -92,9 +89,9 @@ impl Subscriptions {
         }
         new.forwards = !inputs.is_empty();
         let is_wanted = new.forwards || !new.requests.is_empty();
-        let number = if is_wanted { self.number_of(store, new, inputs) } else { NONE };
+        let number = is_wanted.then(|| self.number_of(store, new, inputs));
         self.known.insert((class, key), number);
-        (number != NONE).then_some(number)
+        number
     }
 
     /// The number of a subscription: series of which the same is wanted share it.

@@ -12,6 +12,7 @@ use super::renumbering::Renumbering;
 use crate::model::{Attributes, MetricIdentity};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A resource with more series than this has them in a hash map.
 const LARGE: usize = 64;
@@ -84,7 +85,7 @@ impl SeriesIndex {
             Some(name) => Some(name),
             None => match self.names.find_metric(bytes) {
                 None if has_room => {
-                    let metric = self.keys.metrics.number(identity());
+                    let metric = self.keys.metrics.number(Arc::new(identity()));
                     Some(self.names.add_metric(bytes, metric))
                 }
                 found => found,
@@ -120,7 +121,7 @@ impl SeriesIndex {
             Some(name) => (Some(name), self.names.meaning(name).number()),
             None => match parse() {
                 attributes if has_room => {
-                    let set = attributes.map(|attributes| self.keys.attributes.number(attributes));
+                    let set = attributes.map(|attributes| self.keys.attributes.number(Arc::new(attributes)));
                     (Some(self.names.add_attributes(bytes, set)), set)
                 }
                 Some(attributes) => match self.keys.attributes.find(&attributes) {
@@ -139,7 +140,8 @@ impl SeriesIndex {
         let Some((metric, number)) = cursor.metric.and_then(|m| Some((m, self.names.meaning(m).number()?))) else {
             return Lookup::NoRoom;
         };
-        let key = if has_room { Some(self.keys.key(number, set)) } else { self.keys.find_key(number, set) };
+        let key =
+            if has_room { Some(self.keys.pairs.number((number, set))) } else { self.keys.pairs.find(&(number, set)) };
         match key.map(|key| (key, self.find_series(cursor.resource, key))) {
             Some((_, Some(series))) => {
                 self.series[series as usize].was_seen_in(self.period);
@@ -222,7 +224,7 @@ impl SeriesIndex {
         for point in self.resources.iter().flat_map(|resource| &resource.last.points) {
             (names[point.metric as usize], names[point.attributes as usize]) = (true, true);
         }
-        let mut keys = vec![false; self.keys.len()];
+        let mut keys = vec![false; self.keys.pairs.len()];
         for (series, _) in self.series.iter().zip(gone).filter(|(_, gone)| !**gone) {
             keys[series.key as usize] = true;
         }
@@ -236,17 +238,18 @@ impl SeriesIndex {
             }
         }
         for (number, _) in keys.iter().enumerate().filter(|(_, used)| **used) {
-            let (metric, set) = self.keys.pair(number as u32);
+            let (metric, set) = *self.keys.pairs.get(number as u32);
             (metrics[metric as usize], attributes[set as usize]) = (true, true);
         }
-        let metrics = self.keys.metrics.keep(&metrics);
-        let attributes = self.keys.attributes.keep(&attributes);
+        let metrics = self.keys.metrics.keep(&metrics, |metric| metric);
+        let attributes = self.keys.attributes.keep(&attributes, |set| set);
         let names = self.names.keep(&names, &metrics, &attributes);
         for point in self.resources.iter_mut().flat_map(|resource| &mut resource.last.points) {
             // A name that an export has is used.
             point.metric = names.get(point.metric).unwrap_or(point.metric);
             point.attributes = names.get(point.attributes).unwrap_or(point.attributes);
         }
-        self.keys.keep(&keys, &metrics, &attributes)
+        let renumbered = |(metric, set)| (metrics.get(metric).unwrap_or(metric), attributes.get(set).unwrap_or(set));
+        self.keys.pairs.keep(&keys, renumbered)
     }
 }

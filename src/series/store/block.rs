@@ -61,11 +61,8 @@ pub struct OpenRow {
     was_full: bool,
 }
 
-/// The rules of a block whose columns have changed since they were compiled.
-pub const NOT_COMPILED: u32 = u32::MAX;
-
 /// A table of samples, and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Block {
     /// The samples.
     pub table: Table,
@@ -74,26 +71,12 @@ pub struct Block {
     pub shortest: Nanos,
     /// Sums over windows that move on with them.
     pub running: Vec<RunningSum>,
-    /// Number of the compiled rules that evaluate the columns, or `NOT_COMPILED`.
-    pub compiled: u32,
+    /// Number of the compiled rules that evaluate the columns; `None` when these have changed since.
+    pub compiled: Option<u32>,
     /// Rows in which a column has no point.
     incomplete: u32,
     /// Rows removed so far: a row's number plus this stays the same.
     pub removed: u64,
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Block {
-            table: Table::default(),
-            longest: 0,
-            shortest: 0,
-            running: Vec::new(),
-            compiled: NOT_COMPILED,
-            incomplete: 0,
-            removed: 0,
-        }
-    }
 }
 
 impl Block {
@@ -135,7 +118,7 @@ impl Block {
             self.table.resize(size);
         }
         let column = self.table.add_column(series, subscription);
-        self.compiled = NOT_COMPILED;
+        self.compiled = None;
         self.running.clear();
         match kind {
             NumberKind::Level => {}

@@ -125,7 +125,7 @@ impl SampleStore {
                 n if n < columns => block = block.extract(&stay),
                 _ => {}
             }
-            block.compiled = super::block::NOT_COMPILED;
+            block.compiled = None;
             let number = kept.blocks.len() as u32;
             for column in 0..stay.len() {
                 let Some(id) = series.get(block.table.series(column)) else { continue };

@@ -6,12 +6,9 @@
 use super::block_windows::CompiledRule;
 use super::frame::WindowRequest;
 use crate::model::Nanos;
-use crate::series::store::block::{Block, NOT_COMPILED, NumberKind};
+use crate::series::store::block::{Block, NumberKind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-
-/// The subscription of series that no rule selects: nothing of them is kept.
-pub const UNSELECTED: u32 = u32::MAX;
 
 /// The requests on a series, by rule.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,10 +49,9 @@ impl Subscriptions {
     /// The rules of a block, compiled anew after its columns have changed.
     #[inline]
     pub fn rules_of(&mut self, block: &mut Block) -> &[CompiledRule] {
-        if block.compiled == NOT_COMPILED {
-            block.compiled = self.compile(block);
-        }
-        &self.compiled[block.compiled as usize]
+        let compiled = block.compiled.unwrap_or_else(|| self.compile(block));
+        block.compiled = Some(compiled);
+        &self.compiled[compiled as usize]
     }
 
     #[inline(never)]

@@ -15,7 +15,7 @@ use crate::series::{NotKept, SeriesId};
 const MOST_LIVES: usize = 16;
 
 /// A series that a trend rule looks at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct TrendSeries {
     /// Number of the rule among all rules.
     pub rule: u32,
@@ -34,16 +34,7 @@ pub(super) struct TrendSeries {
 
 impl TrendSeries {
     pub fn new(rule: u32, series: SeriesId, has_starts: bool) -> Self {
-        TrendSeries {
-            rule,
-            series,
-            has_starts,
-            lives: Vec::new(),
-            over: Vec::new(),
-            several_writers: false,
-            ignored: 0,
-            times: Vec::new(),
-        }
+        TrendSeries { rule, series, has_starts, ..TrendSeries::default() }
     }
 
     /// Takes a point in. `open` is where the oldest open bucket begins; at most `limit` points of open buckets are taken.

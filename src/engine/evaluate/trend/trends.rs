@@ -19,7 +19,6 @@ use crate::engine::evaluate::tally::Tally;
 use crate::engine::ingest::evict::NewNumbers;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::ingest::subscriptions::TrendInput;
-use crate::engine::label::SeriesName;
 use crate::engine::options::Options;
 use crate::engine::rules::Rules;
 use crate::engine::verdict::InconclusiveReason;
@@ -32,7 +31,7 @@ use std::collections::{HashMap, HashSet};
 const MOST_PAST: usize = 4096;
 
 /// All series that trend rules look at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Trends {
     /// Nothing is detected: the windows were made shorter, and a trend cannot be.
     is_off: bool,
@@ -89,20 +88,7 @@ fn is_level(metric: &MetricIdentity) -> bool {
 
 impl Trends {
     pub fn new(options: &Options) -> Self {
-        Trends {
-            is_off: options.scaled_windows,
-            most_points: options.max_points_per_series,
-            series: Vec::new(),
-            by_series: HashMap::default(),
-            best: HashMap::default(),
-            subjects: Vec::new(),
-            subject_of: HashMap::default(),
-            collections: HashMap::default(),
-            limits: HashMap::default(),
-            past: Vec::new(),
-            left_out: HashMap::default(),
-            bench: Workbench::default(),
-        }
+        Trends { is_off: options.scaled_windows, most_points: options.max_points_per_series, ..Trends::default() }
     }
 
     /// A series was seen for the first time that trend rules look at.
@@ -365,7 +351,7 @@ fn violation(leaks: &[ActiveLeak], entity: u32, opens: bool, ingest: &Ingest) ->
     let severity = leaks.iter().map(|leak| rules[leak.rule as usize].severity).max()?;
     let opening = opens.then(|| {
         let named = leaks.iter().map(|ActiveLeak { rule, series, evidence }| {
-            let SeriesName { metric, attributes } = ingest.series_name(entity as usize, *rule as usize, *series);
+            let (metric, attributes) = ingest.series_name(entity as usize, *rule as usize, *series);
             let key = (*rule, metric.id(), attributes.to_json().to_string(), *series, evidence.start);
             let (value, points) = (evidence.figures.slope, evidence.figures.points);
             (key, ViolatingSeries { metric, attributes, value, points, trend: Some(Box::new(evidence.clone())) })
