@@ -7,10 +7,9 @@
 //! Three rooms, each with its own state: `ingest` (points are checked, recognised and kept; who is who; eviction), `evaluate`
 //! (the schedule, thresholds, presence and trends) and `alert` (the life of events). What one room needs of another is a
 //! parameter, and imports go one way: `alert` reads the findings of `evaluate`, which reads what `ingest` keeps. `rules` are
-//! the definitions compiled for all three, `step` is the order in which they work, `drive` the loop around a step.
+//! the definitions compiled for all three, `step` is the order in which they work, and the loop around it.
 
 mod alert;
-mod drive;
 mod evaluate;
 mod ingest;
 mod label;
@@ -24,7 +23,6 @@ mod verdict;
 pub use alert::event::{
     CloseReason, Event, EventLife, EventState, Observation, Peak, Transition, ViolatedRule, ViolatingSeries,
 };
-pub use drive::{Input, Inputs, drive};
 pub use evaluate::state::{ConditionState, combine};
 pub use evaluate::trace::{EvaluationTrace, TraceLimits, TracePoint, TraceSpan, TracedEntity};
 pub use evaluate::trend;
@@ -33,5 +31,5 @@ pub use ingest::drop_reason::DropReason;
 pub use label::{EntityLabel, SeriesLabel};
 pub use options::{Counters, Options, Retention, SeriesMode, Timestamps};
 pub use report::{Counts, Coverage, DefinitionReport, EvaluationReport, Nearest, RuleReport};
-pub use step::Engine;
+pub use step::{Engine, Input, Inputs, drive};
 pub use verdict::{InconclusiveReason, Verdict};

@@ -1,8 +1,8 @@
-//! The engine: three rooms and the order in which they work.
+//! The engine: three rooms and the order in which they work, and the one loop around it: replay and the live service differ in
+//! where inputs come from and what becomes of transitions, and in nothing else.
 
 use super::alert::alerts::Alerts;
 use super::alert::event::Transition;
-use super::drive::Input;
 use super::evaluate::evaluation::Evaluate;
 use super::evaluate::trace::{EvaluationTrace, Recorder, TraceLimits};
 use super::ingest::export::ingest;
@@ -12,7 +12,22 @@ use super::report::{Counts, EvaluationReport};
 use super::rules::Rules;
 use super::summary;
 use crate::definition::EventDefinition;
-use crate::model::Nanos;
+use crate::model::{Export, Nanos};
+
+/// One export, or a tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// When it was received; `None` leaves the engine's time where it is. Never moves it backwards.
+    pub received_at: Option<Nanos>,
+    /// What was received; `None` for a tick.
+    pub export: Option<&'a Export>,
+}
+
+/// Where inputs come from, in the order they were received.
+pub trait Inputs {
+    /// The next input; `None` when there will be no more. May wait.
+    fn next(&mut self) -> Option<Input<'_>>;
+}
 
 /// Evaluates event definitions on what is received.
 pub struct Engine {
@@ -96,9 +111,9 @@ impl Engine {
     fn evict(&mut self) {
         let Some(gone) = self.ingest.begin_eviction(self.alerts.entities()) else { return };
         self.evaluate.prepare_eviction(&gone, &self.ingest);
-        let new = self.ingest.evict(&gone, &self.evaluate.trends.several_writers());
-        self.evaluate.renumber(&new, &self.ingest.rules);
-        self.alerts.renumber(&new.entities);
+        let (new, entities) = self.ingest.evict(&gone, &self.evaluate.trends.several_writers());
+        self.evaluate.renumber(&new, &entities, &self.ingest.rules);
+        self.alerts.renumber(&entities);
     }
 
     /// What was evaluated so far: the content of `replay`'s document.
@@ -110,4 +125,21 @@ impl Engine {
     pub fn trace(self) -> EvaluationTrace {
         self.evaluate.recorder.map(|recorder| EvaluationTrace::new(recorder, &self.ingest)).unwrap_or_default()
     }
+}
+
+/// Steps through all inputs and evaluates what is left when they end. `emit` is called after each of them, with what it
+/// brought about, if anything; it takes the transitions out. Its first error ends the loop.
+pub fn drive<E>(
+    engine: &mut Engine,
+    inputs: &mut impl Inputs,
+    mut emit: impl FnMut(&Engine, &mut Vec<Transition>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut transitions = Vec::new();
+    while let Some(input) = inputs.next() {
+        engine.step(input, &mut |transition| transitions.push(transition));
+        emit(engine, &mut transitions)?;
+        transitions.clear();
+    }
+    engine.finish(&mut |transition| transitions.push(transition));
+    emit(engine, &mut transitions)
 }

@@ -11,7 +11,7 @@ mod window;
 
 pub use index::last_export::ExportCursor;
 pub use index::location::{KeyId, ResourceId, SeriesId};
-pub use index::names::MetricBytes;
+pub use index::names::NameBytes;
 pub use index::renumbering::Renumbering;
 pub use index::series_index::Lookup;
 pub use series_store::{EvictionHorizon, Renumbered, SeriesStore};

@@ -6,7 +6,7 @@
 
 use super::index::last_export::{ExportCursor, ExportedPoint, LastExport, NO_COLUMN, UNREADABLE};
 use super::index::location::{KeyId, Location, ResourceId, SeriesId};
-use super::index::names::MetricBytes;
+use super::index::names::NameBytes;
 use super::index::renumbering::Renumbering;
 use super::index::series_index::{Lookup, SeriesIndex, StoredResource};
 use super::store::block::NotKept;
@@ -108,7 +108,7 @@ impl SeriesStore {
     pub fn metric(
         &mut self,
         cursor: &mut ExportCursor,
-        bytes: &MetricBytes<'_>,
+        bytes: &NameBytes<'_>,
         has_room: bool,
         identity: impl FnOnce() -> MetricIdentity,
     ) {

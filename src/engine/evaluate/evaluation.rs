@@ -18,13 +18,12 @@ use crate::definition::LogicalOperator;
 use crate::engine::alert::event::Observation;
 use crate::engine::ingest::admit::count_not_kept;
 use crate::engine::ingest::changes::ReceivedFrom;
-use crate::engine::ingest::evict::NewNumbers;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::options::Options;
 use crate::engine::report::Nearest;
 use crate::engine::rules::{Rules, Target};
 use crate::model::Nanos;
-use crate::series::Renumbering;
+use crate::series::{Renumbered, Renumbering};
 
 /// All states of rules and definitions, by entity.
 #[derive(Debug)]
@@ -317,13 +316,12 @@ impl Evaluate {
     }
 
     /// Series, resources and entities have new numbers, or are gone.
-    pub fn renumber(&mut self, new: &NewNumbers, rules: &Rules) {
-        let NewNumbers { series, entities, .. } = new;
+    pub fn renumber(&mut self, new: &Renumbered, entities: &Renumbering, rules: &Rules) {
         self.clocks = entities.keep(std::mem::take(&mut self.clocks));
         self.states = keep_rows(entities, &self.states, rules.definitions.len());
         self.rule_states = keep_rows(entities, &self.rule_states, rules.rules.len());
         for (i, state) in self.rule_states.iter_mut().enumerate().filter(|(_, state)| state.series != NO_SERIES) {
-            match series.get(state.series) {
+            match new.series.get(state.series) {
                 Some(new) => state.series = new,
                 // The series behind the state is no more: the windows are evaluated again.
                 None => self.clocks[i / rules.rules.len()].void(),
@@ -331,9 +329,9 @@ impl Evaluate {
         }
         for nearest in self.tally.definitions.iter_mut().filter_map(|definition| definition.nearest.as_mut()) {
             nearest.entity = entities.get(nearest.entity).unwrap_or(u32::MAX);
-            nearest.state.series = series.get(nearest.state.series).unwrap_or(NO_SERIES);
+            nearest.state.series = new.series.get(nearest.state.series).unwrap_or(NO_SERIES);
         }
-        self.trends.renumber(new);
+        self.trends.renumber(new, entities);
         self.schedule.wake();
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::label::SeriesLabel;
 use crate::engine::options::Options;
 use crate::engine::rules::Rules;
 use crate::model::{MetricIdentity, Nanos, SECOND};
-use crate::series::{EvictionHorizon, Renumbering};
+use crate::series::EvictionHorizon;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -81,12 +81,4 @@ impl Evicted {
             self.negative_deltas.push(metric.clone());
         }
     }
-}
-
-/// New numbers after an eviction.
-#[derive(Debug)]
-pub(in crate::engine) struct NewNumbers {
-    pub series: Renumbering,
-    pub resources: Renumbering,
-    pub entities: Renumbering,
 }

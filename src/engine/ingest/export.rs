@@ -6,10 +6,10 @@ use super::admit::{Admission, admit, has_room};
 use super::changes::ReceivedFrom;
 use super::classify::{Received, classify, classify_row};
 use super::drop_reason::DropReason;
-use super::resources::{Ingest, find_or_add_resource};
+use super::resources::{Ingest, add_bytes};
 use crate::model::{Export, MetricSpan, Nanos, PointSpan, PointValue, ResourceSpan, Sample};
 use crate::otlp;
-use crate::series::{MetricBytes, ResourceId};
+use crate::series::{NameBytes, ResourceId};
 
 /// Takes an export in at the engine's time; what it has changed is in the changes then.
 pub(in crate::engine) fn ingest(ingest: &mut Ingest, export: &Export) {
@@ -88,7 +88,10 @@ fn ingest_samples(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, met
 }
 
 fn begin_export(ingest: &mut Ingest, raw: &[u8]) -> Result<Admission, DropReason> {
-    let resource = find_or_add_resource(ingest, raw)?;
+    let resource = match ingest.find_bytes(raw) {
+        Some(resource) => resource,
+        None => add_bytes(ingest, raw)?,
+    };
     let entity = ingest.resources[resource as usize].entity;
     let cursor = ingest.store.begin(resource);
     // A sample that `classify` lets pass has been received.
@@ -98,12 +101,10 @@ fn begin_export(ingest: &mut Ingest, raw: &[u8]) -> Result<Admission, DropReason
 #[inline]
 fn begin_metric(ingest: &mut Ingest, admission: &mut Admission, export: &Export, metric: &MetricSpan) {
     let has_room = has_room(ingest, admission.entity);
-    let bytes = MetricBytes {
+    let bytes = NameBytes {
+        metric: Some((metric.kind, metric.temporality, metric.monotonic)),
         scope: export.bytes(metric.scope),
         name: export.bytes(metric.name),
-        kind: metric.kind,
-        temporality: metric.temporality,
-        monotonic: metric.monotonic,
     };
     ingest.store.metric(&mut admission.cursor, &bytes, has_room, || otlp::metric(export, metric));
 }

@@ -7,7 +7,7 @@ use super::admit::{admit_entity, admit_resource};
 use super::changes::Changes;
 use super::drop_reason::DropReason;
 use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
-use super::evict::{Evicted, EvictionSchedule, NewNumbers};
+use super::evict::{Evicted, EvictionSchedule};
 use super::subscriptions::{Subscriptions, TrendInput};
 use crate::engine::label::{EntityLabel, SeriesLabel};
 use crate::engine::options::{Options, SeriesMode};
@@ -228,11 +228,7 @@ impl Ingest {
     }
 
     /// Evicts series, resources without a series, and entities without a resource; the others get new numbers.
-    pub fn evict(
-        &mut self,
-        gone: &[bool],
-        several_writers: &HashSet<SeriesId, impl std::hash::BuildHasher>,
-    ) -> NewNumbers {
+    pub fn evict(&mut self, gone: &[bool], several_writers: &HashSet<SeriesId>) -> (Renumbered, Renumbering) {
         for series in self.store.series_ids().filter(|&series| gone[series as usize]) {
             let several = self.store.has_several_writers(series) || several_writers.contains(&series);
             let label = several.then(|| self.series_label(series));
@@ -242,8 +238,7 @@ impl Ingest {
         let new = self.store.evict(gone);
         let entities = self.evict_entities(&new);
         self.subscriptions.renumber(&new.keys);
-        let Renumbered { series, resources, .. } = new;
-        NewNumbers { series, resources, entities }
+        (new, entities)
     }
 
     /// Evicts entities without a resource, and renumbers the others.
@@ -266,7 +261,7 @@ impl Ingest {
     }
 
     /// Series that several processes write, evicted ones first.
-    pub fn several_writers(&self, found: &HashSet<SeriesId, impl std::hash::BuildHasher>) -> Vec<SeriesLabel> {
+    pub fn several_writers(&self, found: &HashSet<SeriesId>) -> Vec<SeriesLabel> {
         let named = |series: &SeriesId| self.store.has_several_writers(*series) || found.contains(series);
         let present = self.store.series_ids().filter(named).map(|series| self.series_label(series));
         self.past.several_writers.iter().cloned().chain(present).collect()
@@ -307,18 +302,10 @@ fn find_identity(all: &HashMap<u64, u32, RandomState>, mut key: u64, is_it: impl
     Err(key)
 }
 
-/// The resource with these bytes. An error says why there is no room for it.
-#[inline]
-pub(super) fn find_or_add_resource(ingest: &mut Ingest, raw: &[u8]) -> Result<ResourceId, DropReason> {
-    match ingest.find_bytes(raw) {
-        Some(resource) => Ok(resource),
-        None => look_up_resource(ingest, raw),
-    }
-}
-
-/// Bytes never seen: a new resource, or a known one with its attributes in another order.
+/// The resource of bytes never seen: a new one, or a known one with its attributes in another order. An error says why there
+/// is no room for it.
 #[cold]
-fn look_up_resource(ingest: &mut Ingest, raw: &[u8]) -> Result<ResourceId, DropReason> {
+pub(super) fn add_bytes(ingest: &mut Ingest, raw: &[u8]) -> Result<ResourceId, DropReason> {
     let attributes = otlp::resource(raw)?;
     let found = ingest.find_resource(&attributes);
     let bytes: Arc<[u8]> = raw.into();

@@ -5,7 +5,7 @@
 //! [`crate::model::ResourceSpan`]) is equal byte for byte and needs no comparison at all.
 
 use super::location::{ResourceId, SeriesId};
-use super::names::Names;
+use super::names::{NameBytes, Names};
 use crate::series::store::block::OpenRow;
 
 /// A point of an export.
@@ -65,7 +65,7 @@ impl ExportCursor {
     #[inline(always)]
     pub fn next_as_before(&mut self, names: &Names, attributes: &[u8]) -> Option<SeriesId> {
         let point = self.last.points.get(self.position)?;
-        if self.metric != Some(point.metric) || !names.is_attributes(point.attributes, attributes) {
+        if self.metric != Some(point.metric) || !names.is(point.attributes, &NameBytes::attributes(attributes)) {
             return None;
         }
         self.position += 1;

@@ -1,53 +1,43 @@
-//! Names as bytes on the wire, each kept once for all resources.
+//! What metrics and attribute sets are called on the wire, and what the names mean, each kept once for all resources.
 //!
 //! A fleet of equal processes sends equal bytes, so the bytes that exports are compared with stay few and warm in the cache
 //! however many series there are. The bytes themselves are compared, never a hash alone.
 
 use super::renumbering::Renumbering;
-use crate::model::{Kind, Temporality};
+use crate::model::{Attributes, Kind, MetricIdentity, Temporality};
 use foldhash::fast::RandomState;
+use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
-/// The bytes that name a metric on the wire, with what its message says beside them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricBytes<'a> {
-    /// Scope name.
+/// The bytes of a metric or of a set of data-point attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NameBytes<'a> {
+    /// Of a metric its kind, its temporality and whether it is monotonic, as its message says; `None` of attributes.
+    pub metric: Option<(Kind, Temporality, bool)>,
+    /// Scope name of a metric.
     pub scope: &'a [u8],
-    /// Metric name.
+    /// Name of a metric, or the attributes.
     pub name: &'a [u8],
-    /// Kind.
-    pub kind: Kind,
-    /// Temporality.
-    pub temporality: Temporality,
-    /// Monotonic flag.
-    pub monotonic: bool,
 }
 
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamedThing {
-    /// A metric, by its number.
-    Metric { metric: u32, scope_len: u32, kind: Kind, temporality: Temporality, monotonic: bool },
-    /// A set of data-point attributes, by its number; `None` when the bytes cannot be read.
-    Attributes(Option<u32>),
-}
-
-impl NamedThing {
-    /// Number of the metric or attribute set.
-    pub fn number(self) -> Option<u32> {
-        match self {
-            NamedThing::Metric { metric, .. } => Some(metric),
-            NamedThing::Attributes(set) => set,
-        }
+impl<'a> NameBytes<'a> {
+    /// Of a set of attributes.
+    #[inline]
+    pub fn attributes(bytes: &'a [u8]) -> Self {
+        NameBytes { metric: None, scope: &[], name: bytes }
     }
 }
 
+/// A name seen before: where its bytes are in the arena, the scope first.
 #[derive(Clone, Copy, Debug)]
 struct Name {
     start: usize,
+    scope_end: usize,
     end: usize,
-    meaning: NamedThing,
+    metric: Option<(Kind, Temporality, bool)>,
+    meaning: Option<u32>,
 }
 
 /// Names seen before. Numbers are given in the order of first sight.
@@ -61,49 +51,34 @@ pub struct Names {
 
 impl Names {
     #[inline]
-    pub fn is_metric(&self, number: u32, bytes: &MetricBytes<'_>) -> bool {
-        let entry = &self.entries[number as usize];
-        let NamedThing::Metric { scope_len, kind, temporality, monotonic, .. } = entry.meaning else { return false };
-        let own = &self.arena[entry.start..entry.end];
-        scope_len as usize == bytes.scope.len()
-            && own.len() == bytes.scope.len() + bytes.name.len()
-            && kind == bytes.kind
-            && temporality == bytes.temporality
-            && monotonic == bytes.monotonic
-            && own[scope_len as usize..] == *bytes.name
-            && own[..scope_len as usize] == *bytes.scope
+    pub fn is(&self, number: u32, bytes: &NameBytes<'_>) -> bool {
+        let Name { start, scope_end, end, metric, .. } = self.entries[number as usize];
+        metric == bytes.metric
+            && self.arena[scope_end..end] == *bytes.name
+            && self.arena[start..scope_end] == *bytes.scope
     }
 
-    #[inline]
-    pub fn is_attributes(&self, number: u32, bytes: &[u8]) -> bool {
-        let entry = &self.entries[number as usize];
-        matches!(entry.meaning, NamedThing::Attributes(_)) && self.arena[entry.start..entry.end] == *bytes
-    }
-
-    pub fn meaning(&self, number: u32) -> NamedThing {
-        self.entries[number as usize].meaning
-    }
-
-    pub fn find_metric(&self, bytes: &MetricBytes<'_>) -> Option<u32> {
-        let hash = self.metric_hash(bytes);
-        self.by_hash.get(&hash)?.iter().copied().find(|&n| self.is_metric(n, bytes))
-    }
-
-    pub fn find_attributes(&self, bytes: &[u8]) -> Option<u32> {
+    pub fn find(&self, bytes: &NameBytes<'_>) -> Option<u32> {
         let hash = self.hasher.hash_one(bytes);
-        self.by_hash.get(&hash)?.iter().copied().find(|&n| self.is_attributes(n, bytes))
+        self.by_hash.get(&hash)?.iter().copied().find(|&number| self.is(number, bytes))
     }
 
-    pub fn add_metric(&mut self, bytes: &MetricBytes<'_>, metric: u32) -> u32 {
-        let hash = self.metric_hash(bytes);
-        let MetricBytes { scope, name, kind, temporality, monotonic } = *bytes;
-        let meaning = NamedThing::Metric { metric, scope_len: scope.len() as u32, kind, temporality, monotonic };
-        self.add(hash, &[scope, name], meaning)
+    /// Adds a name that is not there yet, with the number of the metric or set it stands for; `None` when it cannot be read.
+    pub fn add(&mut self, bytes: &NameBytes<'_>, meaning: Option<u32>) -> u32 {
+        let number = self.entries.len() as u32;
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes.scope);
+        let scope_end = self.arena.len();
+        self.arena.extend_from_slice(bytes.name);
+        self.entries.push(Name { start, scope_end, end: self.arena.len(), metric: bytes.metric, meaning });
+        self.by_hash.entry(self.hasher.hash_one(bytes)).or_default().push(number);
+        number
     }
 
-    pub fn add_attributes(&mut self, bytes: &[u8], attributes: Option<u32>) -> u32 {
-        let hash = self.hasher.hash_one(bytes);
-        self.add(hash, &[bytes], NamedThing::Attributes(attributes))
+    /// What a name stands for: whether it is a metric, and its number.
+    pub fn meaning(&self, number: u32) -> (bool, Option<u32>) {
+        let Name { metric, meaning, .. } = self.entries[number as usize];
+        (metric.is_some(), meaning)
     }
 
     pub fn len(&self) -> usize {
@@ -115,35 +90,75 @@ impl Names {
         let numbers = Renumbering::of(used.iter().copied());
         let old = std::mem::take(self);
         self.hasher = old.hasher;
-        for entry in numbers.keep(old.entries) {
-            let bytes = &old.arena[entry.start..entry.end];
-            match entry.meaning {
-                NamedThing::Metric { metric, scope_len, kind, temporality, monotonic } => {
-                    let (scope, name) = bytes.split_at(scope_len as usize);
-                    let bytes = MetricBytes { scope, name, kind, temporality, monotonic };
-                    // What a used name stands for is used.
-                    self.add_metric(&bytes, metrics.get(metric).unwrap_or(metric));
-                }
-                NamedThing::Attributes(set) => {
-                    self.add_attributes(bytes, set.and_then(|set| attributes.get(set)));
-                }
-            }
+        for Name { start, scope_end, end, metric, meaning } in numbers.keep(old.entries) {
+            let bytes = NameBytes { metric, scope: &old.arena[start..scope_end], name: &old.arena[scope_end..end] };
+            let new = if metric.is_some() { metrics } else { attributes };
+            self.add(&bytes, meaning.and_then(|number| new.get(number)));
         }
         numbers
     }
+}
 
-    fn metric_hash(&self, bytes: &MetricBytes<'_>) -> u64 {
-        self.hasher.hash_one((bytes.scope, bytes.name, bytes.kind, bytes.temporality, bytes.monotonic))
+/// Values kept once, each with a number.
+#[derive(Debug)]
+pub struct Interned<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32, RandomState>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Interned { values: Vec::new(), numbers: HashMap::default() }
+    }
+}
+
+impl<T: Clone + Hash + Eq> Interned<T> {
+    pub fn number(&mut self, value: T) -> u32 {
+        *self.numbers.entry(value).or_insert_with_key(|value| {
+            self.values.push(value.clone());
+            self.values.len() as u32 - 1
+        })
     }
 
-    fn add(&mut self, hash: u64, parts: &[&[u8]], meaning: NamedThing) -> u32 {
-        let number = self.entries.len() as u32;
-        let start = self.arena.len();
-        for part in parts {
-            self.arena.extend_from_slice(part);
-        }
-        self.entries.push(Name { start, end: self.arena.len(), meaning });
-        self.by_hash.entry(hash).or_default().push(number);
-        number
+    /// The number of a value that is kept already.
+    pub fn find<Q: Hash + Eq>(&self, value: &Q) -> Option<u32>
+    where
+        T: Borrow<Q>,
+    {
+        self.numbers.get(value).copied()
+    }
+
+    pub fn get(&self, number: u32) -> &T {
+        &self.values[number as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Keeps only what is used, as it is called from now on.
+    pub fn keep(&mut self, used: &[bool], renamed: impl Fn(T) -> T) -> Renumbering {
+        let numbers = Renumbering::of(used.iter().copied());
+        self.values = numbers.keep(std::mem::take(&mut self.values)).into_iter().map(renamed).collect();
+        self.numbers = self.values.iter().cloned().zip(0..).collect();
+        numbers
+    }
+}
+
+/// Metrics, attribute sets, and the pairs of them that series have.
+#[derive(Debug, Default)]
+pub struct SeriesKeys {
+    pub metrics: Interned<Arc<MetricIdentity>>,
+    pub attributes: Interned<Arc<Attributes>>,
+    pub pairs: Interned<(u32, u32)>,
+}
+
+impl SeriesKeys {
+    pub fn metric_of(&self, key: u32) -> &Arc<MetricIdentity> {
+        self.metrics.get(self.pairs.get(key).0)
+    }
+
+    pub fn attributes_of(&self, key: u32) -> &Arc<Attributes> {
+        self.attributes.get(self.pairs.get(key).1)
     }
 }

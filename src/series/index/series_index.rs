@@ -4,10 +4,9 @@
 //! and only bytes never seen are parsed. When there is no room for another series, known ones are found and nothing new is
 //! remembered.
 
-use super::identity::SeriesKeys;
 use super::last_export::{ExportCursor, LastExport, UNREADABLE};
 use super::location::{KeyId, Location, ResourceId, SeriesId, StoredSeries};
-use super::names::{MetricBytes, NamedThing, Names};
+use super::names::{NameBytes, Names, SeriesKeys};
 use super::renumbering::Renumbering;
 use crate::model::{Attributes, MetricIdentity};
 use foldhash::fast::RandomState;
@@ -76,21 +75,16 @@ impl SeriesIndex {
     pub fn metric(
         &mut self,
         cursor: &mut ExportCursor,
-        bytes: &MetricBytes<'_>,
+        bytes: &NameBytes<'_>,
         has_room: bool,
         identity: impl FnOnce() -> MetricIdentity,
     ) {
         let as_before = cursor.last.points.get(cursor.position).map(|point| point.metric);
-        cursor.metric = match as_before.filter(|&name| self.names.is_metric(name, bytes)) {
-            Some(name) => Some(name),
-            None => match self.names.find_metric(bytes) {
-                None if has_room => {
-                    let metric = self.keys.metrics.number(Arc::new(identity()));
-                    Some(self.names.add_metric(bytes, metric))
-                }
-                found => found,
-            },
-        };
+        let known = as_before.filter(|&name| self.names.is(name, bytes)).or_else(|| self.names.find(bytes));
+        cursor.metric = known.or_else(|| {
+            let metric = has_room.then(|| self.keys.metrics.number(Arc::new(identity())));
+            metric.map(|metric| self.names.add(bytes, Some(metric)))
+        });
     }
 
     /// Finds the series of the next data point. `parse` is called only for bytes never seen.
@@ -117,12 +111,13 @@ impl SeriesIndex {
         has_room: bool,
         parse: impl FnOnce() -> Option<Attributes>,
     ) -> Lookup {
-        let (name, set) = match self.names.find_attributes(bytes) {
-            Some(name) => (Some(name), self.names.meaning(name).number()),
+        let bytes = NameBytes::attributes(bytes);
+        let (name, set) = match self.names.find(&bytes) {
+            Some(name) => (Some(name), self.names.meaning(name).1),
             None => match parse() {
                 attributes if has_room => {
                     let set = attributes.map(|attributes| self.keys.attributes.number(Arc::new(attributes)));
-                    (Some(self.names.add_attributes(bytes, set)), set)
+                    (Some(self.names.add(&bytes, set)), set)
                 }
                 Some(attributes) => match self.keys.attributes.find(&attributes) {
                     Some(set) => (None, Some(set)),
@@ -137,7 +132,7 @@ impl SeriesIndex {
             }
             return Lookup::Unreadable;
         };
-        let Some((metric, number)) = cursor.metric.and_then(|m| Some((m, self.names.meaning(m).number()?))) else {
+        let Some((metric, number)) = cursor.metric.and_then(|m| Some((m, self.names.meaning(m).1?))) else {
             return Lookup::NoRoom;
         };
         let key =
@@ -231,11 +226,9 @@ impl SeriesIndex {
         let mut metrics = vec![false; self.keys.metrics.len()];
         let mut attributes = vec![false; self.keys.attributes.len()];
         for (number, _) in names.iter().enumerate().filter(|(_, used)| **used) {
-            match self.names.meaning(number as u32) {
-                NamedThing::Metric { metric, .. } => metrics[metric as usize] = true,
-                NamedThing::Attributes(Some(set)) => attributes[set as usize] = true,
-                NamedThing::Attributes(None) => {}
-            }
+            let (is_metric, meaning) = self.names.meaning(number as u32);
+            let used = if is_metric { &mut metrics } else { &mut attributes };
+            meaning.into_iter().for_each(|number| used[number as usize] = true);
         }
         for (number, _) in keys.iter().enumerate().filter(|(_, used)| **used) {
             let (metric, set) = *self.keys.pairs.get(number as u32);

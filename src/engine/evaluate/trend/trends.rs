@@ -16,14 +16,13 @@ use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
 use crate::engine::evaluate::schedule::multiple_from;
 use crate::engine::evaluate::state::{ConditionState, combine};
 use crate::engine::evaluate::tally::Tally;
-use crate::engine::ingest::evict::NewNumbers;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::ingest::subscriptions::TrendInput;
 use crate::engine::options::Options;
 use crate::engine::rules::Rules;
 use crate::engine::verdict::InconclusiveReason;
 use crate::model::{Kind, MetricIdentity, Nanos, Sample, Temporality};
-use crate::series::{NotKept, Renumbering, ResourceId, SeriesId};
+use crate::series::{NotKept, Renumbered, Renumbering, ResourceId, SeriesId};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 
@@ -304,7 +303,7 @@ impl Trends {
     }
 
     /// Series, resources and entities have new numbers, or are gone.
-    pub fn renumber(&mut self, new: &NewNumbers) {
+    pub fn renumber(&mut self, new: &Renumbered, entities: &Renumbering) {
         let numbers = Renumbering::of(self.series.iter().map(|of| new.series.get(of.series).is_some()));
         self.series = numbers.keep(std::mem::take(&mut self.series));
         for of in &mut self.series {
@@ -315,7 +314,7 @@ impl Trends {
         };
         self.subjects.retain_mut(|subject| {
             renumber(&mut subject.series);
-            new.entities.get(subject.entity).map(|entity| subject.entity = entity).is_some()
+            entities.get(subject.entity).map(|entity| subject.entity = entity).is_some()
         });
         self.subject_of = self.subjects.iter().zip(0..).map(|(of, i)| ((of.definition, of.entity), i)).collect();
         self.by_series = rekeyed(&mut self.by_series, |&(series, rule), number| {
@@ -331,7 +330,7 @@ impl Trends {
         self.collections = rekeyed(&mut self.collections, |&resource, _| new.resources.get(resource));
         self.limits = rekeyed(&mut self.limits, |&(rule, entity), limits| {
             limits.renumber(&new.series);
-            Some((rule, new.entities.get(entity)?))
+            Some((rule, entities.get(entity)?))
         });
     }
 }
