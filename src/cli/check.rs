@@ -3,26 +3,30 @@
 //! Whatever is checked becomes [`Suite`]s, and [`report`] writes them. Nothing is evaluated when a file has a
 //! mistake, and what asserts nothing is no pass.
 
-mod files;
-mod golden;
 mod mutation;
 mod packages;
 mod scenarios;
 
-use super::baseline::{self, BaselineArgs, percent};
-use super::error::CliError;
 use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
+use super::gate::{BaselineArgs, evaluate_files};
 use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal, formats, keep_apart};
-use super::reports::{ReportArgs, from_root, job_summary};
+use super::results::{ReportArgs, from_root, job_summary};
 use super::rules::RulesArgs;
+use super::values::{duration, nanos, percent};
 use crate::engine::Options;
-use crate::gate::{self, CaseResult, EvaluatedRecording, RuleCoverage, ScenarioOutcome, Suite, Tested, Tolerance};
+use crate::gate::{
+    self, Case, CaseResult, EvaluatedRecording, FileLocation, Golden, RuleCoverage, ScenarioOutcome, Suite, Tested,
+    Tolerance,
+};
 use crate::model::Nanos;
-use crate::report::{self, CheckOutcome, Format, OutcomeKind};
+use crate::report::{self, CheckOutcome, Format, Outcome, OutcomeKind};
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every scenario passed; 1 one did not; 2 could not run, nothing was evaluated: a file
@@ -48,7 +52,7 @@ pub(super) struct Args {
     #[command(flatten)]
     baseline: BaselineArgs,
     #[command(flatten)]
-    judging: EvaluationArgs,
+    evaluation: EvaluationArgs,
     /// Show which definitions ever fired, and which metrics no rule uses
     #[arg(long, help_heading = "Coverage")]
     coverage: bool,
@@ -92,16 +96,16 @@ struct GoldenArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     if let Some(recording) = &args.minimize.minimize {
         let output = args.output.as_deref();
-        return minimize::run(recording, &args.minimize, (&args.rules, &args.judging), output, terminal);
+        return minimize::run(recording, &args.minimize, (&args.rules, &args.evaluation), output, terminal);
     }
     let is_about_recordings = args.golden.golden.is_some() || args.baseline.is_given();
     let scenarios = if is_about_recordings { Vec::new() } else { args.scenarios()? };
     let read = args.paths.iter().chain(&scenarios).chain(&args.golden.golden).map(PathBuf::as_path);
     keep_apart(args.output.as_deref().into_iter().chain(args.reports.files()), read.chain(args.baseline.files()))?;
-    let mut reports = args.reports.open(args.output.as_deref())?;
+    let mut reports = args.reports.open(args.output.as_deref(), terminal)?;
     let mut coverage = RuleCoverage::default();
     let (mut suites, tested) = match &args.golden.golden {
         Some(golden) => (vec![stored(&args, golden, &mut coverage, terminal)?], None),
@@ -120,19 +124,18 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         detail: terminal.detail,
     };
     write(&outcome, &args, terminal)?;
-    reports.write(&report::Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
+    reports.write(&Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
     Ok(terminal.ended(status(&suites)))
 }
 
 impl Args {
     /// The files with scenarios.
-    fn scenarios(&self) -> Result<Vec<PathBuf>, CliError> {
-        if self.judging.resolve() != Options::default() {
-            let what = "the options of a scenario stand in its `options`; these are for recordings";
-            return Err(CliError::Limit { what: what.into() });
+    fn scenarios(&self) -> Result<Vec<PathBuf>> {
+        if self.evaluation.resolve() != Options::default() {
+            bail!("the options of a scenario stand in its `options`; these are for recordings");
         }
         let here = [PathBuf::from(".")];
-        files::find(if self.paths.is_empty() { &here } else { &self.paths })
+        scenarios::find(if self.paths.is_empty() { &here } else { &self.paths })
     }
 }
 
@@ -142,8 +145,8 @@ fn written(
     scenarios: Vec<PathBuf>,
     coverage: &mut RuleCoverage,
     terminal: &Terminal,
-) -> Result<(Vec<Suite>, Option<Vec<Tested>>), CliError> {
-    let files = files::read(scenarios)?;
+) -> Result<(Vec<Suite>, Option<Vec<Tested>>)> {
+    let files = scenarios::read_files(scenarios)?;
     let (items, packages) = scenarios::read(&files, &args.rules, terminal)?;
     let shared = Mutex::new(coverage);
     let each = |outcome: &ScenarioOutcome| shared.lock().unwrap_or_else(PoisonError::into_inner).add_outcome(outcome);
@@ -162,40 +165,70 @@ fn evaluated(
     option: &str,
     coverage: &mut RuleCoverage,
     terminal: &Terminal,
-) -> Result<EvaluatedRecording, CliError> {
+) -> Result<EvaluatedRecording> {
     if args.paths.is_empty() {
-        return Err(CliError::Limit { what: format!("{option} needs recordings: name them") });
+        bail!("{option} needs recordings: name them");
     }
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve();
-    let recording = baseline::evaluate(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
+    let options = args.evaluation.resolve();
+    let recording = evaluate_files(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
     coverage.add(&recording.definitions, recording.definitions.len(), &recording.report);
     Ok(recording)
 }
 
 /// Compares recordings with others.
-fn compared(args: &Args, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite, CliError> {
+fn compared(args: &Args, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite> {
     let new = evaluated(args, "--baseline", coverage, terminal)?;
-    let old = args.baseline.evaluate(&new.definitions, &args.judging.resolve())?;
+    let old = args.baseline.evaluate(&new.definitions, &args.evaluation.resolve())?;
     Ok(old.map(|old| args.baseline.compare(&old, &new, terminal)).unwrap_or_default())
 }
 
 /// Compares recordings with golden events, or makes them golden.
-fn stored(args: &Args, golden: &Path, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite, CliError> {
+fn stored(args: &Args, file: &Path, coverage: &mut RuleCoverage, terminal: &Terminal) -> Result<Suite> {
     let recording = evaluated(args, "--golden", coverage, terminal)?;
-    if args.golden.bless {
-        return golden::bless(&recording, golden, terminal);
+    let mut cases: Vec<Case> = recording.proves_nothing().into_iter().collect();
+    let now = Golden::of(&recording.definitions, &recording.report);
+    if !args.golden.bless {
+        let stored = read_golden(file)?;
+        if recording.has_points() {
+            // What is computed anew may differ in the last digits of another machine.
+            let value = args.golden.value_tolerance.max(1e-9);
+            let tolerance = Tolerance { time: args.golden.time_tolerance, value };
+            cases.extend(stored.compare(&now, tolerance, &file.display().to_string()));
+        }
+    } else if cases.is_empty() {
+        bless(&now, file, terminal)?;
+        let place = Some(FileLocation::file(file.display().to_string()));
+        cases.push(Case::new("blessed", place, CaseResult::Passed));
     }
-    // What is computed anew may differ in the last digits of another machine.
-    let value = args.golden.value_tolerance.max(1e-9);
-    golden::compare(&recording, golden, Tolerance { time: args.golden.time_tolerance, value })
+    Ok(Suite { name: recording.name, cases })
+}
+
+/// Writes golden events.
+fn bless(golden: &Golden, file: &Path, terminal: &Terminal) -> Result<()> {
+    if fs::exists(file).map_err(|error| no_golden(file, error.into()))? {
+        // Whoever mixes up the arguments must not lose a recording.
+        read_golden(file)?;
+    }
+    let text = golden.to_text().map_err(|error| no_golden(file, error.into()))?;
+    fs::write(file, text).with_context(|| format!("cannot write to {}", file.display()))?;
+    let count = golden.events();
+    terminal.note(&format!("{}: {count} event{} blessed", file.display(), if count == 1 { "" } else { "s" }));
+    Ok(())
+}
+
+fn read_golden(file: &Path) -> Result<Golden> {
+    let text = fs::read_to_string(file).map_err(|error| no_golden(file, error.into()))?;
+    Golden::from_text(&text).map_err(|what| no_golden(file, anyhow!("{what}")))
+}
+
+fn no_golden(file: &Path, error: anyhow::Error) -> anyhow::Error {
+    anyhow!("cannot read the golden events {}: {error}; --bless writes them", file.display())
 }
 
 /// Writes the results; beside a format that holds only the cases, the rest goes to standard error.
-fn write(check: &CheckOutcome<'_>, args: &Args, terminal: &Terminal) -> Result<(), CliError> {
-    let style = terminal.style_of(args.output.as_deref());
-    let mut output = Output::open(args.output.as_deref())?;
-    output.write_with(|out| report::write(args.format, &report::Outcome::Check(check), style, out))?;
+fn write(check: &CheckOutcome<'_>, args: &Args, terminal: &Terminal) -> Result<()> {
+    Output::open(args.output.as_deref(), terminal)?.write_outcome(args.format, &Outcome::Check(check))?;
     if args.format == Format::Github {
         job_summary(check.suites, terminal)?;
     }
@@ -212,8 +245,8 @@ fn write(check: &CheckOutcome<'_>, args: &Args, terminal: &Terminal) -> Result<(
 }
 
 fn tolerance(text: &str) -> Result<Nanos, String> {
-    let span = humantime::parse_duration(text).map_err(|error| format!("{error}; write 10s or 1m"))?;
-    Nanos::try_from(span.as_nanos()).map_err(|_| "that is too long".to_string())
+    let range = ..=Duration::from_nanos(Nanos::MAX.unsigned_abs());
+    duration(text, range, "10s or 1m", "that is too long").map(nanos)
 }
 
 /// The status of the suites, and why when it is no pass.

@@ -3,8 +3,8 @@
 //! Invariant: a variable that is set already is never changed, and every signal that would have ended the command without
 //! foreshock in front of it still gets to it, once.
 
-use super::error::CliError;
 use super::exit::ExitStatus;
+use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -87,7 +87,7 @@ fn there(name: &str) -> Option<String> {
 }
 
 /// Whether there is such a program, as far as that can be told without starting it.
-pub(super) fn find(command: &[OsString]) -> Result<(), CliError> {
+pub(super) fn find(command: &[OsString]) -> Result<()> {
     let Some(name) = command.first().map(Path::new) else { return Ok(()) };
     #[allow(clippy::disallowed_methods, reason = "a program is looked for where the system will look")]
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -96,17 +96,16 @@ pub(super) fn find(command: &[OsString]) -> Result<(), CliError> {
     } else {
         std::env::split_paths(&path).any(|folder| folder.join(name).exists() || cfg!(windows))
     };
-    let absent = || CliError::Command { command: shown(command), source: io::ErrorKind::NotFound.into() };
-    if is_there { Ok(()) } else { Err(absent()) }
+    if is_there { Ok(()) } else { Err(cannot_run(command, &io::ErrorKind::NotFound.into())) }
+}
+
+fn cannot_run(command: &[OsString], error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot run {}: {error}; nothing was evaluated", shown(command))
 }
 
 /// Runs the command to its end. `ended` is told then, or when it could not be run.
-pub(super) fn run(
-    command: &[OsString],
-    variables: &Variables,
-    ended: oneshot::Sender<()>,
-) -> Result<ExitStatus, CliError> {
-    let failed = |source| CliError::Command { command: shown(command), source };
+pub(super) fn run(command: &[OsString], variables: &Variables, ended: oneshot::Sender<()>) -> Result<ExitStatus> {
+    let failed = |error| cannot_run(command, &error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let result = runtime.block_on(async {
         let (name, arguments) = command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;

@@ -1,8 +1,8 @@
 //! Completion scripts and the manual page, made from the same description as `--help`.
 
-use super::error::CliError;
 use super::exit::ExitStatus;
-use super::output::Output;
+use super::output::{Output, Terminal};
+use anyhow::Result;
 use clap::Command;
 use clap_complete::{Shell, generate};
 
@@ -14,24 +14,21 @@ pub(super) struct Args {
 }
 
 /// Prints the completion script of a shell.
-pub(super) fn run(args: Args, mut command: Command) -> Result<ExitStatus, CliError> {
+pub(super) fn run(args: Args, mut command: Command, terminal: &Terminal) -> Result<ExitStatus> {
     let mut script = Vec::new();
     generate(args.shell, &mut command, "foreshock", &mut script);
-    Output::open(None)?.write_with(|out| std::io::Write::write_all(out, &script))?;
+    Output::open(None, terminal)?.write_text(&script)?;
     Ok(ExitStatus::Passed)
 }
 
 /// Prints the manual page: the program, then each command.
-pub(super) fn man(mut command: Command) -> Result<ExitStatus, CliError> {
+pub(super) fn man(mut command: Command, terminal: &Terminal) -> Result<ExitStatus> {
     command.build();
     let mut page = Vec::new();
-    let mut output = Output::open(None)?;
-    output.write_with(|out| {
+    let subcommands = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help");
+    for command in std::iter::once(&command).chain(subcommands) {
         clap_mangen::Man::new(command.clone()).render(&mut page)?;
-        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-            clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
-        }
-        std::io::Write::write_all(out, &page)
-    })?;
+    }
+    Output::open(None, terminal)?.write_text(&page)?;
     Ok(ExitStatus::Passed)
 }

@@ -1,13 +1,13 @@
 //! `foreshock convert`: cuts recordings and converts between their forms.
 
-use super::error::CliError;
 use super::exit::ExitStatus;
-use super::output::{Output, Terminal};
-use super::recordings::{Recordings, RecordingsArgs};
+use super::output::{Output, Terminal, keep_apart};
+use super::recordings::{Recordings, RecordingsArgs, write_error};
 use crate::engine::{Input, Inputs};
 use crate::model::{Moment, Nanos};
 use crate::otlp::{Cut, NamePattern, cut};
 use crate::recording::{Compression, RecordingFormat, WriteError, Writer};
+use anyhow::Result;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
@@ -66,14 +66,14 @@ impl Form {
 }
 
 /// Runs the command. Damage of the input is exit code 4, as is an output without a point: it lacks what was asked for.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    args.recordings.keep_apart(&args.output)?;
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
+    keep_apart([args.output.as_path()], args.recordings.files())?;
     let (format, compression) = args.form.resolve(&args.output);
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
     let head = recordings.head();
-    let output = Output::open(Some(&args.output))?;
+    let output = Output::open(Some(&args.output), terminal)?;
     let to = output.name().to_string();
-    let failed = |source: WriteError| CliError::Convert { to: to.clone(), source };
+    let failed = |error: WriteError| write_error(&to, error);
     let mut writer = Writer::new(output, format, compression).map_err(failed)?;
     if let Some(head) = head {
         writer.set_head(head).map_err(failed)?;

@@ -1,5 +1,6 @@
 //! How a command ends.
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 /// What the exit code of the program says.
@@ -31,6 +32,13 @@ impl ExitStatus {
             ExitStatus::Command(code) => code,
             ExitStatus::Defect => 70,
         }
+    }
+
+    /// The status of a command that stopped before its end: a reader that closed the pipe is no failure.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        let is_closed_pipe = causes.any(|cause| cause.kind() == ErrorKind::BrokenPipe);
+        if is_closed_pipe { ExitStatus::Passed } else { ExitStatus::CouldNotRun }
     }
 }
 

@@ -1,9 +1,17 @@
-//! What makes `replay` and `run` fail: events at or above a severity, and input that shows nothing.
+//! What makes commands fail: events at or above a severity, what has become worse since a baseline, and input that shows nothing.
 
+use super::evaluation::evaluate;
 use super::exit::ExitStatus;
-use crate::engine::{EvaluationReport, Event, Verdict};
-use crate::gate::Finding;
+use super::output::Terminal;
+use super::recordings::Recordings;
+use super::values::percent;
+use crate::definition::EventDefinition;
+use crate::engine::{EvaluationReport, Event, Options, Verdict};
+use crate::gate::{self, CaseResult, EvaluatedRecording, Finding, Suite};
+use anyhow::Result;
 use clap::ValueEnum;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 
 /// What makes the command fail.
 #[derive(Debug, clap::Args)]
@@ -12,7 +20,7 @@ pub(super) struct GateArgs {
     /// Exit with 1 when there is an event at or above this severity
     // What holds without it depends on the command, which says so.
     #[arg(long, value_name = "SEVERITY")]
-    fail_on: Option<FailOn>,
+    pub(super) fail_on: Option<FailOn>,
     /// Exit with 4 when any definition is inconclusive
     #[arg(long)]
     strict: bool,
@@ -31,53 +39,32 @@ pub(super) enum FailOn {
     Critical,
 }
 
-impl FailOn {
+impl GateArgs {
     /// Whether an event fails the command.
-    pub(super) fn fails(self, event: &Event) -> bool {
-        match self {
-            FailOn::Never => false,
-            FailOn::Warning => event.severity >= 5,
-            FailOn::Critical => event.severity >= 10,
+    pub(super) fn fails(&self, event: &Event) -> bool {
+        match self.fail_on {
+            None | Some(FailOn::Never) => false,
+            Some(FailOn::Warning) => event.severity >= 5,
+            Some(FailOn::Critical) => event.severity >= 10,
         }
     }
-}
 
-/// The gate of a command.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gate {
-    pub(super) fail_on: FailOn,
-    strict: bool,
-    allow_no_data: bool,
-}
-
-impl GateArgs {
-    /// The gate, with what fails the command when nothing was typed.
-    pub(super) fn resolve(&self, otherwise: FailOn) -> Gate {
-        let fail_on = self.fail_on.unwrap_or(otherwise);
-        Gate { fail_on, strict: self.strict, allow_no_data: self.allow_no_data }
-    }
-}
-
-impl Gate {
-    /// What is wrong with the input, for reports; the same that makes [`Gate::status`] inconclusive.
-    pub(super) fn input_findings(self, report: &EvaluationReport, damage: &[String], damaged: bool) -> Vec<Finding> {
-        let finding =
-            |code, message: &str| Finding { code, message: message.into(), details: String::new(), place: None };
+    /// What is wrong with the input, for reports; the same that makes [`GateArgs::status`] inconclusive.
+    pub(super) fn input_findings(&self, report: &EvaluationReport, damage: &[String], damaged: bool) -> Vec<Finding> {
         if damaged {
-            return damage.iter().map(|sentence| finding("damaged-recording", sentence)).collect();
+            return damage.iter().map(|sentence| Finding::new("damaged-recording", sentence, None)).collect();
         }
         let is_silent = report.counts.points == 0 && !self.allow_no_data;
-        is_silent.then(|| finding("no-points", "no metrics received")).into_iter().collect()
+        is_silent.then(|| Finding::new("no-points", "no metrics received", None)).into_iter().collect()
     }
 
     /// The status a report deserves, and why when it is no pass. A failed gate wins; damage and `--strict` stand whatever
     /// `--allow-no-data` says, because that option is about inputs that are complete and hold nothing to evaluate.
-    pub(super) fn status(self, report: &EvaluationReport, damaged: bool) -> (ExitStatus, &'static str) {
-        if report.events.iter().any(|event| self.fail_on.fails(event)) {
-            let why = match self.fail_on {
-                FailOn::Never | FailOn::Warning => "an event at or above --fail-on warning",
-                FailOn::Critical => "an event at or above --fail-on critical",
-            };
+    fn status_of(&self, report: &EvaluationReport, damaged: bool) -> (ExitStatus, &'static str) {
+        if report.events.iter().any(|event| self.fails(event)) {
+            let is_critical = self.fail_on == Some(FailOn::Critical);
+            let warning = "an event at or above --fail-on warning";
+            let why = if is_critical { "an event at or above --fail-on critical" } else { warning };
             return (ExitStatus::Failed, why);
         }
         let has = |wanted: fn(&Verdict) -> bool| report.definitions.iter().any(|d| wanted(&d.verdict));
@@ -89,9 +76,38 @@ impl Gate {
             has_points: report.counts.points > 0,
             is_evaluated: has(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)),
         };
-        data.status("no definition could be evaluated (--allow-no-data makes this a pass)", self.allow_no_data)
+        data.status(NOT_EVALUATED, self.allow_no_data)
+    }
+
+    /// The status to end with, and why when it is no pass. A failure wins; what cannot be compared with the baseline is no pass.
+    pub(super) fn status(
+        &self,
+        report: &EvaluationReport,
+        is_damaged: bool,
+        regressions: Option<&Suite>,
+        all_sent: bool,
+    ) -> (ExitStatus, &'static str) {
+        let has = |wanted: fn(&CaseResult) -> bool| {
+            regressions.iter().flat_map(|suite| &suite.cases).any(|case| wanted(&case.result))
+        };
+        let (status, why) = match self.status_of(report, is_damaged) {
+            (ExitStatus::Passed | ExitStatus::Inconclusive, _) if has(|case| matches!(case, CaseResult::Failed(_))) => {
+                (ExitStatus::Failed, "worse than the baseline")
+            }
+            (ExitStatus::Passed, _) if has(|case| matches!(case, CaseResult::Inconclusive(_))) => {
+                (ExitStatus::Inconclusive, "it cannot be compared with the baseline")
+            }
+            without => without,
+        };
+        if status != ExitStatus::Failed && !all_sent {
+            return (ExitStatus::CouldNotRun, "a sink did not get every event");
+        }
+        (status, why)
     }
 }
+
+/// Why results are no pass when no definition says anything.
+pub(super) const NOT_EVALUATED: &str = "no definition could be evaluated (--allow-no-data makes this a pass)";
 
 /// What decides whether results show anything.
 #[derive(Clone, Copy, Debug)]
@@ -116,5 +132,65 @@ impl DataSeen {
             return (ExitStatus::Passed, "");
         };
         (ExitStatus::Inconclusive, why)
+    }
+}
+
+/// Options of every command that can compare with another recording of the same application, evaluated with the same rules.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Baseline")]
+pub(super) struct BaselineArgs {
+    /// Fail when there are new events, longer violations or worse aggregates than in this recording; repeatable
+    #[arg(long, value_name = "RECORDING")]
+    baseline: Vec<PathBuf>,
+    /// How much worse an aggregate (its 95th percentile) or the time in violation may be
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, requires = "baseline")]
+    max_regression: f64,
+}
+
+/// Evaluates recordings, with the values that decide when they are wanted.
+pub(super) fn evaluate_files(
+    files: &[PathBuf],
+    definitions: &[EventDefinition],
+    options: &Options,
+    is_traced: bool,
+) -> Result<EvaluatedRecording> {
+    let recordings = Recordings::of(files)?;
+    let name = recordings.names().join(", ");
+    let each = |_: &_, _: &_| Ok::<(), Infallible>(());
+    let (evaluation, Ok(())) = evaluate((recordings, name), (definitions.to_vec(), options), is_traced, each);
+    let recordings = evaluation.inputs;
+    let damage = if recordings.is_damaged() { recordings.damage() } else { Vec::new() };
+    Ok(EvaluatedRecording { damage, ..evaluation.result })
+}
+
+impl BaselineArgs {
+    /// Whether there is something to compare with.
+    pub(super) fn is_given(&self) -> bool {
+        !self.baseline.is_empty()
+    }
+
+    /// The recordings.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> + Clone {
+        self.baseline.iter().map(PathBuf::as_path)
+    }
+
+    /// Evaluates the baseline, if there is one.
+    pub(super) fn evaluate(
+        &self,
+        definitions: &[EventDefinition],
+        options: &Options,
+    ) -> Result<Option<EvaluatedRecording>> {
+        self.is_given().then(|| evaluate_files(&self.baseline, definitions, options, true)).transpose()
+    }
+
+    /// What has become worse since the baseline: a case for every definition.
+    pub(super) fn compare(&self, old: &EvaluatedRecording, new: &EvaluatedRecording, terminal: &Terminal) -> Suite {
+        if old.has_points() && new.has_points() && (old.aggregates.left_out || new.aggregates.left_out) {
+            terminal.warn("too many entities to trace: the values of the last ones are not compared");
+        }
+        Suite {
+            name: format!("{} vs baseline {}", new.name, old.name),
+            cases: gate::compare(old, new, self.max_regression),
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! `foreshock inspect`: what is in recordings.
 
-use super::error::CliError;
 use super::exit::ExitStatus;
-use super::output::{Output, Terminal, formats};
+use super::output::{Output, Terminal, formats, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use crate::engine::Inputs;
 use crate::inspect::Inspection;
-use crate::report::{self, Format, Inspected, Outcome, OutcomeKind};
+use crate::report::{Format, Inspected, Outcome, OutcomeKind};
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// Arguments of `inspect`.
@@ -23,12 +23,10 @@ pub(super) struct Args {
 }
 
 /// Runs the command. No point, or damage, is exit code 4: nothing was found out.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
-    if let Some(output) = &args.output {
-        args.recordings.keep_apart(output)?;
-    }
-    let mut output = Output::open(args.output.as_deref())?;
+    keep_apart(args.output.as_deref(), args.recordings.files())?;
+    let mut output = Output::open(args.output.as_deref(), terminal)?;
     let mut inspection = Inspection::default();
     while let Some(arrival) = recordings.next() {
         if let Some(export) = arrival.export {
@@ -44,8 +42,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         damage: &damage,
         detail: terminal.detail,
     };
-    let style = terminal.style_of(args.output.as_deref());
-    output.write_with(|out| report::write(args.format, &Outcome::Inspection(&inspected), style, out))?;
+    output.write_outcome(args.format, &Outcome::Inspection(&inspected))?;
     if args.format != Format::Text {
         damage.iter().for_each(|sentence| terminal.warn(sentence));
     }

@@ -1,11 +1,12 @@
 //! What a run has received, kept in memory, so that it can be evaluated again with shorter windows.
 
-use super::error::CliError;
-use crate::engine::{Input, Inputs};
+use super::recordings::write_error;
+use crate::engine::Inputs;
 use crate::inspect::Inspection;
-use crate::model::{Export, Nanos};
+use crate::model::Nanos;
 use crate::receive::{RecordingEvent, RecordingWriter};
-use crate::recording::{Compression, Reader, RecordingFormat, Source, WriteError, Writer};
+use crate::recording::{Compression, Reader, RecordingFormat, Replayed, Source, Writer};
+use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +19,9 @@ const MOST_KEPT: usize = 16 << 20;
 pub(super) struct Memory(Arc<Mutex<Option<Writer<Vec<u8>>>>>);
 
 impl Memory {
-    pub(super) fn new() -> Result<Self, WriteError> {
-        let writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd)?;
+    pub(super) fn new() -> Result<Self> {
+        let writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd);
+        let writer = writer.map_err(|error| write_error("memory", error))?;
         Ok(Memory(Arc::new(Mutex::new(Some(writer)))))
     }
 
@@ -52,32 +54,18 @@ impl Memory {
 }
 
 /// The kept payloads once more.
-pub(super) struct KeptInputs {
-    reader: Reader,
-    export: Export,
-}
-
-impl KeptInputs {
-    pub(super) fn open(kept: &Bytes) -> Result<Self, CliError> {
-        let source = Source {
-            name: "what was received".into(),
-            size: Some(kept.len() as u64),
-            reader: Box::new(Cursor::new(kept.clone())),
-        };
-        Ok(KeptInputs { reader: Reader::open(vec![source])?, export: Export::default() })
-    }
-}
-
-impl Inputs for KeptInputs {
-    fn next(&mut self) -> Option<Input<'_>> {
-        let arrival = self.reader.next(&mut self.export)?;
-        Some(Input { received_at: arrival.at, export: (!arrival.is_tick).then_some(&self.export) })
-    }
+pub(super) fn kept_inputs(kept: &Bytes) -> Result<Replayed> {
+    let source = Source {
+        name: "what was received".into(),
+        size: Some(kept.len() as u64),
+        reader: Box::new(Cursor::new(kept.clone())),
+    };
+    Reader::open(vec![source]).map(Replayed::new).map_err(|error| anyhow!("cannot read the recording {error}"))
 }
 
 /// The longest export interval of a service that sent.
-pub(super) fn longest_interval(kept: &Bytes) -> Result<Option<Nanos>, CliError> {
-    let (mut inputs, mut inspection) = (KeptInputs::open(kept)?, Inspection::default());
+pub(super) fn longest_interval(kept: &Bytes) -> Result<Option<Nanos>> {
+    let (mut inputs, mut inspection) = (kept_inputs(kept)?, Inspection::default());
     while let Some(input) = inputs.next() {
         if let Some(export) = input.export {
             inspection.add(export, input.received_at);

@@ -2,10 +2,9 @@
 //!
 //! The recording is read twice: once for the event, once for the points that may have to do with it.
 
-use super::error::CliError;
 use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::output::{Output, Terminal, keep_apart};
+use super::output::{Output, Terminal, is_stream, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
@@ -13,8 +12,8 @@ use crate::engine::{Engine, EvaluationReport, Event, Inputs, Options};
 use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;
+use anyhow::{Error, Result, anyhow, bail};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 /// The key that hashes values, for the same hashes in several files.
@@ -39,19 +38,18 @@ pub(super) struct MinimizeArgs {
 pub(super) fn run(
     recording: &Path,
     args: &MinimizeArgs,
-    (rules, judging): (&RulesArgs, &EvaluationArgs),
+    (rules, evaluation): (&RulesArgs, &EvaluationArgs),
     output: Option<&Path>,
     terminal: &Terminal,
-) -> Result<ExitStatus, CliError> {
+) -> Result<ExitStatus> {
     if rules.has_overrides() {
-        let what = "a scenario uses the rules as they stand in their files: --set is not possible with it";
-        return Err(CliError::Limit { what: what.into() });
+        bail!("a scenario uses the rules as they stand in their files: --set is not possible with it");
     }
-    if recording.as_os_str() == "-" {
-        return Err(CliError::Limit { what: "--minimize reads the recording twice: name a file".into() });
+    if is_stream(recording) {
+        bail!("--minimize reads the recording twice: name a file");
     }
     keep_apart(output, [recording])?;
-    let options = judging.resolve();
+    let options = evaluation.resolve();
     let engine = evaluate(recording, rules.load(terminal)?.definitions, &options, terminal)?;
     let report = engine.report();
     let event = find(&report, engine.definitions(), args.event.as_deref(), recording)?;
@@ -75,10 +73,8 @@ pub(super) fn run(
         key: key.as_deref(),
         comment: &comment,
     };
-    let found =
-        crate::minimize::minimize(&past, wanted).map_err(|error| CliError::Limit { what: error.to_string() })?;
-    let mut to = Output::open(output)?;
-    to.write_with(|out| out.write_all(found.text.as_bytes()))?;
+    let found = crate::minimize::minimize(&past, wanted).map_err(Error::msg)?;
+    Output::open(output, terminal)?.write_text(found.text.as_bytes())?;
     report_result(&found, &past, terminal);
     Ok(ExitStatus::Passed)
 }
@@ -88,7 +84,7 @@ fn evaluate(
     definitions: Vec<EventDefinition>,
     options: &Options,
     terminal: &Terminal,
-) -> Result<Engine, CliError> {
+) -> Result<Engine> {
     let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
     let mut engine = Engine::new(definitions, options.clone());
     while let Some(input) = recordings.next() {
@@ -105,7 +101,7 @@ fn find<'a>(
     definitions: &[EventDefinition],
     id: Option<&str>,
     recording: &Path,
-) -> Result<&'a Event, CliError> {
+) -> Result<&'a Event> {
     let named: Vec<&Event> =
         report.events.iter().filter(|event| id.is_some_and(|id| event.id.starts_with(id))).collect();
     if let ([event], Some(_)) = (named.as_slice(), id.filter(|id| !id.is_empty())) {
@@ -118,21 +114,21 @@ fn find<'a>(
         None => format!("name an event of {recording} with --event"),
     };
     if report.events.is_empty() {
-        return Err(CliError::Limit { what: format!("{recording} has no event, so there is nothing to minimize") });
+        bail!("{recording} has no event, so there is nothing to minimize");
     }
     let mut list = Vec::new();
     // A vector takes everything.
     let _ = report::event_ids(&mut list, definitions, &report.events);
-    Err(CliError::Limit { what: format!("{problem}; there are\n{}", String::from_utf8_lossy(&list).trim_end()) })
+    bail!("{problem}; there are\n{}", String::from_utf8_lossy(&list).trim_end())
 }
 
-fn past(recording: &Path, event: &Event) -> Result<EventPast, CliError> {
+fn past(recording: &Path, event: &Event) -> Result<EventPast> {
     let only = event.entity.as_ref().map_or_else(Attributes::default, |entity| entity.resource.clone());
     let mut past = EventPast::new(only, event.start);
     let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
     while let Some(input) = recordings.next() {
         if let Some(export) = input.export {
-            past.add(input.received_at, export).map_err(|error| CliError::Limit { what: error.to_string() })?;
+            past.add(input.received_at, export).map_err(Error::msg)?;
         }
     }
     Ok(past)
@@ -147,7 +143,7 @@ struct Named {
 
 impl Named {
     /// A built-in definition is in its package; any other in its file, whose path counts from the folder of the scenario.
-    fn of(definition: &EventDefinition, args: &RulesArgs, output: Option<&Path>) -> Result<Self, CliError> {
+    fn of(definition: &EventDefinition, args: &RulesArgs, output: Option<&Path>) -> Result<Self> {
         let package = definition.file.starts_with("builtin:").then(|| definition.file.split('/').next()).flatten();
         let path = PathBuf::from(package.unwrap_or(&definition.file));
         let loaded =
@@ -164,7 +160,7 @@ impl Named {
 
 /// The path of a file as a scenario at `output` names it.
 fn from_folder(output: Option<&Path>, path: &Path) -> String {
-    let folder = output.filter(|path| path.as_os_str() != "-").and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = output.filter(|path| !is_stream(path)).and_then(Path::parent).unwrap_or(Path::new(""));
     let full = |path: &Path| {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_path_buf())
@@ -186,12 +182,12 @@ fn origin(recording: &Path, event: &Event) -> String {
 
 /// The key of the environment, or a random one.
 #[allow(clippy::disallowed_methods, reason = "a secret belongs in the environment, not among the arguments")]
-fn key() -> Result<Vec<u8>, CliError> {
+fn key() -> Result<Vec<u8>> {
     if let Some(key) = std::env::var_os(KEY).filter(|key| !key.is_empty()) {
         return Ok(key.into_encoded_bytes());
     }
     let mut key = vec![0; 32];
-    let failed = |_| CliError::Limit { what: format!("the system has no random numbers for a key; set {KEY}") };
+    let failed = |_| anyhow!("the system has no random numbers for a key; set {KEY}");
     SystemRandom::new().fill(&mut key).map_err(failed)?;
     Ok(key)
 }

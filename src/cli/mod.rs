@@ -3,40 +3,31 @@
 //! One file per subcommand; the files beside them hold what several share. This is the only room that writes to stdout and
 //! stderr. Absent on purpose: `exit()`, a config file, environment variables but those that an option names.
 
-mod baseline;
 mod check;
 mod child;
 mod completions;
 mod convert;
 mod diff;
-mod error;
 mod evaluation;
 mod exit;
 mod gate;
-mod git;
-mod head;
 mod inspect;
-mod labels;
 mod memory;
 mod minimize;
 mod output;
 mod package;
-mod page;
 mod receiving;
 mod record;
 mod recordings;
 mod replay;
-mod reports;
 mod results;
-mod retention;
 mod rules;
 mod run;
-mod scale;
 mod serve;
 mod sinks;
 mod tune;
+mod values;
 
-pub use error::CliError;
 pub use exit::ExitStatus;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -111,14 +102,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Command::Check(args) => check::run(args, &terminal),
         Command::Tune(args) => tune::run(args, &terminal),
         Command::Diff(args) => diff::run(args, &terminal),
-        Command::Completions(args) => completions::run(args, Cli::command()),
-        Command::Man => completions::man(Cli::command()),
+        Command::Completions(args) => completions::run(args, Cli::command(), &terminal),
+        Command::Man => completions::man(Cli::command(), &terminal),
     };
     result.unwrap_or_else(|error| {
-        if error.status() != ExitStatus::Passed {
+        let status = ExitStatus::of(&error);
+        if status != ExitStatus::Passed {
             terminal.error(&error);
         }
-        error.status()
+        status
     })
 }
 

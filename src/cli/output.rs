@@ -1,16 +1,16 @@
 //! Where results and messages go: standard output or a file through one buffer, messages to standard error.
 //!
-//! A pipe whose reader left is an error here like any other; `CliError::status` makes it a success. Messages that cannot be
+//! A pipe whose reader left is an error here like any other; `ExitStatus::of` makes it a success. Messages that cannot be
 //! written to standard error are lost on purpose: there is no better place to say so.
 
-use super::error::CliError;
 use super::exit::ExitStatus;
-use crate::report::{Detail, Format, OutcomeKind, Style};
+use crate::report::{self, Detail, Format, Outcome, OutcomeKind, Style};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{self, Path};
 
@@ -60,9 +60,9 @@ impl Terminal {
 
     /// The style of results: standard output is looked at, a file gets colours only when they are asked for.
     pub(super) fn style_of(self, to: Option<&Path>) -> Style {
-        match to {
-            Some(path) if path.as_os_str() != "-" => self.style(anstream::ColorChoice::Never),
-            _ => self.style(anstream::AutoStream::choice(&io::stdout())),
+        match to.filter(|path| !is_stream(path)) {
+            Some(_) => self.style(anstream::ColorChoice::Never),
+            None => self.style(anstream::AutoStream::choice(&io::stdout())),
         }
     }
 
@@ -72,8 +72,8 @@ impl Terminal {
     }
 
     /// Prints why the command stops.
-    pub(super) fn error(self, error: &CliError) {
-        let _ = writeln!(io::stderr(), "{} {error}", self.message_style().error_word());
+    pub(super) fn error(self, error: &anyhow::Error) {
+        let _ = writeln!(io::stderr(), "{} {error:#}", self.message_style().error_word());
     }
 
     /// Prints a warning, which is no part of the results.
@@ -103,48 +103,56 @@ impl Terminal {
 pub(super) fn keep_apart<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
     inputs: impl IntoIterator<Item = &'a Path> + Clone,
-) -> Result<(), CliError> {
-    let is_stream = |path: &Path| path.as_os_str() == "-";
+) -> Result<()> {
     for output in outputs {
         let Ok(target) = output.canonicalize() else { continue };
         let is_same = |input: &Path| !is_stream(input) && input.canonicalize().is_ok_and(|input| input == target);
         if !is_stream(output) && target.is_file() && inputs.clone().into_iter().any(is_same) {
-            return Err(CliError::SameFile { path: output.display().to_string() });
+            bail!("{} is an input as well: name another file for the output", output.display());
         }
     }
     Ok(())
 }
 
 /// Refuses two outputs in one place.
-pub(super) fn differ<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+pub(super) fn differ<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     let place = |output: &Path| output.canonicalize().or_else(|_| path::absolute(output)).unwrap_or(output.into());
     let mut taken = HashSet::new();
     match outputs.into_iter().find(|output| !taken.insert(place(output))) {
-        Some(twice) => Err(CliError::OutputTwice { path: twice.display().to_string() }),
+        Some(twice) => bail!("{}: two outputs would be written there; name a file for each", twice.display()),
         None => Ok(()),
     }
 }
 
-/// What results are written through.
-pub(super) type Buffer = BufWriter<Box<dyn Write>>;
+/// Whether a path stands for standard input or standard output.
+pub(super) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The text of a file that people write.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(fs::read(path)?).map_err(|_| anyhow!("the file is not UTF-8 text; save it as UTF-8"))
+}
 
 /// Where results are written.
 pub(super) struct Output {
     to: String,
-    inner: Buffer,
+    inner: BufWriter<Box<dyn Write>>,
+    style: Style,
 }
 
 impl Output {
     /// Standard output, or a file that is made or emptied.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, CliError> {
-        match path {
-            Some(path) if path.as_os_str() != "-" => {
+    pub(super) fn open(path: Option<&Path>, terminal: &Terminal) -> Result<Self> {
+        let (to, inner): (String, Box<dyn Write>) = match path.filter(|path| !is_stream(path)) {
+            Some(path) => {
                 let to = path.display().to_string();
-                let file = File::create(path).map_err(|source| CliError::Output { to: to.clone(), source })?;
-                Ok(Output { to, inner: BufWriter::new(Box::new(file)) })
+                let file = File::create(path).with_context(|| format!("cannot write to {to}"))?;
+                (to, Box::new(file))
             }
-            _ => Ok(Output { to: "standard output".into(), inner: BufWriter::new(Box::new(io::stdout().lock())) }),
-        }
+            None => ("standard output".into(), Box::new(io::stdout().lock())),
+        };
+        Ok(Output { to, inner: BufWriter::new(inner), style: terminal.style_of(path) })
     }
 
     /// The file, or standard output.
@@ -152,10 +160,16 @@ impl Output {
         &self.to
     }
 
-    /// Writes with `write`, and flushes.
-    pub(super) fn write_with(&mut self, write: impl FnOnce(&mut Buffer) -> io::Result<()>) -> Result<(), CliError> {
-        let result = write(&mut self.inner).and_then(|()| self.inner.flush());
-        result.map_err(|source| CliError::Output { to: self.to.clone(), source })
+    /// Writes results in a format, and flushes.
+    pub(super) fn write_outcome(&mut self, format: Format, outcome: &Outcome<'_>) -> Result<()> {
+        let written = report::write(format, outcome, self.style, &mut self.inner).and_then(|()| self.inner.flush());
+        written.with_context(|| format!("cannot write to {}", self.to))
+    }
+
+    /// Writes a text, and flushes.
+    pub(super) fn write_text(&mut self, text: &[u8]) -> Result<()> {
+        let written = self.inner.write_all(text).and_then(|()| self.inner.flush());
+        written.with_context(|| format!("cannot write to {}", self.to))
     }
 }
 

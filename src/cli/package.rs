@@ -1,19 +1,16 @@
 //! `tune --write`: a package with the proposed numbers. Nothing is written before everything is known to be right.
 
-use super::error::CliError;
 use super::output::Terminal;
-use super::rules::RulesArgs;
+use super::rules::{RulesArgs, check_depth};
 use super::tune::Swept;
 use crate::definition::{Source, builtin_package};
 use crate::tune::{Package, PackageFile, Writable, writable};
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders that are no part of a package.
 const LEFT_OUT: [&str; 2] = [".git", "node_modules"];
-/// Folders are followed this deep.
-const DEEPEST: usize = 16;
 
 /// Options that write.
 #[derive(Debug, clap::Args)]
@@ -40,44 +37,41 @@ pub(super) enum Written {
 
 impl WriteArgs {
     /// Refuses what cannot be written, before anything is evaluated.
-    pub(super) fn check(&self, rules: &RulesArgs, windows: usize) -> Result<(), CliError> {
+    pub(super) fn check(&self, rules: &RulesArgs, windows: usize) -> Result<()> {
         let Some(target) = &self.write else {
-            return if self.accept_provisional {
-                Err(refused("--accept-provisional", "it needs --write"))
-            } else {
-                Ok(())
-            };
+            if self.accept_provisional {
+                bail!("--accept-provisional: it needs --write");
+            }
+            return Ok(());
         };
         if windows > 0 {
-            return Err(refused("--window", "only thresholds are written; change the window in the rules, then tune"));
+            bail!("--window: only thresholds are written; change the window in the rules, then tune");
         }
         if rules.has_overrides() {
-            return Err(refused("--set", "it changes the rules for this run only; change the rules, then tune"));
+            bail!("--set: it changes the rules for this run only; change the rules, then tune");
         }
-        let [root] = rules.paths() else {
-            return Err(refused("--write", "name one package with --rules"));
-        };
-        if target.exists() && !is_same(root, target) {
-            let mut entries = fs::read_dir(target).map_err(|source| failed(target, source))?;
-            if entries.next().is_some() {
-                return Err(refused(
-                    &format!("--write {}", target.display()),
-                    "the folder is not empty; name a new one, or that of the rules to change them in place",
-                ));
-            }
+        let [root] = rules.paths() else { bail!("--write: name one package with --rules") };
+        let to = target.display();
+        if target.exists()
+            && !is_same(root, target)
+            && fs::read_dir(target).with_context(|| cannot_write(target))?.next().is_some()
+        {
+            bail!(
+                "--write {to}: the folder is not empty; name a new one, or that of the rules to change them in place"
+            );
         }
         if let (Ok(root), Some(parent)) = (root.canonicalize(), target.parent())
             && let Ok(parent) = if parent.as_os_str().is_empty() { Path::new(".") } else { parent }.canonicalize()
             && parent.starts_with(&root)
             && !is_same(&root, target)
         {
-            return Err(refused(&format!("--write {}", target.display()), "the folder lies inside the package"));
+            bail!("--write {to}: the folder lies inside the package");
         }
         Ok(())
     }
 
     /// Writes what is proposed.
-    pub(super) fn write(&self, rules: &RulesArgs, swept: &Swept, terminal: &Terminal) -> Result<Written, CliError> {
+    pub(super) fn write(&self, rules: &RulesArgs, swept: &Swept, terminal: &Terminal) -> Result<Written> {
         let (Some(target), [root]) = (&self.write, rules.paths()) else { return Ok(Written::Nothing) };
         let Writable { changes, notes } = writable(&swept.tuned, &swept.definitions, self.accept_provisional);
         notes.iter().for_each(|note| terminal.note(note));
@@ -92,7 +86,8 @@ impl WriteArgs {
             return Ok(Written::Nothing);
         }
         let mut package = read(root, rules)?;
-        let line = package.apply(&swept.definitions, &changes).map_err(|error| CliError::Package(Box::new(error)))?;
+        let line =
+            package.apply(&swept.definitions, &changes).map_err(|error| anyhow!("{error}; nothing was written"))?;
         write(&package, root, target)?;
         terminal.note(&format!("wrote {}", target.display()));
         terminal.note(&format!("changelog: {line}"));
@@ -101,7 +96,7 @@ impl WriteArgs {
 }
 
 /// The files of a package.
-fn read(root: &Path, rules: &RulesArgs) -> Result<Package, CliError> {
+fn read(root: &Path, rules: &RulesArgs) -> Result<Package> {
     let mut files = Vec::new();
     if let Some(name) = root.to_str().and_then(|text| text.strip_prefix("builtin:")) {
         let prefix = format!("builtin:{name}/");
@@ -118,7 +113,7 @@ fn read(root: &Path, rules: &RulesArgs) -> Result<Package, CliError> {
     let version = match files.iter().find(|file| file.path == "package.json") {
         Some(PackageFile { named, text: Some(text), .. }) => Some(Source { path: named.clone(), text: text.clone() }),
         Some(PackageFile { named, text: None, .. }) => {
-            let text = fs::read_to_string(named).map_err(|source| failed(Path::new(named), source))?;
+            let text = fs::read_to_string(named).with_context(|| cannot_write(Path::new(named)))?;
             Some(Source { path: named.clone(), text })
         }
         None => None,
@@ -127,29 +122,27 @@ fn read(root: &Path, rules: &RulesArgs) -> Result<Package, CliError> {
 }
 
 /// In place only the files that change are written.
-fn write(package: &Package, root: &Path, target: &Path) -> Result<(), CliError> {
+fn write(package: &Package, root: &Path, target: &Path) -> Result<()> {
     let in_place = is_same(root, target);
     for PackageFile { path, named, text } in package.files.iter().filter(|file| !in_place || file.text.is_some()) {
         let to = if target.is_file() { target.to_path_buf() } else { target.join(path) };
         if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
+            fs::create_dir_all(folder).with_context(|| cannot_write(folder))?;
         }
         let written = match text {
             Some(text) => fs::write(&to, text),
             None => fs::copy(named, &to).map(drop),
         };
-        written.map_err(|source| failed(&to, source))?;
+        written.with_context(|| cannot_write(&to))?;
     }
     Ok(())
 }
 
-fn collect(root: &Path, inside: &Path, depth: usize, files: &mut Vec<PackageFile>) -> Result<(), CliError> {
+fn collect(root: &Path, inside: &Path, depth: usize, files: &mut Vec<PackageFile>) -> Result<()> {
     let folder = root.join(inside);
-    if depth > DEEPEST {
-        return Err(CliError::TooDeep { path: folder.display().to_string(), limit: DEEPEST });
-    }
-    for entry in fs::read_dir(&folder).map_err(|source| failed(&folder, source))? {
-        let path = entry.map_err(|source| failed(&folder, source))?.path();
+    check_depth(&folder, depth)?;
+    for entry in fs::read_dir(&folder).with_context(|| cannot_write(&folder))? {
+        let path = entry.with_context(|| cannot_write(&folder))?.path();
         let Some(name) = path.file_name() else { continue };
         let inside = inside.join(name);
         if !path.is_dir() {
@@ -166,10 +159,6 @@ fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn failed(path: &Path, source: io::Error) -> CliError {
-    CliError::Output { to: path.display().to_string(), source }
-}
-
-fn refused(option: &str, why: &str) -> CliError {
-    CliError::Limit { what: format!("{option}: {why}") }
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write to {}", path.display())
 }

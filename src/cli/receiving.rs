@@ -1,9 +1,11 @@
 //! What `serve`, `record` and `run` share: the options of receiving, the ports, the recording, and the two threads: sockets on one of
 //! their own, the work on this one.
 
-use super::error::CliError;
+use super::evaluation::{Head, Words};
 use super::exit::ExitStatus;
 use super::output::Terminal;
+use super::recordings::write_error;
+use super::values::{nanos, size, span};
 use crate::clock::{self, Clock};
 use crate::engine::Timestamps;
 use crate::model::Nanos;
@@ -12,6 +14,7 @@ use crate::receive::{
     ShutdownTrigger, Tokens,
 };
 use crate::recording::{LiveRecording, LiveRecordingOptions, MESSAGE_LIMIT};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use clap::ValueEnum;
 use std::fs;
 use std::io;
@@ -41,7 +44,7 @@ pub(super) struct ReceivingArgs {
     limits: LimitArgs,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
     /// Largest export, after decompression
@@ -96,19 +99,16 @@ enum Sync {
     Second,
 }
 
-/// What gives an arrival its instant, as it is typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ClockArg {
-    /// The wall clock
-    Wall,
-    /// The times of the data points, as for recordings of others: for back-fills
-    Data,
-}
+/// What the receive time is taken from.
+pub(super) const CLOCKS: Words<Clock> = [
+    ("wall", Clock::Wall, "The wall clock"),
+    ("data", Clock::Data, "The times of the data points, as for recordings of others: for back-fills"),
+];
 
 /// What a command does with what is received.
 pub(super) struct Receiving<'a> {
     pub(super) args: &'a ReceivingArgs,
-    pub(super) clock: ClockArg,
+    pub(super) clock: Clock,
     /// How points are judged; `None` when they are only kept.
     pub(super) timestamps: Option<Timestamps>,
     /// How often somebody has to look at what arrived.
@@ -121,22 +121,22 @@ pub(super) struct Receiving<'a> {
 /// Where what is received is kept.
 pub(super) struct Recording<'a> {
     pub(super) path: &'a Path,
-    pub(super) head: String,
+    pub(super) head: Head,
     pub(super) args: &'a KeepingArgs,
 }
 
 impl Recording<'_> {
     /// Begins it.
-    fn open(self) -> Result<RecordingWriter, CliError> {
+    fn open(self) -> Result<RecordingWriter> {
         let options = LiveRecordingOptions {
-            head: self.head,
+            head: self.head.text(),
             is_synced: self.args.record_sync == Sync::Each,
             most_bytes: self.args.record_max_size,
             longest: self.args.record_max_age.map(nanos),
         };
         let to = self.path.display().to_string();
         let recording = LiveRecording::open(self.path, options, clock::now());
-        let mut recording = recording.map_err(|source| CliError::Convert { to: to.clone(), source })?;
+        let mut recording = recording.map_err(|error| write_error(&to, error))?;
         Ok(Box::new(move |event| {
             let result = match event {
                 RecordingEvent::Export { received_at, payload } => recording.append(received_at, payload),
@@ -151,7 +151,7 @@ impl Recording<'_> {
 
 impl Receiving<'_> {
     /// Opens the ports, and begins the recording.
-    pub(super) fn open(self) -> Result<Open, CliError> {
+    pub(super) fn open(self) -> Result<Open> {
         let tokens = self.args.tokens()?;
         let limits = self.args.limits.resolve()?;
         let (grpc, grpc_listener) = bind(&self.args.grpc)?;
@@ -161,10 +161,7 @@ impl Receiving<'_> {
         let options = ReceiveOptions {
             limits,
             tokens,
-            clock: match self.clock {
-                ClockArg::Wall => Clock::Wall,
-                ClockArg::Data => Clock::Data,
-            },
+            clock: self.clock,
             timestamps: self.timestamps,
             sync_each: self.recording.as_ref().is_some_and(|recording| recording.args.record_sync == Sync::Each),
             recording: both(self.recording.map(Recording::open).transpose()?, self.memory),
@@ -174,20 +171,16 @@ impl Receiving<'_> {
     }
 
     /// Serves clients until a signal comes and everything is done.
-    pub(super) fn run(
-        self,
-        terminal: &Terminal,
-        work: impl FnOnce(&IngestService, InputStream) -> Result<(), CliError>,
-    ) -> Result<ExitStatus, CliError> {
+    pub(super) fn run(self, terminal: &Terminal, work: impl FnOnce(&IngestService, InputStream)) -> Result<()> {
         let open = self.open()?;
         let (grpc, http, needs_token) = (open.grpc, open.http, open.needs_token);
         let ready = move |terminal: &Terminal| {
-            let warning = if needs_token { None } else { exposed(&[grpc, http]) };
-            warning.iter().for_each(|warning| terminal.warn(warning));
+            if !needs_token {
+                warn_of_exposure(&[grpc, http], terminal);
+            }
             terminal.note(&what_clients_need(grpc, http, needs_token));
         };
-        open.run(ShutdownTrigger::Signal, terminal, ready, work)?;
-        Ok(ExitStatus::Passed)
+        open.run(ShutdownTrigger::Signal, terminal, ready, work)
     }
 }
 
@@ -210,8 +203,8 @@ impl Open {
         trigger: ShutdownTrigger,
         terminal: &Terminal,
         ready: impl Fn(&Terminal) + Send + 'static,
-        work: impl FnOnce(&IngestService, InputStream) -> Result<(), CliError>,
-    ) -> Result<(), CliError> {
+        work: impl FnOnce(&IngestService, InputStream),
+    ) -> Result<()> {
         let Open { grpc_listener, http_listener, ingest, inputs, timeout, .. } = self;
         let receiving = {
             let (ingest, terminal) = (Arc::clone(&ingest), *terminal);
@@ -228,16 +221,11 @@ impl Open {
                 Ok::<(), io::Error>(())
             })
         };
-        let receiving = receiving.map_err(CliError::Receive)?;
-        let worked = work(&ingest, inputs);
-        match receiving.join() {
-            Ok(result) => worked.and(result.map_err(CliError::Receive))?,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-        match ingest.recording_error() {
-            Some(message) => Err(CliError::Receive(io::Error::other(message))),
-            None => Ok(()),
-        }
+        let failed = "cannot receive any more";
+        let receiving = receiving.context(failed)?;
+        work(&ingest, inputs);
+        receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).context(failed)?;
+        ingest.recording_error().map_or(Ok(()), |message| Err(Error::msg(message).context(failed)))
     }
 }
 
@@ -268,33 +256,32 @@ fn exit_unless_finished(end: EndOfService, terminal: &Terminal) {
 
 impl ReceivingArgs {
     /// For a command that sets the variables of its clients itself.
-    pub(super) fn on_free_ports(limits: LimitArgs, shutdown_timeout: Duration) -> Self {
+    pub(super) fn on_free_ports(limits: &LimitArgs, shutdown_timeout: Duration) -> Self {
         let free = || "127.0.0.1:0".to_string();
-        ReceivingArgs { grpc: free(), http: free(), auth_token_file: None, shutdown_timeout, limits }
+        ReceivingArgs { grpc: free(), http: free(), auth_token_file: None, shutdown_timeout, limits: limits.clone() }
     }
 
-    fn tokens(&self) -> Result<Tokens, CliError> {
+    fn tokens(&self) -> Result<Tokens> {
         let Some(path) = &self.auth_token_file else { return Ok(Tokens::default()) };
-        let failed = |source| CliError::Token { path: path.display().to_string(), source };
-        let text = fs::read_to_string(path).map_err(failed)?;
-        let unusable = "there is no token in it, or one with blanks or other characters than ASCII";
-        Tokens::parse(&text).ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidData, unusable)))
+        let unusable = || anyhow!("there is no token in it, or one with blanks or other characters than ASCII");
+        let text = fs::read_to_string(path).map_err(Error::new);
+        text.and_then(|text| Tokens::parse(&text).ok_or_else(unusable))
+            .map_err(|error| anyhow!("cannot use the tokens in {}: {error}; write one a line", path.display()))
     }
 }
 
-fn bind(address: &str) -> Result<(SocketAddr, TcpListener), CliError> {
+fn bind(address: &str) -> Result<(SocketAddr, TcpListener)> {
     let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    listener.map_err(|source| CliError::Bind { address: address.to_string(), source })
+    listener.map_err(|error| anyhow!("cannot listen on {address}: {error}; name a free port, or port 0 for any"))
 }
 
 impl LimitArgs {
-    fn resolve(&self) -> Result<Limits, CliError> {
+    fn resolve(&self) -> Result<Limits> {
         if self.max_message_size > MESSAGE_LIMIT as u64 {
-            return Err(CliError::Limit { what: format!("--max-message-size is at most {MESSAGE_LIMIT} bytes") });
+            bail!("--max-message-size is at most {MESSAGE_LIMIT} bytes");
         }
         if self.inbox_size < 2 * self.max_message_size {
-            let what = "--inbox-size must hold two messages of --max-message-size at least".to_string();
-            return Err(CliError::Limit { what });
+            bail!("--inbox-size must hold two messages of --max-message-size at least");
         }
         Ok(Limits {
             message_bytes: self.max_message_size as usize,
@@ -310,12 +297,13 @@ impl LimitArgs {
     }
 }
 
-/// A warning when others than this machine can send.
-fn exposed(addresses: &[SocketAddr]) -> Option<String> {
-    let open = addresses.iter().find(|address| !address.ip().is_loopback())?;
-    Some(format!(
-        "{open} can be reached from other machines and asks for no token; use --auth-token-file, or a loopback address"
-    ))
+/// Warns when others than this machine can send.
+fn warn_of_exposure(addresses: &[SocketAddr], terminal: &Terminal) {
+    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+        terminal.warn(&format!(
+            "{open} can be reached from other machines and asks for no token; use --auth-token-file, or a loopback address"
+        ));
+    }
 }
 
 fn what_clients_need(grpc: SocketAddr, http: SocketAddr, needs_token: bool) -> String {
@@ -333,38 +321,4 @@ fn what_clients_need(grpc: SocketAddr, http: SocketAddr, needs_token: bool) -> S
         endpoint(grpc),
         endpoint(http),
     )
-}
-
-fn nanos(span: Duration) -> Nanos {
-    Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX)
-}
-
-pub(super) fn span(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(span) if span.is_zero() || span > Duration::from_secs(365 * 86_400) => {
-            Err("a duration above 0, at most a year".into())
-        }
-        Ok(span) => Ok(span),
-        Err(error) => Err(format!("{error}; write 10s, 5m or 1h")),
-    }
-}
-
-/// `64MiB`, `500kB`, `1024`.
-pub(super) fn size(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 8] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("kB", 1_000),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("B", 1),
-    ];
-    let text = text.trim();
-    let unit = UNITS.iter().find_map(|&(unit, factor)| Some((text.strip_suffix(unit)?, factor)));
-    let (digits, factor) = unit.unwrap_or((text, 1));
-    let number =
-        digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|&n| n > 0 && n < 1 << 40);
-    number.ok_or_else(|| "write a size as 64MiB or 500kB".to_string())
 }

@@ -1,12 +1,13 @@
 //! `foreshock record`: receives metrics and records them, without evaluating anything.
 
-use super::error::CliError;
+use super::evaluation::{Head, words};
 use super::exit::ExitStatus;
-use super::head;
 use super::output::Terminal;
-use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
+use super::receiving::{CLOCKS, KeepingArgs, Receiving, ReceivingArgs, Recording};
+use crate::clock::Clock;
 use crate::engine::Inputs;
 use crate::model::SECOND;
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// Arguments of `record`.
@@ -20,13 +21,13 @@ pub(super) struct Args {
     #[command(flatten)]
     keeping: KeepingArgs,
     /// What the receive time is taken from
-    #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Recording")]
-    clock: ClockArg,
+    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(&CLOCKS), help_heading = "Recording")]
+    clock: Clock,
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    let recording = Recording { path: &args.output, head: head::write(None, None), args: &args.keeping };
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
+    let recording = Recording { path: &args.output, head: Head::unevaluated(), args: &args.keeping };
     let receiving = Receiving {
         args: &args.receiving,
         clock: args.clock,
@@ -36,15 +37,14 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         memory: None,
     };
     let (mut exports, mut points) = (0u64, 0);
-    let status = receiving.run(terminal, |_, mut inputs| {
+    receiving.run(terminal, |_, mut inputs| {
         while let Some(input) = inputs.next() {
             if let Some(export) = input.export {
                 exports += 1;
                 points += export.points.len() as u64;
             }
         }
-        Ok(())
     })?;
     terminal.note(&format!("{exports} exports with {points} data points written to {}", args.output.display()));
-    Ok(status)
+    Ok(ExitStatus::Passed)
 }

@@ -3,10 +3,10 @@
 //! What is wrong with a recording is collected by the reader and shown at the end, so that one place decides what it means
 //! for the exit code: a torn tail is reported and no more, any other damage makes the result inconclusive.
 
-use super::error::CliError;
-use super::output::{self, Terminal};
+use super::output::{Terminal, is_stream};
 use crate::engine::{Input, Inputs};
-use crate::recording::{Compression, DamageKind, OpenError, Reader, Replayed, Source};
+use crate::recording::{Compression, DamageKind, Reader, Replayed, Source, WriteError};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::fs::File;
 use std::io;
@@ -28,12 +28,12 @@ impl RecordingsArgs {
 
     /// Whether one of them is standard input, which can be read only once.
     pub(super) fn has_stdin(&self) -> bool {
-        self.files.iter().any(|file| is_stdin(file))
+        self.files.iter().any(|file| is_stream(file))
     }
 
-    /// Refuses an output that is one of the recordings, before it is emptied.
-    pub(super) fn keep_apart(&self, output: &Path) -> Result<(), CliError> {
-        output::keep_apart([output], self.files.iter().map(PathBuf::as_path))
+    /// The files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> + Clone {
+        self.files.iter().map(PathBuf::as_path)
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Recordings {
 }
 
 impl Recordings {
-    pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self, CliError> {
+    pub(super) fn open(args: &RecordingsArgs, terminal: &Terminal) -> Result<Self> {
         let recordings = Recordings::of(&args.files)?;
         let progress =
             if terminal.shows_progress() { bar(recordings.inputs.reader().bytes_total()) } else { recordings.progress };
@@ -53,14 +53,13 @@ impl Recordings {
     }
 
     /// Opens files, without a progress bar.
-    pub(super) fn of(files: &[PathBuf]) -> Result<Self, CliError> {
-        if files.iter().filter(|file| is_stdin(file)).count() > 1 {
-            return Err(CliError::StdinTwice);
+    pub(super) fn of(files: &[PathBuf]) -> Result<Self> {
+        if files.iter().filter(|file| is_stream(file)).count() > 1 {
+            bail!("`-` (standard input) can be read only once");
         }
-        let sources: Result<Vec<Source>, CliError> = files.iter().map(|file| source(file)).collect();
-        let sources = sources?;
+        let sources: Vec<Source> = files.iter().map(|file| source(file)).collect::<Result<_>>()?;
         let names = sources.iter().map(|source| source.name.clone()).collect();
-        let reader = Reader::open(sources)?;
+        let reader = Reader::open(sources).map_err(|error| anyhow!("cannot read the recording {error}"))?;
         Ok(Recordings { inputs: Replayed::new(reader), names, progress: ProgressBar::hidden() })
     }
 
@@ -124,23 +123,28 @@ impl Inputs for Recordings {
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-fn source(path: &Path) -> Result<Source, CliError> {
-    if is_stdin(path) {
+fn source(path: &Path) -> Result<Source> {
+    if is_stream(path) {
         return Ok(Source { name: "standard input".into(), size: None, reader: Box::new(io::stdin()) });
     }
     let name = path.display().to_string();
-    let failed = |source: io::Error| CliError::Recording(OpenError::Io { file: name.clone(), source });
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    let failed = || format!("cannot read the recording {name}");
+    let file = File::open(path).with_context(failed)?;
+    let metadata = file.metadata().with_context(failed)?;
     if metadata.is_dir() {
-        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name the files in it")));
+        return Err(Error::msg("it is a folder; name the files in it").context(failed()));
     }
     let size = metadata.is_file().then_some(metadata.len());
     Ok(Source { name, size, reader: Box::new(file) })
+}
+
+/// Why a recording cannot be written.
+pub(super) fn write_error(to: &str, error: WriteError) -> Error {
+    let cause = match error {
+        WriteError::Io(error) => Error::new(error),
+        other => Error::msg(other),
+    };
+    cause.context(format!("cannot write the recording {to}"))
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {

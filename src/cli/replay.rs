@@ -1,23 +1,18 @@
 //! `foreshock replay`: recordings in, events and verdicts out.
 
-use super::baseline::{self, BaselineArgs};
-use super::error::CliError;
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{self, EvaluationArgs, Head, RetentionArgs, ScaleArgs, evaluate};
 use super::exit::ExitStatus;
-use super::gate::{FailOn, GateArgs};
-use super::head;
+use super::gate::{BaselineArgs, GateArgs};
 use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
-use super::results::{EvaluationResults, ResultArgs, WithClients};
-use super::retention::RetentionArgs;
+use super::results::{EvaluationResults, ResultArgs};
 use super::rules::{Rules, RulesArgs};
-use super::scale::ScaleArgs;
 use super::sinks::{self, SinkArgs};
-use crate::engine::{Engine, Options, drive};
-use crate::gate::{EvaluatedRecording, FileLocation, TracedInputs};
-use crate::inspect::Clients;
+use crate::engine::Options;
+use crate::gate::FileLocation;
 use crate::model::SECOND;
 use crate::sink::WhenFull;
+use anyhow::Result;
 use std::time::Duration;
 
 /// How long an event is tried again: a recording can be replayed once more, so nobody waits long for a dead receiver.
@@ -44,7 +39,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: EvaluationArgs,
+    evaluation: EvaluationArgs,
     #[command(flatten)]
     scale: ScaleArgs,
     #[command(flatten)]
@@ -60,67 +55,45 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    let specs = args.sinks.parse()?;
-    let output = args.results.output.as_deref();
-    args.sinks.keep_apart(&specs, output)?;
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
+    let specs = args.sinks.parse_beside(args.results.output.as_deref())?;
     let Rules { definitions, places, digest } = args.rules.load(terminal)?;
     let recordings = Recordings::open(&args.recordings, terminal)?;
-    let retention = args.retention.of_recordings(head::options(recordings.heads()).as_ref());
-    let options = args.scale.options(Options { retention, ..args.judging.resolve() });
+    let retention = args.retention.of_recordings(recordings.heads());
+    let options = Options { retention, scaled_windows: args.scale.is_less(), ..args.evaluation.resolve() };
     // A recording that says nothing of its interval is taken as one of a run with the default.
-    let interval = head::interval(recordings.heads()).unwrap_or(SECOND);
+    let interval = evaluation::interval(recordings.heads()).unwrap_or(SECOND);
     let definitions = args.scale.definitions(&definitions, interval);
-    for path in args.results.files().chain(sinks::files(&specs)) {
-        args.recordings.keep_apart(path)?;
-        keep_apart([path], args.baseline.files())?;
-    }
+    let inputs = args.recordings.files().chain(args.baseline.files());
+    keep_apart(args.results.files().chain(sinks::files(&specs)), inputs)?;
     let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Wait, RETRY_FOR, terminal)?;
-    let mut output = args.results.open()?;
-    head::compare(recordings.heads(), &digest, &args.scale.typed(&options), terminal);
+    let mut output = args.results.open(terminal)?;
+    Head::new(&digest, &options).scaled(&args.scale, interval).compare(recordings.heads(), terminal);
     let before = args.baseline.evaluate(&definitions, &options)?;
-    let observed = TracedInputs::new(recordings, before.is_some(), &definitions, &options);
-    let mut engine = Engine::new(definitions, options);
-    let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
-    let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
-        transitions.iter().for_each(|transition| sinks.send(transition));
-        args.results.transitions(&mut output, engine, transitions)
-    });
-    let WithClients { inputs: observed, clients } = inputs;
-    let (recordings, aggregates) = observed.finish();
+    let name = recordings.names().join(", ");
+    let (evaluation, driven) =
+        evaluate((recordings, name), (definitions, &options), before.is_some(), |engine, transitions| {
+            transitions.iter().for_each(|transition| sinks.send(transition));
+            args.results.transitions(&mut output, engine.definitions(), transitions)
+        });
     // The sinks come first: the reader of the results may close the pipe before their end.
     let all_sent = sinks::close(sinks, None, terminal);
     driven?;
-    let report = engine.report();
-    let damage = recordings.damage();
-    let gate = args.gate.resolve(FailOn::Never);
-    let input_findings = gate.input_findings(&report, &damage, recordings.is_damaged());
-    // The built-in rules cannot be fixed here: what they find is placed in the recording.
-    let recording = recordings.only_file().map(FileLocation::file);
-    let suite = before.map(|before| {
-        let (definitions, name) = (engine.definitions().to_vec(), recordings.names().join(", "));
-        // Its damage is reported, and counted, without the baseline.
-        let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
-        args.baseline.compare(&before, &now, terminal)
-    });
-    let evaluated = EvaluationResults {
-        engine: &engine,
-        report: &report,
-        clients: clients.finish(),
+    let (recordings, result) = (evaluation.inputs, evaluation.result);
+    let suite = before.map(|before| args.baseline.compare(&before, &result, terminal));
+    let results = EvaluationResults {
+        evaluated: &result,
+        clients: &evaluation.clients,
         sources: recordings.names(),
-        damage: &damage,
+        damage: &recordings.damage(),
+        is_damaged: recordings.is_damaged(),
         run: None,
-        fails: &|event| gate.fail_on.fails(event),
-        place: &|definition, path| places.of(definition, path).or_else(|| recording.clone()),
-        input_findings: &input_findings,
+        gate: &args.gate,
+        places: &places,
+        // The built-in rules cannot be fixed here: what they find is placed in the recording.
+        recording: recordings.only_file().map(FileLocation::file),
         regressions: suite.as_ref(),
     };
-    args.results.write(&mut output, &evaluated, terminal)?;
-    let status = gate.status(&report, recordings.is_damaged());
-    Ok(terminal.ended(match baseline::status(suite.as_ref(), status) {
-        (status, _) if status != ExitStatus::Failed && !all_sent => {
-            (ExitStatus::CouldNotRun, "a sink did not get every event")
-        }
-        status => status,
-    }))
+    args.results.write(&mut output, &results, terminal)?;
+    Ok(terminal.ended(args.gate.status(&result.report, recordings.is_damaged(), suite.as_ref(), all_sent)))
 }

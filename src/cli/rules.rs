@@ -3,17 +3,16 @@
 //! A folder is read recursively in the order of its names; of a folder with an `events` folder only that. Nothing is evaluated
 //! when a rule has an error.
 
-use super::error::CliError;
-use super::git;
-use super::output::Terminal;
+use super::output::{Terminal, read_text};
 use crate::definition::{EventDefinition, Loaded, Problem, Settings, Severity, Source, builtin, load, position_of};
 use crate::gate::FileLocation;
-use crate::report;
-use crate::report::Detail;
+use crate::report::{self, Detail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use uuid::Uuid;
 
 /// Folders are followed this deep.
@@ -83,19 +82,19 @@ impl RulesArgs {
     }
 
     /// Loads the rules and prints what is wrong with them.
-    pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules, CliError> {
+    pub(super) fn load(&self, terminal: &Terminal) -> Result<Rules> {
         let sources = self.sources()?;
         let settings = Settings { params: self.params(), overrides: self.set.clone() };
         let loaded = load(&sources, &settings);
         self.report(&loaded, &sources, terminal);
         let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
         if errors > 0 {
-            let count = if errors == 1 { "1 error".to_string() } else { format!("{errors} errors") };
-            return Err(CliError::BrokenRules { count });
+            bail!("{errors} error{} in the rules: nothing was evaluated", if errors == 1 { "" } else { "s" });
         }
         if loaded.definitions.is_empty() {
             let places: Vec<String> = self.rules.iter().map(|path| path.display().to_string()).collect();
-            return Err(CliError::NoDefinition { places: places.join(", ") });
+            let places = places.join(", ");
+            bail!("no event definition in {places}; name a package folder, a folder of events, or a file");
         }
         let digest = self.digest(&loaded.definitions, &sources);
         let definitions = loaded.definitions;
@@ -116,7 +115,7 @@ impl RulesArgs {
     }
 
     /// The texts.
-    pub(super) fn sources(&self) -> Result<Vec<Source>, CliError> {
+    pub(super) fn sources(&self) -> Result<Vec<Source>> {
         if self.rules.is_empty() {
             return Ok(builtin());
         }
@@ -160,48 +159,45 @@ impl RulesArgs {
 }
 
 /// The files that a path, a path in a git revision, or the name of a built-in package means.
-pub(super) fn sources(path: &Path) -> Result<Vec<Source>, CliError> {
-    let mut sources = Vec::new();
-    match path.to_str().and_then(|text| text.strip_prefix("builtin:")) {
-        Some(name) => sources.extend(package(name)?),
-        None => match path.to_str().and_then(git::revision).filter(|_| !path.exists()) {
-            Some((revision, inside)) => sources.extend(git::sources(revision, inside)?),
-            None => collect(path, 0, &mut sources)?,
-        },
+pub(super) fn sources(path: &Path) -> Result<Vec<Source>> {
+    let text = path.to_str().unwrap_or_default();
+    if let Some(name) = text.strip_prefix("builtin:") {
+        return package(name);
     }
+    if let Some((revision, inside)) = revision(text).filter(|_| !path.exists()) {
+        let rules = format!("{revision}:{inside}");
+        return in_revision(revision, inside).with_context(|| format!("cannot read the rules {rules}"));
+    }
+    let mut sources = Vec::new();
+    collect(path, 0, &mut sources)?;
     Ok(sources)
 }
 
 /// The files of a built-in package.
-fn package(name: &str) -> Result<Vec<Source>, CliError> {
+fn package(name: &str) -> Result<Vec<Source>> {
     let prefix = format!("builtin:{name}/");
     let files: Vec<Source> = builtin().into_iter().filter(|source| source.path.starts_with(&prefix)).collect();
-    if files.is_empty() { Err(CliError::NoBuiltin { name: name.to_string() }) } else { Ok(files) }
+    if files.is_empty() {
+        bail!("there are no built-in rules `{name}`; there are `builtin:python` and `builtin:local`");
+    }
+    Ok(files)
 }
 
 /// Reads a file, or the files of a folder in the order of their names.
-fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), CliError> {
-    let failed = |source: io::Error| CliError::Rules { path: path.display().to_string(), source };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_dir() {
-        let bytes = fs::read(path).map_err(failed)?;
-        let text = String::from_utf8(bytes).map_err(|_| {
-            failed(io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text; save it as UTF-8"))
-        })?;
+fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<()> {
+    let failed = || format!("cannot read the rules {}", path.display());
+    if !fs::metadata(path).with_context(failed)?.is_dir() {
+        let text = read_text(path).with_context(failed)?;
         sources.push(Source { path: path.display().to_string(), text });
         return Ok(());
     }
-    if depth > DEEPEST {
-        return Err(CliError::TooDeep { path: path.display().to_string(), limit: DEEPEST });
-    }
+    check_depth(path, depth)?;
     let events = path.join("events");
     if events.is_dir() {
         return collect(&events, depth + 1, sources);
     }
-    let mut entries: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        entries.push(entry.map_err(failed)?.path());
-    }
+    let entries = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut entries: Vec<PathBuf> = entries.with_context(failed)?;
     entries.sort();
     for entry in entries {
         let is_json = entry.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
@@ -210,6 +206,60 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), C
         }
     }
     Ok(())
+}
+
+/// Refuses folders that are nested too deeply.
+pub(super) fn check_depth(folder: &Path, depth: usize) -> Result<()> {
+    if depth > DEEPEST {
+        let folder = folder.display();
+        bail!("the folder {folder} is nested more than {DEEPEST} levels deep; does a link lead back into it?");
+    }
+    Ok(())
+}
+
+/// The revision and the path in it, when a text looks like `main:rules/python`.
+fn revision(text: &str) -> Option<(&str, &str)> {
+    let (revision, path) = text.split_once(':')?;
+    // One letter is a drive of Windows, and a dash would begin an option.
+    (revision.len() > 1 && !revision.starts_with('-') && revision != "builtin").then_some((revision, path))
+}
+
+/// The definition files of a folder, or a file, as they are in a revision; paths count from the top of the repository. They are
+/// read by the `git` that is installed.
+fn in_revision(revision: &str, path: &str) -> Result<Vec<Source>> {
+    let path = path.trim_matches('/');
+    let mut list = vec!["ls-tree", "-r", "-z", "--name-only", "--full-tree", revision];
+    if !path.is_empty() {
+        list.extend(["--", path]);
+    }
+    let listed = git(&list)?;
+    let files: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();
+    if files.is_empty() {
+        bail!("there is no such file or folder in that revision; paths count from the top of the repository");
+    }
+    let events = if path.is_empty() { "events/".to_string() } else { format!("{path}/events/") };
+    let has_events = files.iter().any(|file| file.starts_with(&events));
+    let is_meant = |file: &&str| {
+        let is_json = file.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"));
+        *file == path || (is_json && (!has_events || file.starts_with(&events)))
+    };
+    let read = |file: &str| {
+        let object = format!("{revision}:{file}");
+        Ok(Source { text: git(&["cat-file", "blob", &object])?, path: object })
+    };
+    files.into_iter().filter(is_meant).map(read).collect()
+}
+
+/// What git prints; what it complains about as an error.
+fn git(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git").args(arguments).output();
+    let output = output.map_err(|error| anyhow!("git cannot be run: {error}; install it, or name a folder"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("git failed").trim();
+        bail!("git says: {}", line.trim_start_matches("fatal: "));
+    }
+    String::from_utf8(output.stdout).map_err(|_| anyhow!("a file is not UTF-8 text; save it as UTF-8"))
 }
 
 pub(super) fn param(text: &str) -> Result<(String, String), String> {

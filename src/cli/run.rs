@@ -1,28 +1,27 @@
 //! `foreshock run -- CMD`: runs a command, evaluates the metrics it sends meanwhile, and gives the verdict when it has ended.
 
-use super::baseline::{self, BaselineArgs};
 use super::child::{self, Protocol, Variables};
-use super::error::CliError;
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{EvaluationArgs, Head, ScaleArgs, evaluate};
 use super::exit::ExitStatus;
-use super::gate::{FailOn, Gate, GateArgs};
-use super::head;
-use super::memory::{self, KeptInputs, Memory};
+use super::gate::{BaselineArgs, FailOn, GateArgs};
+use super::memory::{self, Memory, kept_inputs};
 use super::output::{Terminal, differ, keep_apart};
-use super::receiving::{self, ClockArg, KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
-use super::results::{EvaluationResults, ResultArgs, ResultFiles, WithClients};
-use super::rules::{Places, RulesArgs};
-use super::scale::ScaleArgs;
+use super::receiving::{KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
+use super::results::{EvaluationResults, ResultArgs, ResultFiles};
+use super::rules::{Rules, RulesArgs};
 use super::sinks::{self, SinkArgs};
+use super::values::{nanos, span};
 use crate::catalog;
+use crate::clock::Clock;
 use crate::definition::{Aggregation, EventDefinition};
-use crate::engine::{Engine, EvaluationReport, EventState, Options, drive};
-use crate::gate::{self, Aggregates, EvaluatedRecording, ShortRun, Suite, TracedInputs};
-use crate::inspect::{Client, Clients};
+use crate::engine::{EvaluationReport, Options};
+use crate::gate::{self, EvaluatedRecording, ShortRun, Suite};
+use crate::inspect::Client;
 use crate::model::{MS, Nanos, SECOND};
-use crate::receive::{IngestService, InputStream, ShutdownTrigger};
-use crate::report::{CommandRun, Preview};
-use crate::sink::{Sinks, WhenFull};
+use crate::receive::ShutdownTrigger;
+use crate::report::{CommandRun, Format, Preview};
+use crate::sink::WhenFull;
+use anyhow::Result;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -60,12 +59,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PROTOCOL", default_value = "grpc")]
     protocol: Protocol,
     /// How long processes that are still connected when the command has ended may go on exporting
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = receiving::span)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = span)]
     flush_timeout: Duration,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: EvaluationArgs,
+    evaluation: EvaluationArgs,
     #[command(flatten)]
     scale: ScaleArgs,
     #[command(flatten)]
@@ -73,7 +72,7 @@ pub(super) struct Args {
     #[command(flatten)]
     gate: GateArgs,
     #[command(flatten)]
-    answer: ResultArgs,
+    results: ResultArgs,
     #[command(flatten)]
     sinks: SinkArgs,
     /// Record everything that is received
@@ -89,250 +88,195 @@ pub(super) struct Args {
 }
 
 /// Runs the command. `typed` is what was typed, the name of the program in front.
-pub(super) fn run(args: Args, typed: &[OsString], terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    let Args {
-        interval,
-        protocol,
-        flush_timeout,
-        rules,
-        judging,
-        scale,
-        baseline,
-        gate,
-        answer,
-        sinks,
-        record,
-        keeping,
-        limits,
-        command,
-    } = args;
-    let specs = sinks.parse()?;
-    sinks.keep_apart(&specs, answer.output.as_deref())?;
-    if let Some(record) = &record {
+pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Result<ExitStatus> {
+    let specs = args.sinks.parse_beside(args.results.output.as_deref())?;
+    if let Some(record) = &args.record {
         sinks::keep_apart_from(&specs, record)?;
     }
-    let outputs = || answer.files().chain(record.as_deref());
+    let by_default = if args.rules.are_named() { FailOn::Critical } else { FailOn::Never };
+    args.gate.fail_on.get_or_insert(by_default);
+    let outputs = || args.results.files().chain(args.record.as_deref());
     differ(outputs())?;
-    keep_apart(outputs().chain(sinks::files(&specs)), baseline.files())?;
+    keep_apart(outputs().chain(sinks::files(&specs)), args.baseline.files())?;
     // Before anything is opened, and an existing recording renamed.
-    child::find(&command)?;
-    let gate = gate.resolve(if rules.are_named() { FailOn::Critical } else { FailOn::Never });
-    let rules = rules.load(terminal)?;
-    let options = scale.options(judging.resolve());
+    child::find(&args.command)?;
+    let rules = args.rules.load(terminal)?;
+    let options = Options { scaled_windows: args.scale.is_less(), ..args.evaluation.resolve() };
     // A variable that is set stays, whatever was typed.
-    let exports_every = child::interval_there().unwrap_or(interval);
-    let interval = Nanos::try_from(exports_every.as_nanos()).unwrap_or(Nanos::MAX);
-    let memory = Memory::new().map_err(|source| CliError::Convert { to: "memory".into(), source })?;
-    let head = head::write(Some((&rules.digest, scale.typed(&options))), scale.is_less().then_some(interval));
+    let exports_every = child::interval_there().unwrap_or(args.interval);
+    let interval = nanos(exports_every);
+    let memory = Memory::new()?;
+    let head = Head::new(&rules.digest, &options).scaled(&args.scale, interval);
     let receiving = Receiving {
-        args: &ReceivingArgs::on_free_ports(limits, SHUTDOWN),
-        clock: ClockArg::Wall,
+        args: &ReceivingArgs::on_free_ports(&args.limits, SHUTDOWN),
+        clock: Clock::Wall,
         timestamps: Some(options.timestamps),
         step: SECOND,
-        recording: record.as_deref().map(|path| Recording { path, head, args: &keeping }),
+        recording: args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping }),
         memory: Some(memory.writer()),
     };
-    let mut output = answer.open()?;
+    let mut output = args.results.open(terminal)?;
     let open = receiving.open()?;
-    let variables = Variables::new((open.grpc, open.http), protocol, exports_every);
+    let variables = Variables::new((open.grpc, open.http), args.protocol, exports_every);
     if !variables.elsewhere.is_empty() {
         let names = variables.elsewhere.join(", ");
         terminal.warn(&format!("in the environment already, and left as it is: {names}; metrics may go elsewhere"));
     }
-    let definitions = scale.definitions(&rules.definitions, interval);
-    let before = baseline.evaluate(&definitions, &options)?;
-    let traced = TraceWanted { definitions: definitions.clone(), options: &options, is_wanted: before.is_some() };
-    let mut sinks = sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
-    let mut engine = Engine::new(definitions, options.clone());
+    let definitions = args.scale.definitions(&rules.definitions, interval);
+    let before = args.baseline.evaluate(&definitions, &options)?;
+    let mut sinks = args.sinks.open(&specs, &definitions, WhenFull::Drop, RETRY_FOR, terminal)?;
 
     let (ended, command_ended) = oneshot::channel();
-    let mut broken = None;
-    let (mut clients, mut aggregates) = (Vec::new(), Aggregates::default());
+    let trigger = ShutdownTrigger::Other { ended: command_ended, linger: args.flush_timeout };
+    let name = child::shown(&args.command);
+    // A reader that leaves does not end the evaluation: the command goes on.
+    let mut written = Ok(());
+    let mut evaluated = None;
     let (ran, received) = thread::scope(|scope| {
-        let child = scope.spawn(|| child::run(&command, &variables, ended));
+        let child = scope.spawn(|| child::run(&args.command, &variables, ended));
         let received = open.run(
-            ShutdownTrigger::Other { ended: command_ended, linger: flush_timeout },
+            trigger,
             terminal,
             |_| (),
             |ingest, inputs| {
-                let to = (&answer, &mut output, &mut sinks);
-                (clients, aggregates) = judge(&mut engine, inputs, ingest, &traced, to, &mut broken);
-                Ok(())
+                let of = (definitions, &options);
+                let (evaluation, Ok(())) = evaluate((inputs, name), of, before.is_some(), |engine, transitions| {
+                    ingest.publish(engine.counts(), transitions);
+                    transitions.iter().for_each(|transition| sinks.send(transition));
+                    if written.is_ok() {
+                        written = args.results.transitions(&mut output, engine.definitions(), transitions);
+                    }
+                    Ok::<(), Infallible>(())
+                });
+                evaluated = Some((evaluation.result, evaluation.clients));
             },
         );
         (child.join(), received)
     });
     let all_sent = sinks::close(sinks, None, terminal);
     let ran = ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let report = engine.report();
-    let suite = before.map(|before| {
-        let (definitions, name) = (engine.definitions().to_vec(), child::shown(&command));
-        let now = EvaluatedRecording { definitions, report: report.clone(), aggregates, damage: Vec::new(), name };
-        baseline.compare(&before, &now, terminal)
-    });
-    let results = RunResults {
-        command: &command,
+    let Some((result, clients)) = evaluated else {
+        return finish(ran, received, (ExitStatus::CouldNotRun, "nothing was received"), &args.command, terminal);
+    };
+    let suite = before.map(|before| args.baseline.compare(&before, &result, terminal));
+    let own = args.gate.status(&result.report, false, suite.as_ref(), all_sent);
+    let finished = FinishedRun {
+        args: &args,
         typed,
+        rules: &rules,
+        options: &options,
         ran,
         interval,
-        scale: &scale,
-        // What could not be received, or not be answered, says why it cannot be judged.
-        silence: (report.counts.points == 0).then(|| silence(&variables)),
-        judged: (&engine, &report, clients),
-        gate,
-        places: &rules.places,
-        worse: suite.as_ref(),
+        // What could not be received, or not be written, says why nothing can be evaluated.
+        silence: (result.report.counts.points == 0).then(|| silence(&variables)),
+        evaluated: &result,
+        clients: &clients,
+        regressions: suite.as_ref(),
     };
-    let answered = match (received, broken) {
-        (Ok(()), None) => tell(results, (&rules.definitions, &options), &memory, (&answer, &mut output), terminal),
-        (Err(error), _) | (Ok(()), Some(error)) => Err(error),
-    };
-    let judged = match baseline::status(suite.as_ref(), gate.status(&report, false)) {
-        (status, _) if status != ExitStatus::Failed && !all_sent => {
-            (ExitStatus::CouldNotRun, "a sink did not get every event")
-        }
-        judged => judged,
-    };
-    finish(ran, answered, judged, &command, terminal)
+    let reported = received.and(written).and_then(|()| finished.report(&memory, &mut output, terminal));
+    finish(ran, reported, own, &args.command, terminal)
 }
 
-/// Judges what arrives until there will be no more. A reader that leaves does not end it: the command goes on.
-fn judge(
-    engine: &mut Engine,
-    received: InputStream,
-    ingest: &IngestService,
-    traced: &TraceWanted<'_>,
-    (answer, output, sinks): (&ResultArgs, &mut ResultFiles, &mut Sinks),
-    broken: &mut Option<CliError>,
-) -> (Vec<Client>, Aggregates) {
-    let observed = TracedInputs::new(received, traced.is_wanted, &traced.definitions, traced.options);
-    let mut inputs = WithClients { inputs: observed, clients: Clients::default() };
-    let Ok(()) = drive(engine, &mut inputs, |engine, transitions| {
-        let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
-        ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
-        transitions.iter().for_each(|transition| sinks.send(transition));
-        if broken.is_none() {
-            *broken = answer.transitions(output, engine, transitions).err();
-        }
-        Ok::<(), Infallible>(())
-    });
-    (inputs.clients.finish(), inputs.inputs.finish().1)
-}
-
-/// What the values are traced with that a baseline is compared by.
-struct TraceWanted<'a> {
-    definitions: Vec<EventDefinition>,
-    options: &'a Options,
-    is_wanted: bool,
-}
-
-/// What there is to tell.
-struct RunResults<'a> {
-    command: &'a [OsString],
+/// A run that is over.
+struct FinishedRun<'a> {
+    args: &'a Args,
     typed: &'a [OsString],
+    rules: &'a Rules,
+    options: &'a Options,
     ran: ExitStatus,
     interval: Nanos,
-    scale: &'a ScaleArgs,
     silence: Option<String>,
-    judged: (&'a Engine, &'a EvaluationReport, Vec<Client>),
-    gate: Gate,
-    places: &'a Places,
-    worse: Option<&'a Suite>,
+    evaluated: &'a EvaluatedRecording,
+    clients: &'a [Client],
+    regressions: Option<&'a Suite>,
 }
 
-/// Writes the answer, with what shorter windows would have said.
-fn tell(
-    results: RunResults<'_>,
-    (definitions, options): (&[EventDefinition], &Options),
-    memory: &Memory,
-    (answer, output): (&ResultArgs, &mut ResultFiles),
-    terminal: &Terminal,
-) -> Result<(), CliError> {
-    let (engine, report, clients) = results.judged;
-    let kept = memory.take();
-    let mut too_short = gate::too_short(engine.definitions(), report, options);
-    let sent_every = match &kept {
-        Some(kept) => memory::longest_interval(kept)?.unwrap_or(results.interval),
-        None => results.interval,
-    };
-    // The command may set an interval of its own.
-    let has_its_own = sent_every > results.interval + results.interval / 2;
-    let interval = if has_its_own { sent_every } else { results.interval };
-    let mut shrunk = None;
-    if let Some(kept) = &kept {
-        let open = || KeptInputs::open(kept);
-        let run = ShortRun { written: definitions, scale: results.scale.fraction(), options, open: &open };
-        run.refine(engine.definitions(), &mut too_short)?;
-        shrunk = run.shrink(&too_short, interval)?;
+impl FinishedRun<'_> {
+    /// Writes the results, with what shorter windows would have given.
+    fn report(&self, memory: &Memory, output: &mut ResultFiles, terminal: &Terminal) -> Result<()> {
+        let (args, scale) = (self.args, self.args.scale.window_scale);
+        let EvaluatedRecording { definitions, report, .. } = self.evaluated;
+        let kept = memory.take();
+        let mut too_short = gate::too_short(definitions, report, self.options);
+        let sent_every = kept.as_ref().map(memory::longest_interval).transpose()?.flatten().unwrap_or(self.interval);
+        // The command may set an interval of its own.
+        let has_its_own = sent_every > self.interval + self.interval / 2;
+        let interval = if has_its_own { sent_every } else { self.interval };
+        let mut shrunk = None;
+        if let Some(kept) = &kept {
+            let written = &self.rules.definitions;
+            let run = ShortRun { written, scale, options: self.options, open: &|| kept_inputs(kept) };
+            run.refine(definitions, &mut too_short)?;
+            shrunk = run.shrink(&too_short, interval)?;
+        } else if !too_short.is_empty() {
+            terminal.warn("more was received than is kept in memory, so shorter windows were not tried");
+        }
+        if args.scale.is_less() && has_its_own {
+            let (given, found) = (self.interval / MS, sent_every / MS);
+            terminal.warn(&format!(
+                "the command exports every {found} ms, not every {given} ms: windows may hold few points"
+            ));
+        }
+        let again = shrunk.as_ref().map(|shrunk| typed_again(self.typed, shrunk.scale));
+        let command: Vec<String> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let run = CommandRun {
+            command: &command,
+            exit_code: self.ran.code(),
+            interval,
+            window_scale: scale,
+            too_short: &too_short,
+            preview: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| Preview {
+                window_scale: shrunk.scale,
+                definitions: &shrunk.definitions,
+                report: &shrunk.report,
+                command: again,
+            }),
+            depend_on_interval: &depend_on_interval(definitions, report),
+            silence: self.silence.as_deref(),
+        };
+        if let (Some(silence), false) = (&self.silence, args.results.format == Format::Text) {
+            terminal.warn(silence);
+        }
+        let results = EvaluationResults {
+            evaluated: self.evaluated,
+            clients: self.clients,
+            sources: std::slice::from_ref(&self.evaluated.name),
+            damage: &[],
+            is_damaged: false,
+            run: Some(run),
+            gate: &args.gate,
+            places: &self.rules.places,
+            recording: None,
+            regressions: self.regressions,
+        };
+        args.results.write(output, &results, terminal)
     }
-    if kept.is_none() && !too_short.is_empty() {
-        terminal.warn("more was received than is kept in memory, so shorter windows were not tried");
-    }
-    if results.scale.is_less() && has_its_own {
-        let (given, found) = (results.interval / MS, sent_every / MS);
-        terminal
-            .warn(&format!("the command exports every {found} ms, not every {given} ms: windows may hold few points"));
-    }
-    let again = shrunk.as_ref().map(|shrunk| typed_again(results.typed, shrunk.scale));
-    let command: Vec<String> = results.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let run = CommandRun {
-        command: &command,
-        exit_code: results.ran.code(),
-        interval,
-        window_scale: results.scale.fraction(),
-        too_short: &too_short,
-        preview: shrunk.as_ref().zip(again.as_deref()).map(|(shrunk, again)| Preview {
-            window_scale: shrunk.scale,
-            definitions: &shrunk.definitions,
-            report: &shrunk.report,
-            command: again,
-        }),
-        depend_on_interval: &depend_on_interval(engine.definitions(), report),
-        silence: results.silence.as_deref(),
-    };
-    if let (Some(silence), false) = (&results.silence, answer.is_text()) {
-        terminal.warn(silence);
-    }
-    let sources = [child::shown(results.command)];
-    let judged = EvaluationResults {
-        engine,
-        report,
-        clients,
-        sources: &sources,
-        damage: &[],
-        run: Some(run),
-        fails: &|event| results.gate.fail_on.fails(event),
-        place: &|definition, path| results.places.of(definition, path),
-        input_findings: &results.gate.input_findings(report, &[], false),
-        regressions: results.worse,
-    };
-    answer.write(output, &judged, terminal)
 }
 
 /// The status to end with; the last line says whose it is.
 fn finish(
     ran: ExitStatus,
-    answered: Result<(), CliError>,
-    (judged, why): (ExitStatus, &str),
+    reported: Result<()>,
+    (own, why): (ExitStatus, &str),
     command: &[OsString],
     terminal: &Terminal,
-) -> Result<ExitStatus, CliError> {
+) -> Result<ExitStatus> {
     let name = child::shown(command.get(..1).unwrap_or_default());
     if ran == ExitStatus::Passed {
-        answered?;
-        if judged != ExitStatus::Passed {
-            let code = judged.code();
+        reported?;
+        if own != ExitStatus::Passed {
+            let code = own.code();
             terminal.note(&format!("foreshock failed the run (exit {code}): {why}; {name} itself succeeded"));
         }
-        return Ok(judged);
+        return Ok(own);
     }
-    if let Err(error) = answered {
+    if let Err(error) = reported {
         terminal.error(&error);
     }
     let (code, of) = (ran.code(), if ran.code() > 128 { ", ended by a signal" } else { "" });
-    let own = match judged {
+    let own = match own {
         ExitStatus::Passed => "foreshock alone would exit with 0".to_string(),
-        _ => format!("foreshock alone would exit with {}: {why}", judged.code()),
+        _ => format!("foreshock alone would exit with {}: {why}", own.code()),
     };
     terminal.note(&format!("{name} failed the run (exit {code}){of}; {own}"));
     Ok(ran)
@@ -348,8 +292,8 @@ fn depend_on_interval(definitions: &[EventDefinition], report: &EvaluationReport
                 && metric.is_some_and(|metric| metric.depends_on_interval)
         })
     };
-    let judged = definitions.iter().zip(&report.definitions).filter(|(_, report)| report.matched_series > 0);
-    judged.filter(|(definition, _)| depends(definition)).map(|(definition, _)| definition.name.clone()).collect()
+    let matched = definitions.iter().zip(&report.definitions).filter(|(_, report)| report.matched_series > 0);
+    matched.filter(|(definition, _)| depends(definition)).map(|(definition, _)| definition.name.clone()).collect()
 }
 
 /// What was typed, with another scale.
@@ -386,6 +330,6 @@ fn silence(variables: &Variables) -> String {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = receiving::span(text)?;
+    let interval = span(text)?;
     if interval < Duration::from_millis(10) { Err("an export interval is at least 10ms".into()) } else { Ok(interval) }
 }

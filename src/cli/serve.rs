@@ -1,19 +1,18 @@
 //! `foreshock serve`: receives metrics, evaluates them as they come, and prints events as they open and close.
 
-use super::error::CliError;
-use super::evaluation::{self, EvaluationArgs};
+use super::evaluation::{EvaluationArgs, Head, RetentionArgs, words};
 use super::exit::ExitStatus;
-use super::head;
 use super::output::{Terminal, formats};
-use super::receiving::{ClockArg, KeepingArgs, Receiving, ReceivingArgs, Recording};
-use super::retention::RetentionArgs;
+use super::receiving::{CLOCKS, KeepingArgs, Receiving, ReceivingArgs, Recording};
 use super::rules::RulesArgs;
 use super::sinks::{self, SinkArgs};
-use crate::engine::{Engine, EventState, Options, drive};
+use crate::clock::Clock;
+use crate::engine::{Engine, Options, drive};
 use crate::model::SECOND;
 use crate::receive::{IngestService, InputStream};
 use crate::report::{self, Format, OutcomeKind};
 use crate::sink::{self, SinkSpec, Sinks, WhenFull};
+use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,12 +40,12 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: EvaluationArgs,
+    evaluation: EvaluationArgs,
     #[command(flatten)]
     retention: RetentionArgs,
     /// What the receive time is taken from
-    #[arg(long, value_name = "WHICH", default_value = "wall", help_heading = "Evaluation")]
-    clock: ClockArg,
+    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(&CLOCKS), help_heading = "Evaluation")]
+    clock: Clock,
     /// Record everything that is accepted
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     record: Option<PathBuf>,
@@ -60,19 +59,19 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     let specs = args.sinks()?;
     if let Some(record) = &args.record {
         sinks::keep_apart_from(&specs, record)?;
     }
     let rules = args.rules.load(terminal)?;
-    let options = Options { retention: args.retention.of_service(), ..args.judging.resolve() };
-    let head = head::write(Some((&rules.digest, evaluation::typed(&options))), None);
+    let options = Options { retention: args.retention.of_service(), ..args.evaluation.resolve() };
+    let head = Head::new(&rules.digest, &options);
     let recording = args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping });
     let when_full = match args.clock {
-        ClockArg::Wall => WhenFull::Drop,
+        Clock::Wall => WhenFull::Drop,
         // A back-fill does not run away: its senders are asked to wait.
-        ClockArg::Data => WhenFull::Wait,
+        Clock::Data => WhenFull::Wait,
     };
     let sinks = args.sinks.open(&specs, &rules.definitions, when_full, RETRY_FOR, terminal)?;
     let timestamps = options.timestamps;
@@ -86,17 +85,16 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliErro
         memory: None,
     };
     let mut all_sent = true;
-    let status = receiving.run(terminal, |ingest, inputs| {
-        all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal)?;
-        Ok(())
+    receiving.run(terminal, |ingest, inputs| {
+        all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal);
     })?;
     terminal.note(&report::summary(&engine.report()));
-    if all_sent { Ok(status) } else { Ok(ExitStatus::CouldNotRun) }
+    if all_sent { Ok(ExitStatus::Passed) } else { Ok(ExitStatus::CouldNotRun) }
 }
 
 impl Args {
     /// The sinks that are asked for, or standard output.
-    fn sinks(&self) -> Result<Vec<SinkSpec>, CliError> {
+    fn sinks(&self) -> Result<Vec<SinkSpec>> {
         let specs = self.sinks.parse()?;
         if !specs.is_empty() {
             return Ok(specs);
@@ -117,12 +115,11 @@ fn evaluate(
     ingest: &IngestService,
     mut sinks: Sinks,
     terminal: &Terminal,
-) -> Result<bool, CliError> {
+) -> bool {
     let counts = sinks.counts_view();
     ingest.expose(Box::new(move || sinks::metrics(&counts.counts())));
     let driven = drive(engine, &mut inputs, |engine, transitions| {
-        let opened = transitions.iter().filter(|t| t.event.state == EventState::Open).count();
-        ingest.publish(engine.counts(), opened as u64, (transitions.len() - opened) as u64);
+        ingest.publish(engine.counts(), transitions);
         if sinks.have_no_reader() {
             return Err(());
         }
@@ -138,5 +135,5 @@ fn evaluate(
     let all_sent = sinks::close(sinks, within, terminal);
     // The receiver waits for the engine until this is gone, and ends all at once when it takes too long.
     drop(inputs);
-    Ok(all_sent)
+    all_sent
 }

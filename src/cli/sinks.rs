@@ -3,12 +3,13 @@
 //! The environment is read here, and only the variables that a sink names. A text that cannot be read is never repeated
 //! as a whole, because it may hold what others must not see; so it is parsed here and not by the parser of arguments.
 
-use super::error::CliError;
-use super::output::Terminal;
+use super::output::{Terminal, is_stream};
+use super::values::within;
 use crate::clock;
 use crate::definition::EventDefinition;
 use crate::receive::{ExposedMetric, Labels};
 use crate::sink::{Bounds, Loss, SinkCounts, SinkSettings, SinkSpec, Sinks, WhenFull};
+use anyhow::{Error, Result, bail};
 use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
@@ -31,22 +32,23 @@ pub(super) struct SinkArgs {
 
 impl SinkArgs {
     /// Reads the texts. Nothing is opened.
-    pub(super) fn parse(&self) -> Result<Vec<SinkSpec>, CliError> {
-        self.sinks.iter().map(|text| Ok(text.parse()?)).collect()
+    pub(super) fn parse(&self) -> Result<Vec<SinkSpec>> {
+        self.sinks.iter().map(|text| text.parse().map_err(Error::msg)).collect()
     }
 
-    /// Refuses a sink that leads to where the output goes.
-    pub(super) fn keep_apart(&self, specs: &[SinkSpec], output: Option<&Path>) -> Result<(), CliError> {
-        let output = output.filter(|path| path.as_os_str() != "-");
+    /// Reads the texts, and refuses a sink that leads to where the output goes.
+    pub(super) fn parse_beside(&self, output: Option<&Path>) -> Result<Vec<SinkSpec>> {
+        let specs = self.parse()?;
+        let output = output.filter(|path| !is_stream(path));
         let mixes = specs.iter().find(|spec| match spec {
             SinkSpec::Stdout { .. } => output.is_none(),
             SinkSpec::File { path, .. } => output.is_some_and(|output| output == path),
             SinkSpec::Webhook(_) => false,
         });
-        match mixes {
-            Some(spec) => Err(CliError::SinkTakesAnswer { sink: spec.to_string() }),
-            None => Ok(()),
+        if let Some(spec) = mixes {
+            bail!("--sink {spec}: the output goes there already; with -o it goes to a file of its own");
         }
+        Ok(specs)
     }
 
     /// Opens the sinks, before anything is evaluated. `definitions` are the engine's.
@@ -57,7 +59,7 @@ impl SinkArgs {
         when_full: WhenFull,
         retry_for: Duration,
         terminal: &Terminal,
-    ) -> Result<Sinks, CliError> {
+    ) -> Result<Sinks> {
         let settings = SinkSettings {
             bounds: Bounds { events: self.sink_queue, bytes: QUEUE_BYTES },
             when_full,
@@ -66,16 +68,17 @@ impl SinkArgs {
             clock: clock::monotonic,
         };
         let terminal = *terminal;
-        Ok(Sinks::open(specs, definitions.to_vec(), settings, &variable, move |text| terminal.warn(text))?)
+        let warn = move |text: &str| terminal.warn(text);
+        Sinks::open(specs, definitions.to_vec(), settings, &variable, warn).map_err(Error::msg)
     }
 }
 
 /// Refuses a sink that writes into the recording that is made.
-pub(super) fn keep_apart_from(specs: &[SinkSpec], recording: &Path) -> Result<(), CliError> {
+pub(super) fn keep_apart_from(specs: &[SinkSpec], recording: &Path) -> Result<()> {
     let there = recording.canonicalize().ok();
     let is_same = |path: &Path| path == recording || (there.is_some() && path.canonicalize().ok() == there);
     match files(specs).find(|path| is_same(path)) {
-        Some(path) => Err(CliError::SinkTakesRecording { path: path.display().to_string() }),
+        Some(path) => bail!("--sink file:{}: the recording is written there", path.display()),
         None => Ok(()),
     }
 }
@@ -126,8 +129,5 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn events(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(n) if (1..=1 << 24).contains(&n) => Ok(n),
-        _ => Err("a number from 1 to 16777216".into()),
-    }
+    within(text, 1..=1 << 24, "a number from 1 to 16777216")
 }

@@ -1,23 +1,24 @@
 //! `foreshock tune`: recordings in, what every threshold would have done out, and which values to take.
 
-use super::error::CliError;
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{EvaluationArgs, WithClients};
 use super::exit::ExitStatus;
 use super::gate::DataSeen;
-use super::labels::{LabelArgs, Labels};
 use super::output::Terminal;
 use super::package::{WriteArgs, Written};
-use super::page::PageArgs;
-use super::receiving::size;
 use super::recordings::{Recordings, RecordingsArgs};
-use super::results::WithClients;
+use super::results::PageArgs;
 use super::rules::RulesArgs;
+use super::values::{duration, nanos, size, within};
 use crate::definition::EventDefinition;
 use crate::engine::{EvaluationReport, Options};
 use crate::inspect::{Client, Clients};
-use crate::model::Nanos;
+use crate::model::{Nanos, to_ms};
 use crate::report::{Outcome, Pass, Replay, Tune};
-use crate::tune::{BASELINE, PassError, TracedSource, Tuned, Tuning};
+use crate::tune::{BASELINE, Incident, Label, PassError, TracedSource, Tuned, Tuning};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 The recordings are taken as healthy: an event on them is a false alert, unless it is in an incident.
@@ -54,7 +55,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
-    judging: EvaluationArgs,
+    evaluation: EvaluationArgs,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -69,18 +70,17 @@ pub(super) struct Swept {
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     let labels = args.labels.read()?;
     args.writing.check(&args.rules, args.window.len())?;
     let rules = args.rules.load(terminal)?;
-    let options = args.judging.resolve();
+    let options = args.evaluation.resolve();
     if args.window.len() > 1 && args.recordings.has_stdin() {
-        let what =
-            "--window reads the recordings once for each window, and standard input can be read only once; name a file";
-        return Err(CliError::Limit { what: what.to_string() });
+        bail!(
+            "--window reads the recordings once for each window, and standard input can be read only once; name a file"
+        );
     }
-    args.page.keep_apart(&args.recordings)?;
-    args.page.keep_apart(&RecordingsArgs::of(labels.bad.clone()))?;
+    args.page.keep_apart(args.recordings.files().chain(labels.bad.iter().map(PathBuf::as_path)))?;
     let sets = match &args.window[..] {
         [] => vec![rules.definitions],
         windows => windows.iter().map(|&window| with_window(&rules.definitions, window)).collect(),
@@ -115,7 +115,7 @@ fn sweep(
     definitions: Vec<EventDefinition>,
     options: &Options,
     terminal: &Terminal,
-) -> Result<Swept, CliError> {
+) -> Result<Swept> {
     let mut files = vec![args.recordings.clone()];
     files.extend(labels.bad.iter().map(|path| RecordingsArgs::of(vec![path.clone()])));
     let mut sources: Vec<TracedSource> =
@@ -151,9 +151,7 @@ fn sweep(
     }
     let baseline = reports.remove(BASELINE);
     if baseline.report.counts.points > 0 {
-        tuning
-            .check()
-            .map_err(|(incident, why)| CliError::Label { label: incident.name.clone(), problem: why.to_string() })?;
+        tuning.check().map_err(|(incident, why)| anyhow!("{}: {why}", incident.name))?;
     }
     tuning.choose();
     for (number, source) in sources.iter_mut().enumerate() {
@@ -171,13 +169,14 @@ fn sweep(
     Ok(Swept { definitions, tuned: tuning.finish(), spans, baseline, bad: reports })
 }
 
-fn refused(error: PassError<CliError>) -> CliError {
-    let what = match error {
-        PassError::Open(error) => return error,
-        PassError::ReadOnce => "--max-memory is too small to read standard input once; raise it, or name a file",
-        PassError::TooLittleMemory => "--max-memory is too small for one instance; raise it",
-    };
-    CliError::Limit { what: what.to_string() }
+fn refused(error: PassError<Error>) -> Error {
+    match error {
+        PassError::Open(error) => error,
+        PassError::ReadOnce => {
+            anyhow!("--max-memory is too small to read standard input once; raise it, or name a file")
+        }
+        PassError::TooLittleMemory => anyhow!("--max-memory is too small for one instance; raise it"),
+    }
 }
 
 /// The definitions with another window in every threshold rule.
@@ -192,7 +191,7 @@ fn with_window(definitions: &[EventDefinition], window_ms: i64) -> Vec<EventDefi
     definitions
 }
 
-fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Result<(), CliError> {
+fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Result<()> {
     let passes: Vec<Pass<'_>> = all
         .iter()
         .map(|swept| Pass { definitions: &swept.definitions, tuned: &swept.tuned, spans: &swept.spans })
@@ -223,16 +222,75 @@ fn data(all: &[Swept]) -> DataSeen {
 }
 
 fn budget(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(n) if n >= 0.0 && n.is_finite() => Ok(n),
-        _ => Err("a number of events, 0 or more".into()),
-    }
+    within(text, 0.0..f64::INFINITY, "a number of events, 0 or more")
 }
 
 fn window(text: &str) -> Result<i64, String> {
-    let window = humantime::parse_duration(text.trim()).map_err(|error| format!("{error}; write 1m,5m,15m"))?;
-    match i64::try_from(window.as_millis()) {
-        Ok(ms) if (1_000..=7 * 86_400_000).contains(&ms) => Ok(ms),
-        _ => Err("a window lies between 1s and 7days".into()),
+    let range = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
+    let window = duration(text.trim(), range, "1m,5m,15m", "a window lies between 1s and 7days")?;
+    Ok(to_ms(nanos(window)))
+}
+
+/// Labels: which recordings, and which times in them, were bad.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Labels")]
+struct LabelArgs {
+    /// A recording of an incident: every rule it concerns should fire on it; repeatable
+    #[arg(long, value_name = "FILE")]
+    bad: Vec<PathBuf>,
+    /// When something was wrong in the recordings: FROM..TO or FROM..TO@SERVICE, each as 2026-11-22T06:50:00Z,
+    /// 06:50:00 or +5m; repeatable
+    #[arg(long, value_name = "FROM..TO[@SERVICE]", value_parser = Label::parse)]
+    incident: Vec<Label>,
+    /// A JSON list of labels: {"recording"} or {"from", "to"}, and with either "service" and "definitions" (names of the
+    /// definitions it concerns, all without)
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+}
+
+/// All labels.
+#[derive(Debug)]
+struct Labels {
+    /// Recordings of something bad; they are the sources after the baseline, in this order.
+    bad: Vec<PathBuf>,
+    /// Each with its source.
+    labels: Vec<(usize, Label)>,
+}
+
+impl LabelArgs {
+    /// Reads the labels. Recordings in a file of labels are found beside it.
+    fn read(&self) -> Result<Labels> {
+        let bad = self.bad.iter().map(|path| Label::recording(&path.display().to_string()));
+        let mut all: Vec<Label> = bad.chain(self.incident.iter().cloned()).collect();
+        if let Some(path) = &self.labels {
+            let file = path.display().to_string();
+            let text = fs::read_to_string(path).with_context(|| format!("--labels {file}"))?;
+            let beside = |name: &str| path.parent().unwrap_or(Path::new("")).join(name).display().to_string();
+            let labels = Label::parse_file(&file, &text, beside);
+            all.extend(labels.map_err(|(label, problem)| anyhow!("{label}: {problem}"))?);
+        }
+        let mut labels = Labels { bad: Vec::new(), labels: Vec::new() };
+        for label in all {
+            let source = label.recording.as_ref().map_or(BASELINE, |name| labels.source(PathBuf::from(name)));
+            labels.labels.push((source, label));
+        }
+        Ok(labels)
+    }
+}
+
+impl Labels {
+    fn source(&mut self, path: PathBuf) -> usize {
+        let known = self.bad.iter().position(|other| *other == path);
+        let bad = known.unwrap_or_else(|| {
+            self.bad.push(path);
+            self.bad.len() - 1
+        });
+        bad + 1
+    }
+
+    /// The incidents, with what each source begins with.
+    fn resolve(&self, begins: &[Option<Nanos>]) -> Vec<Incident> {
+        let begin = |source: usize| begins.get(source).copied().flatten().unwrap_or(0);
+        self.labels.iter().map(|(source, label)| label.resolve(*source, begin(*source))).collect()
     }
 }

@@ -11,7 +11,7 @@ use super::rejection::{Rejection, RejectionReason};
 use super::telemetry::{self, CloseReason, Counters, ExtraMetrics, Transport, count, gauge};
 use super::warnings::{WarningKind, Warnings};
 use crate::clock::{Clock, monotonic, now};
-use crate::engine::{Counts, Timestamps};
+use crate::engine::{Counts, Timestamps, Transition};
 use crate::model::{Export, SECOND, Span};
 use crate::otlp::{self, DecodeError, Decoder, Encoding};
 use bytes::Bytes;
@@ -173,9 +173,9 @@ impl IngestService {
         found.map_or(Ok(()), |message| Err(Rejection::new(RejectionReason::Attributes, message)))
     }
 
-    /// Takes over what the engine counted so far, and the events that were opened and closed since the last call.
-    pub fn publish(&self, counts: &Counts, opened: u64, closed: u64) {
-        self.counters.publish(counts, opened, closed);
+    /// Takes over what the engine counted so far, and the transitions since the last call.
+    pub fn publish(&self, counts: &Counts, transitions: &[Transition]) {
+        self.counters.publish(counts, transitions);
     }
 
     /// Adds metrics of others to `/metrics`; they are read whenever it is. Only the first call counts.

@@ -1,7 +1,7 @@
 //! What is counted, and `/metrics`: the counts as OpenMetrics text.
 
 use super::rejection::RejectionReason;
-use crate::engine::{Counts, DropReason};
+use crate::engine::{Counts, DropReason, EventState, Transition};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -81,12 +81,13 @@ struct Evaluated {
 }
 
 impl Counters {
-    /// Takes over what the engine counted, and adds events that were opened and closed since.
-    pub(super) fn publish(&self, counts: &Counts, opened: u64, closed: u64) {
+    /// Takes over what the engine counted, and adds the transitions since.
+    pub(super) fn publish(&self, counts: &Counts, transitions: &[Transition]) {
+        let opened = transitions.iter().filter(|transition| transition.event.state == EventState::Open).count();
         let mut evaluated = self.evaluated();
         evaluated.counts.clone_from(counts);
-        evaluated.opened += opened;
-        evaluated.closed += closed;
+        evaluated.opened += opened as u64;
+        evaluated.closed += (transitions.len() - opened) as u64;
     }
 
     /// Dropped points so far, by reason.

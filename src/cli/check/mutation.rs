@@ -5,14 +5,14 @@
 
 use super::packages::Packages;
 use super::scenarios::{Item, Ready, run_all};
-use crate::cli::error::CliError;
 use crate::cli::recordings::Recordings;
 use crate::definition::EventDefinition;
 use crate::gate::{Tested, mutants};
+use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// Tests all mutants, in the order of the definitions' files.
-pub(super) fn test(items: &[(usize, Item)], packages: &Packages) -> Result<Vec<Tested>, CliError> {
+pub(super) fn test(items: &[(usize, Item)], packages: &Packages) -> Result<Vec<Tested>> {
     let scenarios: Vec<&Ready> = items
         .iter()
         .filter_map(|(_, item)| match item {
@@ -26,11 +26,11 @@ pub(super) fn test(items: &[(usize, Item)], packages: &Packages) -> Result<Vec<T
     }
     let definitions: Vec<&EventDefinition> = definitions.into_values().collect();
     let witnesses = run_all(definitions.len(), |i| witnesses(&scenarios, definitions[i]));
-    let witnesses: Vec<Vec<&Ready>> = witnesses.into_iter().collect::<Result<_, CliError>>()?;
+    let witnesses: Vec<Vec<&Ready>> = witnesses.into_iter().collect::<Result<_>>()?;
     let pairs = definitions.iter().zip(&witnesses);
     let all: Vec<_> =
         pairs.flat_map(|(of, seen_by)| mutants(of).into_iter().map(move |mutant| (mutant, seen_by))).collect();
-    let noticed = run_all(all.len(), |i| -> Result<Option<String>, CliError> {
+    let noticed = run_all(all.len(), |i| -> Result<Option<String>> {
         let (mutant, witnesses) = &all[i];
         for witness in *witnesses {
             if witness.notices(&mutant.definition)? {
@@ -48,7 +48,7 @@ pub(super) fn test(items: &[(usize, Item)], packages: &Packages) -> Result<Vec<T
 }
 
 /// The scenarios that can notice a change of a definition, the most likely and the quickest first.
-fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Result<Vec<&'a Ready>, CliError> {
+fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Result<Vec<&'a Ready>> {
     let mut found = Vec::new();
     for ready in scenarios {
         let is_of = |one: &EventDefinition| one.file == definition.file && one.index == definition.index;
@@ -61,7 +61,7 @@ fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Resul
 }
 
 impl Ready {
-    fn notices(&self, other: &EventDefinition) -> Result<bool, CliError> {
+    fn notices(&self, other: &EventDefinition) -> Result<bool> {
         if self.recordings.is_empty() {
             return Ok(self.prepared.notices(other, None));
         }

@@ -3,10 +3,10 @@
 //! Paths count from the folder of the scenario file. Rules of the command line take the place of all of them. Only
 //! errors that keep a rule from being read are reported; findings against the published format belong to other commands.
 
-use crate::cli::error::CliError;
 use crate::cli::output::Terminal;
 use crate::cli::rules::{self, Rules, RulesArgs};
 use crate::definition::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
+use anyhow::{Result, bail};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -30,10 +30,9 @@ enum Refused {
 }
 
 impl Packages {
-    pub(super) fn new(args: &RulesArgs, terminal: &Terminal) -> Result<Self, CliError> {
+    pub(super) fn new(args: &RulesArgs, terminal: &Terminal) -> Result<Self> {
         if args.has_overrides() && !args.are_named() {
-            let what = "--set changes the rules that --rules names: name them";
-            return Err(CliError::Limit { what: what.into() });
+            bail!("--set changes the rules that --rules names: name them");
         }
         let given = if args.are_named() { Some(args.load(terminal)?) } else { None };
         Ok(Packages { params: args.params(), given, read: RefCell::default(), sources: RefCell::default() })
@@ -62,7 +61,7 @@ impl Packages {
     }
 
     fn load(&self, path: &Path) -> Result<Vec<EventDefinition>, Refused> {
-        let sources = rules::sources(path).map_err(|error| Refused::Unreadable(error.to_string()))?;
+        let sources = rules::sources(path).map_err(|error| Refused::Unreadable(format!("{error:#}")))?;
         let loaded = definition::load(&sources, &Settings { params: self.params.clone(), overrides: Vec::new() });
         self.sources.borrow_mut().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
         if loaded.has_errors() {

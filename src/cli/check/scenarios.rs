@@ -1,28 +1,84 @@
-//! Scenario files become suites: read, given their rules and recordings, and run side by side.
+//! Scenario files become suites: found, read, given their rules and recordings, and run side by side.
+//!
+//! A folder is searched for `*.test.yaml`. Its files come in the order of their names, and every file once. Hidden folders and
+//! `node_modules` are not searched unless they are named, and links to folders are not followed, so that a search ends.
 //!
 //! Everything is read and every mistake shown before anything runs. The order of the outcomes is that of the files,
 //! whichever scenario is done first.
 
-use super::files::File;
 use super::packages::{self, Packages};
-use crate::cli::error::CliError;
-use crate::cli::output::Terminal;
+use crate::cli::output::{Terminal, read_text};
 use crate::cli::recordings::Recordings;
 use crate::cli::rules::RulesArgs;
 use crate::clock::monotonic;
 use crate::definition::{Position, Problem, Severity};
 use crate::gate::{self, Case, CaseResult, FileLocation, Finding, Prepared, ScenarioOutcome, Suite};
-use crate::report;
-use crate::report::Detail;
+use crate::report::{self, Detail};
 use crate::scenario::RuleOrigin;
-use std::io;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{fs, io, thread};
 
 /// A text that expects nothing is no mistake in writing: it proves nothing.
 const PROVES_NOTHING: [&str; 2] = ["expects-nothing", "no-scenario"];
+
+/// A scenario file.
+pub(super) struct File {
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// The file as messages name it.
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// Finds the files, none twice.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let is_folder = fs::metadata(path).with_context(|| cannot_read(path))?.is_dir();
+        if is_folder { search(path, &mut found)? } else { found.push(path.clone()) }
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    Ok(found)
+}
+
+/// Reads the files.
+pub(super) fn read_files(found: Vec<PathBuf>) -> Result<Vec<File>> {
+    let read = |path: PathBuf| Ok(File { text: read_text(&path).with_context(|| cannot_read(&path))?, path });
+    found.into_iter().map(read).collect()
+}
+
+fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| cannot_read(folder))? {
+        let entry = entry.with_context(|| cannot_read(folder))?;
+        let kind = entry.file_type().with_context(|| cannot_read(&entry.path()))?;
+        entries.push((entry.file_name(), kind.is_dir()));
+    }
+    entries.sort();
+    for (name, is_folder) in entries {
+        let text = name.to_string_lossy();
+        let path = if folder == Path::new(".") { PathBuf::from(&name) } else { folder.join(&name) };
+        if is_folder && !text.starts_with('.') && text != "node_modules" {
+            search(&path, found)?;
+        } else if !is_folder && [".test.yaml", ".test.yml"].iter().any(|end| text.ends_with(end)) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read the scenarios {}", path.display())
+}
 
 /// One scenario of a file, ready to run, or the reason why it says nothing.
 pub(super) enum Item {
@@ -37,11 +93,7 @@ pub(super) struct Ready {
 }
 
 /// The scenarios of the files, each with the index of its file. Mistakes are shown, and end it.
-pub(super) fn read(
-    files: &[File],
-    args: &RulesArgs,
-    terminal: &Terminal,
-) -> Result<(Vec<(usize, Item)>, Packages), CliError> {
+pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Result<(Vec<(usize, Item)>, Packages)> {
     let packages = Packages::new(args, terminal)?;
     let (mut items, mut problems) = (Vec::new(), Vec::new());
     let whose = if args.are_named() { RuleOrigin::Caller } else { RuleOrigin::Scenario };
@@ -68,8 +120,7 @@ pub(super) fn read(
     }
     match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
         0 => Ok((items, packages)),
-        1 => Err(CliError::BrokenScenarios { count: "1 mistake".into() }),
-        n => Err(CliError::BrokenScenarios { count: format!("{n} mistakes") }),
+        n => bail!("{n} mistake{} in the scenarios: nothing was evaluated", if n == 1 { "" } else { "s" }),
     }
 }
 
@@ -87,7 +138,7 @@ fn recordings(file: &Path, named: &[(String, Position)], problems: &mut Vec<Prob
                 file: file.display().to_string(),
                 position: Some(*at),
                 path: "recordings".into(),
-                message: error.to_string(),
+                message: format!("{error:#}"),
                 help: Some("the path counts from the folder of this file".into()),
             });
         }
@@ -145,7 +196,7 @@ pub(super) fn run(
     files: &[File],
     items: &[(usize, Item)],
     each: impl Fn(&ScenarioOutcome) + Sync,
-) -> Result<Vec<Suite>, CliError> {
+) -> Result<Vec<Suite>> {
     let cases = run_all(items.len(), |index| match &items[index].1 {
         Item::Ready(ready) => case(ready, &each),
         Item::Empty(problem) => Ok(empty(problem)),
@@ -158,7 +209,7 @@ pub(super) fn run(
 }
 
 /// The time a case took is for reports only.
-fn case(ready: &Ready, each: &impl Fn(&ScenarioOutcome)) -> Result<Case, CliError> {
+fn case(ready: &Ready, each: &impl Fn(&ScenarioOutcome)) -> Result<Case> {
     let begin = monotonic();
     let (outcome, damage) = ready.run()?;
     each(&outcome);
@@ -172,7 +223,7 @@ fn case(ready: &Ready, each: &impl Fn(&ScenarioOutcome)) -> Result<Case, CliErro
 
 impl Ready {
     /// Runs the scenario. With the outcome comes what is wrong with its recordings.
-    pub(super) fn run(&self) -> Result<(ScenarioOutcome, Vec<String>), CliError> {
+    pub(super) fn run(&self) -> Result<(ScenarioOutcome, Vec<String>)> {
         if self.recordings.is_empty() {
             return Ok((self.prepared.run(None), Vec::new()));
         }
