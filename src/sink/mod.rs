@@ -9,17 +9,14 @@
 //! retries), `stream` and `webhook` (one attempt).
 
 mod delivery;
-mod error;
 mod queue;
-mod secret;
 mod spec;
 mod stream;
 mod warnings;
 mod webhook;
 
-pub use error::{SecretFlaw, SinkError};
 pub use queue::{Bounds, Loss, SinkCounts, WhenFull};
-pub use spec::{SecretPlace, SinkSpec, SpecError, SpecFlaw, StreamFormat, Url, WebhookSpec};
+pub use spec::{SecretPlace, SinkError, SinkSpec, StreamFormat, Url, WebhookSpec};
 
 use crate::definition::EventDefinition;
 use crate::engine::{EventState, Transition};
@@ -122,7 +119,7 @@ impl Sinks {
         if specs.is_empty() {
             return Ok(sinks);
         }
-        let no_thread = |sink: &str, source| SinkError::Thread { sink: sink.to_string(), source };
+        let no_thread = |sink: &str, error| SinkError::new(sink, format!("cannot start its thread: {error}"));
         let warnings = warnings::start(warn, settings.clock).map_err(|source| no_thread(&names[0], source))?;
         for ((spec, sink), name) in specs.iter().zip(opened?).zip(names) {
             let retry_for = match spec {
@@ -231,12 +228,12 @@ impl SinkHandle {
 }
 
 fn open(spec: &SinkSpec, variable: &dyn Fn(&str) -> Option<String>) -> Result<Sink, SinkError> {
-    let failed = |source| SinkError::Open { sink: spec.to_string(), source };
-    match spec {
-        SinkSpec::Stdout { .. } => Stream::stdout().map(Sink::Stream).map_err(failed),
-        SinkSpec::File { path, .. } => Stream::file(path).map(Sink::Stream).map_err(failed),
-        SinkSpec::Webhook(webhook) => Ok(Sink::Webhook(Webhook::new(webhook, secret::headers(webhook, variable)?))),
-    }
+    let stream = match spec {
+        SinkSpec::Stdout { .. } => Stream::stdout(),
+        SinkSpec::File { path, .. } => Stream::file(path),
+        SinkSpec::Webhook(webhook) => return Webhook::new(webhook, variable).map(Sink::Webhook),
+    };
+    stream.map(Sink::Stream).map_err(|error| SinkError::new(spec, format!("cannot open it for writing: {error}")))
 }
 
 /// A name for each sink. Webhooks of one host have the same, because the rest of their URLs is not shown: they are numbered.
@@ -251,7 +248,7 @@ fn names(specs: &[SinkSpec]) -> Result<Vec<String>, SinkError> {
         };
         let before = &specs[..i];
         if before.iter().any(is_same) {
-            return Err(SinkError::Twice { sink: spec.to_string() });
+            return Err(SinkError::twice(spec));
         }
         let name = spec.to_string();
         let alike = before.iter().filter(|other| other.to_string() == name).count();

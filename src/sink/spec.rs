@@ -3,6 +3,8 @@
 //! Options stand in front of the first colon and everything behind it is the place, as it is: a path or a URL may hold
 //! commas and colons. Invariant: nothing of a URL but its scheme, host and port is ever part of a message, because paths
 //! and queries of webhooks are often secrets.
+//!
+//! [`SinkError`] is why a sink cannot be had, be it for its text or because it cannot be opened.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -103,144 +105,87 @@ impl fmt::Display for SinkSpec {
     }
 }
 
-/// What is wrong with the text of a sink.
+/// Why a sink cannot be had: which, and what to do. What may be secret is left out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--sink {spec}: {flaw}")]
-pub struct SpecError {
-    /// The text as typed, without what may be secret.
-    pub spec: String,
-    /// What is wrong with it.
-    pub flaw: SpecFlaw,
-}
+#[error("--sink {0}")]
+pub struct SinkError(String);
 
-/// A mistake in the text of a sink.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpecFlaw {
-    /// Not a kind of sink.
-    #[error("a sink is `stdout`, `file:PATH` or `webhook:URL`")]
-    Kind,
-    /// Nothing behind the colon.
-    #[error("behind the colon stands {0}")]
-    NoPlace(&'static str),
-    /// Standard output in an unknown format.
-    #[error("standard output takes `stdout:text` or `stdout:jsonl`")]
-    StdoutFormat,
-    /// An option this kind does not have.
-    #[error("`{option}` is no option of `{kind}`, which has {known}")]
-    Option {
-        /// The kind of sink.
-        kind: &'static str,
-        /// The option as typed, without its value.
-        option: String,
-        /// The options there are.
-        known: &'static str,
-    },
-    /// An option given twice, or two that exclude each other.
-    #[error("`{0}` is given twice, or beside an option that says the same")]
-    Twice(&'static str),
-    /// An option whose value cannot be used.
-    #[error("`{option}` is {expected}")]
-    Value {
-        /// The option.
-        option: &'static str,
-        /// What it must be.
-        expected: &'static str,
-    },
-    /// An option behind the place, where it would become a part of it.
-    #[error(
-        "`{option}` stands at the end of the place and would be a part of it; options stand in front of the colon: \
-         `{kind},{option}=…:…` (a comma that belongs to a URL is written %2C)"
-    )]
-    OptionBehind {
-        /// The kind of sink.
-        kind: &'static str,
-        /// The option.
-        option: &'static str,
-    },
-    /// Something that is no URL of a webhook.
-    #[error("a webhook's URL is `http://HOST/…` or `https://HOST/…`, without spaces")]
-    Url,
-    /// A URL with a name or password in it.
-    #[error(
-        "the URL has a name or password in it, which others could read in the list of processes; put it into a file of \
-         headers: `webhook,headers-file=FILE:https://…` with the line `Authorization: Basic …`"
-    )]
-    Userinfo,
+impl SinkError {
+    pub(super) fn new(sink: impl fmt::Display, problem: impl fmt::Display) -> Self {
+        SinkError(format!("{sink}: {problem}"))
+    }
+
+    /// Two sinks lead to one place, where their events would mix.
+    pub(super) fn twice(sink: &SinkSpec) -> Self {
+        SinkError(format!("{sink} is given twice; what goes there would go there twice"))
+    }
 }
 
 const FILE_OPTIONS: &[&str] = &["format"];
 const WEBHOOK_OPTIONS: &[&str] = &["token-file", "token-env", "headers-file", "timeout", "retry-for"];
 
-impl FromStr for SinkSpec {
-    type Err = SpecError;
+/// What is wrong with the text of a sink.
+type Parsed<T> = Result<T, String>;
 
-    fn from_str(text: &str) -> Result<Self, SpecError> {
-        parse(text).map_err(|flaw| SpecError { spec: redacted(text), flaw })
+impl FromStr for SinkSpec {
+    type Err = SinkError;
+
+    fn from_str(text: &str) -> Result<Self, SinkError> {
+        parse(text).map_err(|problem| SinkError::new(redacted(text), problem))
     }
 }
 
-fn parse(text: &str) -> Result<SinkSpec, SpecFlaw> {
-    let (front, place) = match text.split_once(':') {
-        Some((front, place)) => (front, Some(place)),
-        None => (text, None),
-    };
+/// What stands in front of the first colon, and behind it.
+fn split(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(front, place)| (front, Some(place)))
+}
+
+fn parse(text: &str) -> Parsed<SinkSpec> {
+    let (front, place) = split(text);
     let mut parts = front.split(',');
     match parts.next() {
         Some("stdout") => stdout(parts, place),
         Some("file") => file(parts, place),
         Some("webhook") => webhook(parts, place),
-        _ => Err(SpecFlaw::Kind),
+        _ => Err("a sink is `stdout`, `file:PATH` or `webhook:URL`".into()),
     }
 }
 
-fn stdout<'a>(mut options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Result<SinkSpec, SpecFlaw> {
-    if options.next().is_some() {
-        return Err(SpecFlaw::StdoutFormat);
-    }
-    let format = match place {
-        None | Some("text") => StreamFormat::Text,
-        Some("jsonl") => StreamFormat::JsonLines,
-        Some(_) => return Err(SpecFlaw::StdoutFormat),
+fn stdout<'a>(mut options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Parsed<SinkSpec> {
+    let format = match (options.next(), place) {
+        (None, None | Some("text")) => StreamFormat::Text,
+        (None, Some("jsonl")) => StreamFormat::JsonLines,
+        _ => return Err("standard output takes `stdout:text` or `stdout:jsonl`".into()),
     };
     Ok(SinkSpec::Stdout { format })
 }
 
-fn file<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Result<SinkSpec, SpecFlaw> {
+fn file<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Parsed<SinkSpec> {
     let place = some_place(place, "the path of a file")?;
     options_in_front("file", FILE_OPTIONS, place)?;
     let mut format = None;
     for option in options {
         match option.split_once('=') {
-            Some(("format", value)) => set(&mut format, "format", stream_format(value)?)?,
+            Some(("format", "text")) => set(&mut format, "format", StreamFormat::Text)?,
+            Some(("format", "jsonl")) => set(&mut format, "format", StreamFormat::JsonLines)?,
+            Some(("format", _)) => return Err("`format` is `text` or `jsonl`".into()),
             _ => return Err(unknown("file", option, "`format`")),
         }
     }
     Ok(SinkSpec::File { path: PathBuf::from(place), format: format.unwrap_or(StreamFormat::JsonLines) })
 }
 
-fn stream_format(value: &str) -> Result<StreamFormat, SpecFlaw> {
-    match value {
-        "text" => Ok(StreamFormat::Text),
-        "jsonl" => Ok(StreamFormat::JsonLines),
-        _ => Err(SpecFlaw::Value { option: "format", expected: "`text` or `jsonl`" }),
-    }
-}
-
-fn webhook<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Result<SinkSpec, SpecFlaw> {
+fn webhook<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> Parsed<SinkSpec> {
     let place = some_place(place, "a URL")?;
     options_in_front("webhook", WEBHOOK_OPTIONS, place)?;
     let (mut token, mut headers, mut timeout, mut retry_for) = (None, None, None, None);
     for option in options {
         match option.split_once('=') {
-            Some(("token-file", value)) => {
-                set(&mut token, "token-file", SecretPlace::File(some_path("token-file", value)?))?;
-            }
-            Some(("token-env", value)) => set(&mut token, "token-env", variable(value)?)?,
-            Some(("headers-file", value)) => {
-                set(&mut headers, "headers-file", some_path("headers-file", value)?)?;
-            }
-            Some(("timeout", value)) => set(&mut timeout, "timeout", duration("timeout", value)?)?,
-            Some(("retry-for", value)) => set(&mut retry_for, "retry-for", duration("retry-for", value)?)?,
+            Some((name @ "token-file", value)) => set(&mut token, name, SecretPlace::File(some_path(name, value)?))?,
+            Some((name @ "token-env", value)) => set(&mut token, name, variable(value)?)?,
+            Some((name @ "headers-file", value)) => set(&mut headers, name, some_path(name, value)?)?,
+            Some((name @ "timeout", value)) => set(&mut timeout, name, duration(name, value)?)?,
+            Some((name @ "retry-for", value)) => set(&mut retry_for, name, duration(name, value)?)?,
             _ => {
                 let known = "`token-file`, `token-env`, `headers-file`, `timeout` and `retry-for`";
                 return Err(unknown("webhook", option, known));
@@ -251,64 +196,76 @@ fn webhook<'a>(options: impl Iterator<Item = &'a str>, place: Option<&str>) -> R
     Ok(SinkSpec::Webhook(WebhookSpec { url: url(place)?, token, headers, timeout, retry_for }))
 }
 
-fn url(text: &str) -> Result<Url, SpecFlaw> {
-    let uri: Uri = text.parse().map_err(|_| SpecFlaw::Url)?;
+fn url(text: &str) -> Parsed<Url> {
+    let no_url = "a webhook's URL is `http://HOST/…` or `https://HOST/…`, without spaces";
+    let uri: Uri = text.parse().map_err(|_| no_url)?;
     let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     // What follows the host is a port or nothing; the parser itself lets other text pass.
     let host = uri.host().unwrap_or_default();
-    let behind = uri.authority().and_then(|authority| authority.as_str().rsplit_once(host)).map(|(_, behind)| behind);
-    if !has_scheme || host.is_empty() || (behind != Some("") && uri.port_u16().is_none()) {
-        return Err(SpecFlaw::Url);
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let has_end = authority.ends_with(host) || uri.port_u16().is_some();
+    if !has_scheme || host.is_empty() || !has_end {
+        return Err(no_url.into());
     }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(SpecFlaw::Userinfo);
+    if authority.contains('@') {
+        return Err(
+            "the URL has a name or password in it, which others could read in the list of processes; put it into \
+                    a file of headers: `webhook,headers-file=FILE:https://…` with the line `Authorization: Basic …`"
+                .into(),
+        );
     }
     Ok(Url(uri))
 }
 
-fn variable(name: &str) -> Result<SecretPlace, SpecFlaw> {
+fn variable(name: &str) -> Parsed<SecretPlace> {
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if name.len() > VARIABLES.len() && name.starts_with(VARIABLES) && name.chars().all(is_plain) {
         return Ok(SecretPlace::Variable(name.to_string()));
     }
-    let expected = "the name of an environment variable that begins with FORESHOCK_, such as FORESHOCK_OPS_TOKEN";
-    Err(SpecFlaw::Value { option: "token-env", expected })
+    Err("`token-env` is the name of an environment variable that begins with FORESHOCK_, such as FORESHOCK_OPS_TOKEN"
+        .into())
 }
 
-fn duration(option: &'static str, value: &str) -> Result<Duration, SpecFlaw> {
+fn duration(option: &str, value: &str) -> Parsed<Duration> {
     match humantime::parse_duration(value) {
         Ok(duration) if (Duration::from_millis(1)..=LONGEST).contains(&duration) => Ok(duration),
-        _ => Err(SpecFlaw::Value { option, expected: "a time between 1ms and 1day, such as 10s or 5m" }),
+        _ => Err(format!("`{option}` is a time between 1ms and 1day, such as 10s or 5m")),
     }
 }
 
-fn some_path(option: &'static str, value: &str) -> Result<PathBuf, SpecFlaw> {
+fn some_path(option: &str, value: &str) -> Parsed<PathBuf> {
     if value.is_empty() {
-        return Err(SpecFlaw::Value { option, expected: "the path of a file, without commas and colons" });
+        return Err(format!("`{option}` is the path of a file, without commas and colons"));
     }
     Ok(PathBuf::from(value))
 }
 
-fn some_place<'a>(place: Option<&'a str>, what: &'static str) -> Result<&'a str, SpecFlaw> {
-    place.filter(|place| !place.is_empty()).ok_or(SpecFlaw::NoPlace(what))
+fn some_place<'a>(place: Option<&'a str>, what: &str) -> Parsed<&'a str> {
+    place.filter(|place| !place.is_empty()).ok_or_else(|| format!("behind the colon stands {what}"))
 }
 
-fn set<T>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), SpecFlaw> {
-    if slot.replace(value).is_some() { Err(SpecFlaw::Twice(name)) } else { Ok(()) }
+fn set<T>(slot: &mut Option<T>, name: &str, value: T) -> Parsed<()> {
+    if slot.replace(value).is_some() {
+        return Err(format!("`{name}` is given twice, or beside an option that says the same"));
+    }
+    Ok(())
 }
 
-fn unknown(kind: &'static str, option: &str, known: &'static str) -> SpecFlaw {
+fn unknown(kind: &str, option: &str, known: &str) -> String {
     let name = option.split('=').next().unwrap_or_default();
-    SpecFlaw::Option { kind, option: name.to_string(), known }
+    format!("`{name}` is no option of `{kind}`, which has {known}")
 }
 
 /// Refuses a place that ends with an option: it was meant as one, and would be taken as part of a path or URL.
-fn options_in_front(kind: &'static str, options: &[&'static str], place: &str) -> Result<(), SpecFlaw> {
+fn options_in_front(kind: &str, options: &[&str], place: &str) -> Parsed<()> {
     let behind = options.iter().find(|option| {
         place.split(',').skip(1).any(|part| part.split_once('=').is_some_and(|(name, _)| name == **option))
     });
     match behind {
-        Some(option) => Err(SpecFlaw::OptionBehind { kind, option }),
+        Some(option) => Err(format!(
+            "`{option}` stands at the end of the place and would be a part of it; options stand in front of the colon: \
+             `{kind},{option}=…:…` (a comma that belongs to a URL is written %2C)"
+        )),
         None => Ok(()),
     }
 }
@@ -316,10 +273,7 @@ fn options_in_front(kind: &'static str, options: &[&'static str], place: &str) -
 /// A text as typed, up to the host of the URL in it. Values of options that do not exist are left out: who writes
 /// `token=…` has written a secret.
 fn redacted(text: &str) -> String {
-    let (front, place) = match text.split_once(':') {
-        Some((front, place)) => (front, Some(place)),
-        None => (text, None),
-    };
+    let (front, place) = split(text);
     let is_known = |name| FILE_OPTIONS.contains(&name) || WEBHOOK_OPTIONS.contains(&name);
     let options = front.split(',').map(|option| match option.split_once('=') {
         Some((name, _)) if !is_known(name) => format!("{name}=…"),

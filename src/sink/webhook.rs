@@ -1,16 +1,19 @@
 //! Webhooks: a POST of `{"issue": event}` for each transition, as Instana's generic webhook sends it.
 //!
 //! Invariant: each attempt for a transition carries the same `Idempotency-Key`. Redirects are not followed, because what is
-//! sent in a header is meant for one host. Absent on purpose: looking at the content of the response; the status decides.
+//! sent in a header is meant for one host. Tokens and headers come from files and the environment, and no content of these is
+//! part of a message; what is wrong is named by file and line. Absent on purpose: looking at the content of the response; the
+//! status decides.
 
 use super::queue::{Attempt, QueuedEvent};
-use super::secret::Header;
-use super::spec::WebhookSpec;
+use super::spec::{SecretPlace, SinkError, WebhookSpec};
 use chrono::DateTime;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{HeaderMap, Response, StatusCode, Uri, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
@@ -21,19 +24,27 @@ const MAX_QUOTED: usize = 200;
 /// A connection that nothing was sent on for so long is not used again. Common servers close it after 60 to 75 seconds.
 const IDLE: Duration = Duration::from_secs(55);
 
+/// No file of headers or with a token is larger.
+const MOST_SECRET: u64 = 64 << 10;
+/// Headers that are made for each request.
+const OUR_HEADERS: [&str; 7] =
+    ["content-type", "content-length", "transfer-encoding", "connection", "host", "expect", "idempotency-key"];
+
 /// A receiver and the connection to it.
 pub(super) struct Webhook {
     agent: Agent,
     url: Uri,
-    headers: Vec<Header>,
+    headers: HeaderList,
     timeout: Duration,
     /// A request was answered, so the next one may meet a connection that the receiver has closed meanwhile.
     has_responded: bool,
 }
 
 impl Webhook {
-    /// A receiver; no connection is made yet.
-    pub fn new(spec: &WebhookSpec, headers: Vec<Header>) -> Self {
+    /// A receiver; no connection is made yet. `variable` reads the environment.
+    pub fn new(spec: &WebhookSpec, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SinkError> {
+        let headers = headers(spec, variable)
+            .map_err(|(place, flaw)| SinkError::new(format!("webhook:{}", spec.url), format!("{place}: {flaw}")))?;
         let url = spec.url.uri().clone();
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
@@ -53,7 +64,7 @@ impl Webhook {
             // No proxy stands between this machine and itself, whatever the environment has.
             config = config.proxy(None);
         }
-        Webhook { agent: config.build().into(), url, headers, timeout: spec.timeout, has_responded: false }
+        Ok(Webhook { agent: config.build().into(), url, headers, timeout: spec.timeout, has_responded: false })
     }
 
     /// What ends a request in flight, from another thread.
@@ -76,7 +87,7 @@ impl Webhook {
 
     fn post(&self, event: &QueuedEvent) -> Result<Response<Body>, ureq::Error> {
         let mut request = self.agent.post(&self.url).header(header::CONTENT_TYPE, "application/json");
-        for Header { name, value } in &self.headers {
+        for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         request.header("Idempotency-Key", &event.key[..]).send(&event.payload[..])
@@ -93,6 +104,75 @@ impl Webhook {
         };
         Attempt::Failed { why, after: None }
     }
+}
+
+/// The headers of every request, in the order they were given.
+type HeaderList = Vec<(HeaderName, HeaderValue)>;
+
+/// The headers a webhook has of its own, or the file or variable with a flaw, and which.
+fn headers(spec: &WebhookSpec, variable: &dyn Fn(&str) -> Option<String>) -> Result<HeaderList, (String, String)> {
+    let mut headers = HeaderList::new();
+    if let Some(path) = &spec.headers {
+        headers = read_secret(path).and_then(|text| parse(&text)).map_err(|flaw| (path.display().to_string(), flaw))?;
+    }
+    let Some(token) = &spec.token else { return Ok(headers) };
+    let (place, text) = match token {
+        SecretPlace::File(path) => (path.display().to_string(), read_secret(path)),
+        SecretPlace::Variable(name) => {
+            (format!("${name}"), variable(name).ok_or("the environment variable is not set".into()))
+        }
+    };
+    match text.and_then(|text| bearer(&text)) {
+        Ok(_) if headers.iter().any(|(name, _)| name == header::AUTHORIZATION) => {
+            Err((place, "the file of headers has an `Authorization` already; give one of the two".into()))
+        }
+        Ok(value) => {
+            headers.push((header::AUTHORIZATION, value));
+            Ok(headers)
+        }
+        Err(flaw) => Err((place, flaw)),
+    }
+}
+
+fn read_secret(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_SECRET + 1).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(format!("cannot read it: {error}")),
+        Ok(_) if text.len() as u64 > MOST_SECRET => Err("it is larger than 64 KiB".into()),
+        Ok(_) => Ok(text),
+    }
+}
+
+fn bearer(text: &str) -> Result<HeaderValue, String> {
+    let token = text.lines().next().unwrap_or_default().trim();
+    if token.is_empty() {
+        return Err("there is no token in it; the token is the first line".into());
+    }
+    let value = HeaderValue::from_str(&format!("Bearer {token}"));
+    let mut value = value.map_err(|_| "the token has characters that no header may have")?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// One `Name: value` a line; empty lines and lines that begin with `#` are skipped.
+fn parse(text: &str) -> Result<HeaderList, String> {
+    let mut headers = HeaderList::new();
+    for (line, number) in text.lines().zip(1..) {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let broken = || format!("line {number} is no header; write `Name: value`");
+        let (name, value) = line.split_once(':').ok_or_else(broken)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| broken())?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| broken())?;
+        if OUR_HEADERS.contains(&name.as_str()) {
+            return Err(format!("line {number}: `{name}` is set by foreshock itself; take it out"));
+        }
+        value.set_sensitive(true);
+        headers.push((name, value));
+    }
+    Ok(headers)
 }
 
 fn is_loopback(url: &Uri) -> bool {
@@ -146,7 +226,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{explained, is_loopback, retry_after};
+    use super::{bearer, explained, is_loopback, parse, retry_after};
     use std::time::Duration;
     use ureq::http::{HeaderMap, StatusCode};
 
@@ -180,5 +260,24 @@ mod tests {
         let of = |url: &str| is_loopback(&url.parse().unwrap());
         assert!(of("http://localhost/") && of("http://127.0.0.1:1/") && of("http://[::1]:1/x"));
         assert!(!of("http://example.com/") && !of("http://10.0.0.1/"));
+    }
+
+    #[test]
+    fn headers_are_lines_and_mistakes_have_a_place() {
+        let headers = parse("# ops\nX-Team: shop: night\n\nauthorization: Basic dTpw\n").unwrap();
+        let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(pairs, [("x-team", "shop: night"), ("authorization", "Basic dTpw")]);
+        assert!(headers.iter().all(|(_, value)| value.is_sensitive()));
+        let mistake = |text: &str| parse(text).unwrap_err();
+        assert_eq!(mistake("X-A: 1\nnonsense"), "line 2 is no header; write `Name: value`");
+        assert_eq!(mistake("X A: 1"), "line 1 is no header; write `Name: value`");
+        assert_eq!(mistake("Content-Type: x"), "line 1: `content-type` is set by foreshock itself; take it out");
+    }
+
+    #[test]
+    fn a_token_is_the_first_line() {
+        assert_eq!(bearer(" s3cret \nmore").unwrap(), "Bearer s3cret");
+        assert_eq!(bearer("\n").unwrap_err(), "there is no token in it; the token is the first line");
+        assert_eq!(bearer("a\u{1}b").unwrap_err(), "the token has characters that no header may have");
     }
 }
