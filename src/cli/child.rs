@@ -109,14 +109,14 @@ pub(super) fn run(command: &[OsString], variables: &Variables, ended: oneshot::S
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let result = runtime.block_on(async {
         let (name, arguments) = command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let mut signals = signals::Forwarder::new()?;
+        let mut signals = signals::hear()?;
         let mut command = Command::new(name);
         command.args(arguments).envs(variables.set.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn()?;
         loop {
             tokio::select! {
                 status = child.wait() => return status,
-                signal = signals.next() => signals::pass_on(&child, signal),
+                Some(signal) = signals.recv() => signals::pass_on(&child, signal),
             }
         }
     });
@@ -176,25 +176,14 @@ mod signals {
     const FORWARDED: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
     /// Hears the signals that are sent to this process.
-    pub(super) struct Forwarder(mpsc::Receiver<Signal>);
-
-    impl Forwarder {
-        pub(super) fn new() -> io::Result<Self> {
-            let (sender, receiver) = mpsc::channel(FORWARDED.len());
-            for number in FORWARDED {
-                let mut heard = signal(SignalKind::from_raw(number.as_raw()))?;
-                let sender = sender.clone();
-                tokio::spawn(async move { while heard.recv().await.is_some() && sender.send(number).await.is_ok() {} });
-            }
-            Ok(Forwarder(receiver))
+    pub(super) fn hear() -> io::Result<mpsc::Receiver<Signal>> {
+        let (sender, receiver) = mpsc::channel(FORWARDED.len());
+        for number in FORWARDED {
+            let mut heard = signal(SignalKind::from_raw(number.as_raw()))?;
+            let sender = sender.clone();
+            tokio::spawn(async move { while heard.recv().await.is_some() && sender.send(number).await.is_ok() {} });
         }
-
-        pub(super) async fn next(&mut self) -> Signal {
-            match self.0.recv().await {
-                Some(signal) => signal,
-                None => std::future::pending().await,
-            }
-        }
+        Ok(receiver)
     }
 
     /// Gives the command a signal, unless it has it already: what is typed at a terminal goes to everything in front of it.
@@ -216,21 +205,13 @@ mod signals {
     //! Elsewhere the console tells every process itself.
 
     use tokio::process::Child;
+    use tokio::sync::mpsc;
 
-    pub(super) struct Forwarder;
-
-    impl Forwarder {
-        pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Forwarder)
-        }
-
-        pub(super) async fn next(&mut self) -> i32 {
-            // Heard, so that this process lives on until the command has ended; there is nothing to pass on.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            2
-        }
+    /// Hears what ends a process, so that this one lives on until the command has ended; there is nothing to pass on.
+    pub(super) fn hear() -> std::io::Result<mpsc::Receiver<i32>> {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(2).await.is_ok() {} });
+        Ok(receiver)
     }
 
     pub(super) fn pass_on(_child: &Child, _signal: i32) {}

@@ -1,60 +1,55 @@
 //! What a run has received, kept in memory, so that it can be evaluated again with shorter windows.
 
-use super::recordings::write_error;
-use crate::engine::Inputs;
+use crate::engine::{Input, Inputs};
 use crate::inspect::Inspection;
 use crate::model::Nanos;
-use crate::receive::{RecordingEvent, RecordingWriter};
 use crate::recording::{Compression, Reader, RecordingFormat, Replayed, Source, Writer};
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
-use std::io::{self, Cursor};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Cursor;
 
 /// Bytes that are kept in memory, compressed. A test run of several minutes takes a few hundred kilobytes.
 const MOST_KEPT: usize = 16 << 20;
 
-/// What was received, until it is too much.
-#[derive(Clone)]
-pub(super) struct Memory(Arc<Mutex<Option<Writer<Vec<u8>>>>>);
+/// Inputs that are kept as they pass.
+pub(super) struct KeptInputs<I> {
+    inputs: I,
+    /// `None` when it was too much to keep.
+    writer: Option<Writer<Vec<u8>>>,
+    last: Option<Nanos>,
+}
 
-impl Memory {
-    pub(super) fn new() -> Result<Self> {
-        let writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd);
-        let writer = writer.map_err(|error| write_error("memory", error))?;
-        Ok(Memory(Arc::new(Mutex::new(Some(writer)))))
-    }
-
-    /// What fills it.
-    pub(super) fn writer(&self) -> RecordingWriter {
-        let memory = self.clone();
-        Box::new(move |event| {
-            let mut writer = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(open) = writer.as_mut() else { return Ok(()) };
-            match event {
-                RecordingEvent::Export { received_at, payload } => {
-                    open.append(received_at, payload).map_err(io::Error::other)?;
-                }
-                RecordingEvent::End { received_at: Some(at) } => open.tick(at).map_err(io::Error::other)?,
-                RecordingEvent::End { .. } | RecordingEvent::Flush | RecordingEvent::Sync(_) => {}
-            }
-            if open.get_ref().len() > MOST_KEPT {
-                *writer = None;
-            }
-            Ok(())
-        })
-    }
-
-    /// Everything that was received; `None` when it was too much to keep.
-    pub(super) fn take(&self) -> Option<Bytes> {
-        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+impl<I> KeptInputs<I> {
+    pub(super) fn new(inputs: I) -> Self {
         // Memory is written to: nothing can fail.
+        let writer = Writer::new(Vec::new(), RecordingFormat::Own, Compression::Zstd).ok();
+        KeptInputs { inputs, writer, last: None }
+    }
+
+    /// Everything that passed; `None` when it was too much to keep.
+    pub(super) fn finish(self) -> Option<Bytes> {
+        let mut writer = self.writer?;
+        self.last.map_or(Ok(()), |last| writer.tick(last)).ok()?;
         writer.finish().ok().map(Bytes::from)
     }
 }
 
-/// The kept payloads once more.
-pub(super) fn kept_inputs(kept: &Bytes) -> Result<Replayed> {
+impl<I: Inputs> Inputs for KeptInputs<I> {
+    fn next(&mut self) -> Option<Input<'_>> {
+        let input = self.inputs.next()?;
+        self.last = input.received_at.or(self.last);
+        if let (Some(writer), Some(export)) = (&mut self.writer, input.export) {
+            let is_written = writer.append(input.received_at, &export.payload).is_ok();
+            if !is_written || writer.get_ref().len() > MOST_KEPT {
+                self.writer = None;
+            }
+        }
+        Some(input)
+    }
+}
+
+/// The kept inputs once more.
+pub(super) fn open(kept: &Bytes) -> Result<Replayed> {
     let source = Source {
         name: "what was received".into(),
         size: Some(kept.len() as u64),
@@ -65,7 +60,7 @@ pub(super) fn kept_inputs(kept: &Bytes) -> Result<Replayed> {
 
 /// The longest export interval of a service that sent.
 pub(super) fn longest_interval(kept: &Bytes) -> Result<Option<Nanos>> {
-    let (mut inputs, mut inspection) = (kept_inputs(kept)?, Inspection::default());
+    let (mut inputs, mut inspection) = (open(kept)?, Inspection::default());
     while let Some(input) = inputs.next() {
         if let Some(export) = input.export {
             inspection.add(export, input.received_at);

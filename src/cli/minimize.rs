@@ -2,18 +2,20 @@
 //!
 //! The recording is read twice: once for the event, once for the points that may have to do with it.
 
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{EvaluationArgs, evaluate};
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal, is_stream, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
-use crate::engine::{Engine, EvaluationReport, Event, Inputs, Options};
+use crate::engine::{EvaluationReport, Event, Inputs, Options};
+use crate::gate::EvaluatedRecording;
 use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;
 use anyhow::{Error, Result, anyhow, bail};
 use ring::rand::{SecureRandom, SystemRandom};
+use std::convert::Infallible;
 use std::path::{Component, Path, PathBuf};
 
 /// The key that hashes values, for the same hashes in several files.
@@ -50,10 +52,10 @@ pub(super) fn run(
     }
     keep_apart(output, [recording])?;
     let options = evaluation.resolve();
-    let engine = evaluate(recording, rules.load(terminal)?.definitions, &options, terminal)?;
-    let report = engine.report();
-    let event = find(&report, engine.definitions(), args.event.as_deref(), recording)?;
-    let definition = &engine.definitions()[event.definition];
+    let EvaluatedRecording { definitions, report, .. } =
+        evaluate_file(recording, rules.load(terminal)?.definitions, &options, terminal)?;
+    let event = find(&report, &definitions, args.event.as_deref(), recording)?;
+    let definition = &definitions[event.definition];
     let past = past(recording, event)?;
     let named = Named::of(definition, rules, output)?;
     let key = args.anonymize.then(key).transpose()?;
@@ -79,20 +81,17 @@ pub(super) fn run(
     Ok(ExitStatus::Passed)
 }
 
-fn evaluate(
+fn evaluate_file(
     recording: &Path,
     definitions: Vec<EventDefinition>,
     options: &Options,
     terminal: &Terminal,
-) -> Result<Engine> {
-    let mut recordings = Recordings::of(&[recording.to_path_buf()])?;
-    let mut engine = Engine::new(definitions, options.clone());
-    while let Some(input) = recordings.next() {
-        engine.step(input, &mut |_| {});
-    }
-    engine.finish(&mut |_| {});
-    recordings.damage().iter().for_each(|sentence| terminal.warn(sentence));
-    Ok(engine)
+) -> Result<EvaluatedRecording> {
+    let recordings = Recordings::of(&[recording.to_path_buf()])?;
+    let each = |_: &_, _: &_| Ok::<(), Infallible>(());
+    let (evaluation, Ok(())) = evaluate((recordings, String::new()), (definitions, options), false, each);
+    evaluation.inputs.damage().iter().for_each(|sentence| terminal.warn(sentence));
+    Ok(evaluation.result)
 }
 
 /// The event with this id. An error lists the events there are.

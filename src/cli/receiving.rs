@@ -109,13 +109,11 @@ pub(super) const CLOCKS: Words<Clock> = [
 pub(super) struct Receiving<'a> {
     pub(super) args: &'a ReceivingArgs,
     pub(super) clock: Clock,
-    /// How points are judged; `None` when they are only kept.
+    /// How points are evaluated; `None` when they are only recorded.
     pub(super) timestamps: Option<Timestamps>,
     /// How often somebody has to look at what arrived.
     pub(super) step: Nanos,
     pub(super) recording: Option<Recording<'a>>,
-    /// Records what is received as well.
-    pub(super) memory: Option<RecordingWriter>,
 }
 
 /// Where what is received is kept.
@@ -164,7 +162,7 @@ impl Receiving<'_> {
             clock: self.clock,
             timestamps: self.timestamps,
             sync_each: self.recording.as_ref().is_some_and(|recording| recording.args.record_sync == Sync::Each),
-            recording: both(self.recording.map(Recording::open).transpose()?, self.memory),
+            recording: self.recording.map(Recording::open).transpose()?,
         };
         let (ingest, inputs) = receive::open(options, self.step);
         Ok(Open { grpc_listener, http_listener, ingest, inputs, timeout, grpc, http, needs_token })
@@ -226,17 +224,6 @@ impl Open {
         work(&ingest, inputs);
         receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).context(failed)?;
         ingest.recording_error().map_or(Ok(()), |message| Err(Error::msg(message).context(failed)))
-    }
-}
-
-/// Records in two places.
-fn both(first: Option<RecordingWriter>, second: Option<RecordingWriter>) -> Option<RecordingWriter> {
-    match (first, second) {
-        (Some(mut first), Some(mut second)) => Some(Box::new(move |event| {
-            first(event)?;
-            second(event)
-        })),
-        (first, second) => first.or(second),
     }
 }
 

@@ -34,7 +34,6 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         timestamps: None,
         step: SECOND,
         recording: Some(recording),
-        memory: None,
     };
     let (mut exports, mut points) = (0u64, 0);
     receiving.run(terminal, |_, mut inputs| {

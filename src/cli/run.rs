@@ -4,7 +4,7 @@ use super::child::{self, Protocol, Variables};
 use super::evaluation::{EvaluationArgs, Head, ScaleArgs, evaluate};
 use super::exit::ExitStatus;
 use super::gate::{BaselineArgs, FailOn, GateArgs};
-use super::memory::{self, Memory, kept_inputs};
+use super::memory::{self, KeptInputs};
 use super::output::{Terminal, differ, keep_apart};
 use super::receiving::{KeepingArgs, LimitArgs, Receiving, ReceivingArgs, Recording};
 use super::results::{EvaluationResults, ResultArgs, ResultFiles};
@@ -22,6 +22,7 @@ use crate::receive::ShutdownTrigger;
 use crate::report::{CommandRun, Format, Preview};
 use crate::sink::WhenFull;
 use anyhow::Result;
+use bytes::Bytes;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -105,7 +106,6 @@ pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Re
     // A variable that is set stays, whatever was typed.
     let exports_every = child::interval_there().unwrap_or(args.interval);
     let interval = nanos(exports_every);
-    let memory = Memory::new()?;
     let head = Head::new(&rules.digest, &options).scaled(&args.scale, interval);
     let receiving = Receiving {
         args: &ReceivingArgs::on_free_ports(&args.limits, SHUTDOWN),
@@ -113,7 +113,6 @@ pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Re
         timestamps: Some(options.timestamps),
         step: SECOND,
         recording: args.record.as_deref().map(|path| Recording { path, head, args: &args.keeping }),
-        memory: Some(memory.writer()),
     };
     let mut output = args.results.open(terminal)?;
     let open = receiving.open()?;
@@ -140,22 +139,23 @@ pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Re
             |_| (),
             |ingest, inputs| {
                 let of = (definitions, &options);
-                let (evaluation, Ok(())) = evaluate((inputs, name), of, before.is_some(), |engine, transitions| {
-                    ingest.publish(engine.counts(), transitions);
-                    transitions.iter().for_each(|transition| sinks.send(transition));
-                    if written.is_ok() {
-                        written = args.results.transitions(&mut output, engine.definitions(), transitions);
-                    }
-                    Ok::<(), Infallible>(())
-                });
-                evaluated = Some((evaluation.result, evaluation.clients));
+                let (evaluation, Ok(())) =
+                    evaluate((KeptInputs::new(inputs), name), of, before.is_some(), |engine, transitions| {
+                        ingest.publish(engine.counts(), transitions);
+                        transitions.iter().for_each(|transition| sinks.send(transition));
+                        if written.is_ok() {
+                            written = args.results.transitions(&mut output, engine.definitions(), transitions);
+                        }
+                        Ok::<(), Infallible>(())
+                    });
+                evaluated = Some((evaluation.result, evaluation.clients, evaluation.inputs.finish()));
             },
         );
         (child.join(), received)
     });
     let all_sent = sinks::close(sinks, None, terminal);
     let ran = ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let Some((result, clients)) = evaluated else {
+    let Some((result, clients, kept)) = evaluated else {
         return finish(ran, received, (ExitStatus::CouldNotRun, "nothing was received"), &args.command, terminal);
     };
     let suite = before.map(|before| args.baseline.compare(&before, &result, terminal));
@@ -171,9 +171,10 @@ pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Re
         silence: (result.report.counts.points == 0).then(|| silence(&variables)),
         evaluated: &result,
         clients: &clients,
+        kept: kept.as_ref(),
         regressions: suite.as_ref(),
     };
-    let reported = received.and(written).and_then(|()| finished.report(&memory, &mut output, terminal));
+    let reported = received.and(written).and_then(|()| finished.report(&mut output, terminal));
     finish(ran, reported, own, &args.command, terminal)
 }
 
@@ -188,24 +189,25 @@ struct FinishedRun<'a> {
     silence: Option<String>,
     evaluated: &'a EvaluatedRecording,
     clients: &'a [Client],
+    /// What was received; `None` when it was too much to keep.
+    kept: Option<&'a Bytes>,
     regressions: Option<&'a Suite>,
 }
 
 impl FinishedRun<'_> {
     /// Writes the results, with what shorter windows would have given.
-    fn report(&self, memory: &Memory, output: &mut ResultFiles, terminal: &Terminal) -> Result<()> {
+    fn report(&self, output: &mut ResultFiles, terminal: &Terminal) -> Result<()> {
         let (args, scale) = (self.args, self.args.scale.window_scale);
         let EvaluatedRecording { definitions, report, .. } = self.evaluated;
-        let kept = memory.take();
         let mut too_short = gate::too_short(definitions, report, self.options);
-        let sent_every = kept.as_ref().map(memory::longest_interval).transpose()?.flatten().unwrap_or(self.interval);
+        let sent_every = self.kept.map(memory::longest_interval).transpose()?.flatten().unwrap_or(self.interval);
         // The command may set an interval of its own.
         let has_its_own = sent_every > self.interval + self.interval / 2;
         let interval = if has_its_own { sent_every } else { self.interval };
         let mut shrunk = None;
-        if let Some(kept) = &kept {
+        if let Some(kept) = self.kept {
             let written = &self.rules.definitions;
-            let run = ShortRun { written, scale, options: self.options, open: &|| kept_inputs(kept) };
+            let run = ShortRun { written, scale, options: self.options, open: &|| memory::open(kept) };
             run.refine(definitions, &mut too_short)?;
             shrunk = run.shrink(&too_short, interval)?;
         } else if !too_short.is_empty() {

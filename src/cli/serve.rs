@@ -82,7 +82,6 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         timestamps: Some(timestamps),
         step: engine.finest_step().unwrap_or(SECOND),
         recording,
-        memory: None,
     };
     let mut all_sent = true;
     receiving.run(terminal, |ingest, inputs| {

@@ -65,8 +65,8 @@ pub(super) struct Swept {
     pub(super) definitions: Vec<EventDefinition>,
     pub(super) tuned: Tuned,
     spans: Vec<Option<(Nanos, Nanos)>>,
-    baseline: SourceReport,
-    bad: Vec<SourceReport>,
+    /// What a first pass over each source gave besides the traces.
+    sources: Vec<(EvaluationReport, Recordings, Vec<Client>)>,
 }
 
 /// Runs the command.
@@ -90,22 +90,13 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         all.push(sweep(&args, &labels, definitions, &options, terminal)?);
     }
     let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
-    answer(&args, &all, first, terminal)?;
+    write(&args, &all, first, terminal)?;
     let (mut status, mut why) =
         args.page.status(data(&all), "no threshold could be evaluated (--allow-no-data makes this a pass)");
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
         (status, why) = (ExitStatus::Inconclusive, "every proposed value has low confidence, and was not written");
     }
     Ok(terminal.ended((status, why)))
-}
-
-/// What a first pass over a source gives besides the traces.
-struct SourceReport {
-    report: EvaluationReport,
-    names: Vec<String>,
-    damage: Vec<String>,
-    is_damaged: bool,
-    clients: Vec<Client>,
 }
 
 /// Learns, chooses, sweeps.
@@ -141,16 +132,9 @@ fn sweep(
             },
         );
         let (report, WithClients { inputs: recordings, clients }) = passes.map_err(refused)?;
-        reports.push(SourceReport {
-            report,
-            names: recordings.names().to_vec(),
-            damage: recordings.damage(),
-            is_damaged: recordings.is_damaged(),
-            clients: clients.finish(),
-        });
+        reports.push((report, recordings, clients.finish()));
     }
-    let baseline = reports.remove(BASELINE);
-    if baseline.report.counts.points > 0 {
+    if reports[BASELINE].0.counts.points > 0 {
         tuning.check().map_err(|(incident, why)| anyhow!("{}: {why}", incident.name))?;
     }
     tuning.choose();
@@ -166,7 +150,7 @@ fn sweep(
         swept.map_err(refused)?;
     }
     let spans = (0..sources.len()).map(|source| tuning.span(source)).collect();
-    Ok(Swept { definitions, tuned: tuning.finish(), spans, baseline, bad: reports })
+    Ok(Swept { definitions, tuned: tuning.finish(), spans, sources: reports })
 }
 
 fn refused(error: PassError<Error>) -> Error {
@@ -191,33 +175,30 @@ fn with_window(definitions: &[EventDefinition], window_ms: i64) -> Vec<EventDefi
     definitions
 }
 
-fn answer(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Result<()> {
-    let passes: Vec<Pass<'_>> = all
-        .iter()
-        .map(|swept| Pass { definitions: &swept.definitions, tuned: &swept.tuned, spans: &swept.spans })
-        .collect();
-    let damage: Vec<String> = first.bad.iter().fold(first.baseline.damage.clone(), |mut all, of| {
-        all.extend(of.damage.iter().cloned());
-        all
-    });
-    let bad: Vec<String> = first.bad.iter().flat_map(|of| of.names.iter().cloned()).collect();
+fn write(args: &Args, all: &[Swept], first: &Swept, terminal: &Terminal) -> Result<()> {
+    let passes = all.iter();
+    let passes = passes.map(|swept| Pass { definitions: &swept.definitions, tuned: &swept.tuned, spans: &swept.spans });
+    let passes: Vec<Pass<'_>> = passes.collect();
+    let damage: Vec<String> = first.sources.iter().flat_map(|(_, recordings, _)| recordings.damage()).collect();
+    let names = |(_, recordings, _): &(_, Recordings, _)| recordings.names().to_vec();
+    let bad: Vec<String> = first.sources.iter().skip(BASELINE + 1).flat_map(names).collect();
+    let (report, recordings, clients) = &first.sources[BASELINE];
     let baseline = Replay {
-        sources: &first.baseline.names,
+        sources: recordings.names(),
         damage: &damage,
-        clients: &first.baseline.clients,
+        clients,
         detail: terminal.detail,
-        ..Replay::new(&first.definitions, &first.baseline.report)
+        ..Replay::new(&first.definitions, report)
     };
     let tune = Tune { baseline: &baseline, passes: &passes, bad: &bad };
     args.page.write(&Outcome::Tune(&tune), &damage, terminal)
 }
 
 fn data(all: &[Swept]) -> DataSeen {
-    let is_damaged = |swept: &Swept| swept.baseline.is_damaged || swept.bad.iter().any(|of| of.is_damaged);
     DataSeen {
-        is_damaged: all.iter().any(is_damaged),
-        has_points: all.iter().any(|swept| swept.baseline.report.counts.points > 0),
-        is_evaluated: all.iter().any(|swept| swept.tuned.results.iter().any(|answer| answer.basis.evaluated > 0)),
+        is_damaged: all.iter().flat_map(|swept| &swept.sources).any(|(_, recordings, _)| recordings.is_damaged()),
+        has_points: all.iter().any(|swept| swept.sources[BASELINE].0.counts.points > 0),
+        is_evaluated: all.iter().flat_map(|swept| &swept.tuned.results).any(|result| result.basis.evaluated > 0),
     }
 }
 
