@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{self, Path};
+use std::path::{self, Component, Path, PathBuf};
 
 /// Reads the `--format` of a command with results of this kind.
 pub(super) fn formats(kind: OutcomeKind) -> impl TypedValueParser<Value = Format> {
@@ -127,6 +127,26 @@ pub(super) fn differ<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<
 /// Whether a path stands for standard input or standard output.
 pub(super) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// The path without `.`, and without `..` where something stands before it, as it is written: links are not followed.
+pub(super) fn without_dots(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            _ => short.push(part),
+        }
+    }
+    short
+}
+
+/// Whether both lead to the same place, which is there.
+pub(super) fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The text of a file that people write.

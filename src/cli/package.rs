@@ -1,6 +1,6 @@
 //! `tune --write`: a package with the proposed numbers. Nothing is written before everything is known to be right.
 
-use super::output::Terminal;
+use super::output::{Terminal, is_same};
 use super::rules::{RulesArgs, check_depth};
 use super::tune::Swept;
 use crate::definition::{Source, builtin_package};
@@ -153,10 +153,6 @@ fn collect(root: &Path, inside: &Path, depth: usize, files: &mut Vec<PackageFile
         }
     }
     Ok(())
-}
-
-fn is_same(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn cannot_write(path: &Path) -> String {

@@ -6,7 +6,7 @@
 
 use super::exit::ExitStatus;
 use super::gate::{DataSeen, GateArgs};
-use super::output::{Output, Terminal, differ, formats, keep_apart};
+use super::output::{Output, Terminal, differ, formats, keep_apart, without_dots};
 use super::rules::Places;
 use crate::definition::EventDefinition;
 use crate::engine::Transition;
@@ -18,7 +18,7 @@ use crate::report::{
 use anyhow::{Context, Result};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// A job summary may be this long.
 const LONGEST_SUMMARY: usize = 1 << 20;
@@ -272,21 +272,6 @@ fn name_from(root: &Path, here: &Path, file: &str) -> String {
         },
     };
     inside.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
-}
-
-/// The path without `.` and `..`, as it is written: links are not followed.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Receiving: sockets, compression, limits, status codes, and the queue that makes the order of exports.
 //!
 //! One thread with one single-threaded runtime has the sockets. A request's way: `connection` watches over the time it takes to
-//! come, `guard` is the tower layer with the limits, behind it `grpc` (on tonic) or `http` (on axum) peels the transport, `ingest`
+//! come, `guard` holds the limits, behind it `grpc` (on tonic) or `http` (on axum) peels the transport, `ingest`
 //! decodes the payload with the decoder that replay uses, and `queue` gives it its receive time, has it recorded and queues it;
 //! only then its sender gets a response. The other end of the queue is [`InputStream`], which another thread hands to
 //! [`crate::engine::drive`]. Everything is bounded (`limits`), and whatever is rejected is counted and has a reason.
 //!
-//! `server` and `shutdown` are the life of the service, `telemetry` and `warnings` what it reports of itself.
+//! `server` is the life of the service, `telemetry` and `warnings` what it reports of itself.
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
 mod auth;
@@ -20,7 +20,6 @@ mod queue;
 mod recorder;
 mod rejection;
 mod server;
-mod shutdown;
 mod telemetry;
 mod warnings;
 
@@ -28,8 +27,7 @@ pub use auth::Tokens;
 pub use ingest::{IngestService, ReceiveOptions};
 pub use limits::Limits;
 pub use queue::{InputStream, RecordingEvent, RecordingWriter, SyncJob};
-pub use server::{Server, serve};
-pub use shutdown::{EndOfService, ShutdownTrigger};
+pub use server::{EndOfService, Server, ShutdownTrigger, serve};
 pub use telemetry::{ExposedMetric, ExtraMetrics, Labels};
 
 use crate::model::Nanos;

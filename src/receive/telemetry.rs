@@ -36,20 +36,12 @@ pub(super) enum CloseReason {
 impl CloseReason {
     pub(super) const ALL: [CloseReason; 2] = [CloseReason::TooMany, CloseReason::Silent];
 
-    /// The name in metrics.
-    pub(super) fn as_str(self) -> &'static str {
+    /// The name in metrics, and what to do about it.
+    pub(super) fn name_and_remedy(self) -> (&'static str, &'static str) {
         match self {
-            CloseReason::TooMany => "too_many",
-            CloseReason::Silent => "silent",
-        }
-    }
-
-    /// What to do about it.
-    pub(super) fn remedy(self) -> &'static str {
-        match self {
-            CloseReason::TooMany => "raise --max-connections",
+            CloseReason::TooMany => ("too_many", "raise --max-connections"),
             CloseReason::Silent => {
-                "something connects and sends no request; raise --header-timeout when it is only slow"
+                ("silent", "something connects and sends no request; raise --header-timeout when it is only slow")
             }
         }
     }
@@ -178,8 +170,8 @@ fn received(counters: &Counters) -> [ExposedMetric; 6] {
         }
         connections.push((label("transport", transport), read(&counters.connections[i])));
     }
-    let closed =
-        CloseReason::ALL.map(|reason| (label("reason", reason.as_str()), read(&counters.closed[reason as usize])));
+    let closed = CloseReason::ALL
+        .map(|reason| (label("reason", reason.name_and_remedy().0), read(&counters.closed[reason as usize])));
     let plain = |counter| vec![(Vec::new(), read(counter))];
     [
         counter("requests", "Exports that were accepted; partial: with points that are dropped", requests),

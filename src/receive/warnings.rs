@@ -26,7 +26,8 @@ impl WarningKind {
                 format!("{count} request{many} rejected ({}): {example}; {}", reason.as_str(), reason.remedy())
             }
             WarningKind::Connection(reason) => {
-                format!("{count} connection{many} closed ({}): {example}; {}", reason.as_str(), reason.remedy())
+                let (name, remedy) = reason.name_and_remedy();
+                format!("{count} connection{many} closed ({name}): {example}; {remedy}")
             }
             WarningKind::Points(reason) => {
                 format!("{count} data point{many} dropped ({}): {}", reason.as_str(), report::explain_drop(reason))

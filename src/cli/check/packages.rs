@@ -3,14 +3,13 @@
 //! Paths count from the folder of the scenario file. Rules of the command line take the place of all of them. Only
 //! errors that keep a rule from being read are reported; findings against the published format belong to other commands.
 
-use crate::cli::output::Terminal;
+use crate::cli::output::{Terminal, is_same, without_dots};
 use crate::cli::rules::{self, Rules, RulesArgs};
 use crate::definition::{self, EventDefinition, Position, Problem, Settings, Severity, Source};
 use anyhow::{Result, bail};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The packages that were read so far.
 pub(super) struct Packages {
@@ -97,19 +96,6 @@ impl Packages {
 /// way people and other tools do.
 pub(super) fn beside(file: &Path, name: &str) -> PathBuf {
     let path = file.parent().unwrap_or(Path::new("")).join(name);
-    let mut short = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
-                short.pop();
-            }
-            Component::ParentDir | Component::Normal(_) | Component::RootDir | Component::Prefix(_) => short.push(part),
-        }
-    }
-    let is_same = match (fs::canonicalize(&short), fs::canonicalize(&path)) {
-        (Ok(short), Ok(path)) => short == path,
-        (Err(_), _) | (_, Err(_)) => false,
-    };
-    if is_same { short } else { path }
+    let short = without_dots(&path);
+    if is_same(&short, &path) { short } else { path }
 }
