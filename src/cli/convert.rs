@@ -1,5 +1,6 @@
 //! `foreshock convert`: cuts recordings and converts between their forms.
 
+use super::evaluation::{Words, words};
 use super::exit::ExitStatus;
 use super::output::{Output, Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs, write_error};
@@ -8,7 +9,7 @@ use crate::model::{Moment, Nanos};
 use crate::otlp::{Cut, NamePattern, cut};
 use crate::recording::{Compression, RecordingFormat, WriteError, Writer};
 use anyhow::Result;
-use clap::ValueEnum;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `convert`.
@@ -33,50 +34,43 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", help_heading = "Cut")]
     metric: Vec<String>,
     /// Form of the recording; proto and jsonl are compressed when the file name ends with .gz or .zst
-    #[arg(long, value_name = "FORM", default_value = "own")]
+    #[arg(long, value_name = "FORM", default_value = "own", value_parser = words(FORMS))]
     form: Form,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// Foreshock's own: keeps the receive times; zstd
-    Own,
-    /// Foreshock's own, not compressed
-    OwnRaw,
-    /// Length-prefixed protobuf, as the Collector's file exporter writes it
-    Proto,
-    /// A JSON object a line, as the Collector's file exporter writes it
-    Jsonl,
-}
+/// What a recording becomes: its format, and its compression unless the name of the file decides.
+type Form = (RecordingFormat, Option<Compression>);
 
-impl Form {
-    fn resolve(self, output: &Path) -> (RecordingFormat, Compression) {
-        let by_name = match output.extension().and_then(|extension| extension.to_str()) {
-            Some("gz") => Compression::Gzip,
-            Some("zst") => Compression::Zstd,
-            _ => Compression::None,
-        };
-        match self {
-            Form::Own => (RecordingFormat::Own, Compression::Zstd),
-            Form::OwnRaw => (RecordingFormat::Own, Compression::None),
-            Form::Proto => (RecordingFormat::Protobuf, by_name),
-            Form::Jsonl => (RecordingFormat::JsonLines, by_name),
-        }
+const FORMS: &Words<Form> = &[
+    ("own", (RecordingFormat::Own, Some(Compression::Zstd)), "Foreshock's own: keeps the receive times; zstd"),
+    ("own-raw", (RecordingFormat::Own, Some(Compression::None)), "Foreshock's own, not compressed"),
+    (
+        "proto",
+        (RecordingFormat::Protobuf, None),
+        "Length-prefixed protobuf, as the Collector's file exporter writes it",
+    ),
+    ("jsonl", (RecordingFormat::JsonLines, None), "A JSON object a line, as the Collector's file exporter writes it"),
+];
+
+fn compression_of(output: &Path) -> Compression {
+    match output.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Compression::Gzip,
+        Some("zst") => Compression::Zstd,
+        _ => Compression::None,
     }
 }
 
 /// Runs the command. Damage of the input is exit code 4, as is an output without a point: it lacks what was asked for.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     keep_apart([args.output.as_path()], args.recordings.files())?;
-    let (format, compression) = args.form.resolve(&args.output);
+    let (format, compression) = args.form;
     let mut recordings = Recordings::open(&args.recordings, terminal)?;
-    let head = recordings.head();
-    let output = Output::open(Some(&args.output), terminal)?;
-    let to = output.name().to_string();
+    let Output { to, inner, .. } = Output::open(Some(&args.output), terminal)?;
     let failed = |error: WriteError| write_error(&to, error);
-    let mut writer = Writer::new(output, format, compression).map_err(failed)?;
-    if let Some(head) = head {
-        writer.set_head(head).map_err(failed)?;
+    let compression = compression.unwrap_or_else(|| compression_of(&args.output));
+    let mut writer = Writer::new(inner, format, compression).map_err(failed)?;
+    if let Some((_, head)) = recordings.heads().next() {
+        writer.set_head(head.to_string()).map_err(failed)?;
     }
     let mut cutting = Cutting::new(&args);
     while let Some(arrival) = recordings.next() {
@@ -117,7 +111,7 @@ impl Cutting {
 
     /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the grid that is
     /// judged ends where it did; outside the time that is kept it goes, too.
-    fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<Output>) -> Result<(), WriteError> {
+    fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<impl Write>) -> Result<(), WriteError> {
         if let Some(start) = arrival.received_at.filter(|_| !self.started) {
             self.started = true;
             self.cut.from = self.from.map(|from| from.resolve(start));

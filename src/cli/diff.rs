@@ -3,7 +3,7 @@
 use super::evaluation::{EvaluationArgs, RetentionArgs, evaluate};
 use super::exit::ExitStatus;
 use super::gate::{DataSeen, NOT_EVALUATED};
-use super::output::Terminal;
+use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::results::PageArgs;
 use super::rules::RulesArgs;
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     if args.recordings.has_stdin() {
         bail!("diff reads the recordings once for each side, and standard input can be read only once; name a file");
     }
-    args.page.keep_apart(args.recordings.files())?;
+    keep_apart(args.page.output.as_deref(), args.recordings.files())?;
     let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
     let (old, new) = (rules(&args.old)?, rules(&args.new)?);
     let evaluate = |definitions| -> Result<(EvaluatedRecording, Recordings)> {
@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         has_points: new.has_points(),
         is_evaluated: verdicts.any(|verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet)),
     };
-    Ok(terminal.ended(args.page.status(data, NOT_EVALUATED)))
+    Ok(terminal.ended(data.status(NOT_EVALUATED, args.page.allow_no_data)))
 }
 
 fn outcome(evaluated: &EvaluatedRecording) -> RulesOutcome<'_> {

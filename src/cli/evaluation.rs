@@ -27,13 +27,13 @@ pub(super) struct EvaluationArgs {
     #[arg(long, value_name = "DURATION", value_parser = step)]
     step: Option<Nanos>,
     /// Which time a data point has
-    #[arg(long, value_name = "WHICH", default_value = "event", value_parser = words(&TIMESTAMPS))]
+    #[arg(long, value_name = "WHICH", default_value = "event", value_parser = words(TIMESTAMPS))]
     timestamps: Timestamps,
     /// Whether a metric id without attributes means each series, or their merge per entity
-    #[arg(long, value_name = "HOW", default_value = "each", value_parser = words(&SERIES))]
+    #[arg(long, value_name = "HOW", default_value = "each", value_parser = words(SERIES))]
     series: SeriesMode,
     /// Whether cumulative counters are evaluated as sent, or by their increase
-    #[arg(long, value_name = "HOW", default_value = "raw", value_parser = words(&COUNTERS))]
+    #[arg(long, value_name = "HOW", default_value = "raw", value_parser = words(COUNTERS))]
     counters: Counters,
     /// How much of a window must have data, as a fraction
     #[arg(long, value_name = "FRACTION", default_value_t = 0.9, value_parser = fraction)]
@@ -44,18 +44,20 @@ pub(super) struct EvaluationArgs {
 }
 
 /// The values of an option: what is typed, what it means, and the sentence of `--help`.
-pub(super) type Words<T> = [(&'static str, T, &'static str); 2];
+pub(super) type Words<T> = [(&'static str, T, &'static str)];
 
-const TIMESTAMPS: Words<Timestamps> = [
+const TIMESTAMPS: &Words<Timestamps> = &[
     ("event", Timestamps::Event, "Its timestamp"),
     ("arrival", Timestamps::Arrival, "The receive time, as in Instana"),
 ];
-const SERIES: Words<SeriesMode> = [
+const SERIES: &Words<SeriesMode> = &[
     ("each", SeriesMode::Each, "Each series on its own"),
     ("merge", SeriesMode::Merge, "One merged series per entity"),
 ];
-const COUNTERS: Words<Counters> =
-    [("raw", Counters::Raw, "As sent"), ("increase", Counters::Increase, "The increase since the previous data point")];
+const COUNTERS: &Words<Counters> = &[
+    ("raw", Counters::Raw, "As sent"),
+    ("increase", Counters::Increase, "The increase since the previous data point"),
+];
 
 /// Reads one of these words.
 pub(super) fn words<T: Copy + Send + Sync>(words: &'static Words<T>) -> impl TypedValueParser<Value = T> {
@@ -200,9 +202,9 @@ impl Head {
         let number = |n: &u64| if *n == u64::MAX { "unlimited".to_string() } else { n.to_string() };
         let options = [
             ("--step", step.map_or("by definition".to_string(), typed)),
-            ("--timestamps", word(&TIMESTAMPS, timestamps)),
-            ("--series", word(&SERIES, series)),
-            ("--counters", word(&COUNTERS, counters)),
+            ("--timestamps", word(TIMESTAMPS, timestamps)),
+            ("--series", word(SERIES, series)),
+            ("--counters", word(COUNTERS, counters)),
             ("--min-coverage", min_coverage.to_string()),
             ("--max-points-per-series", max_points_per_series.to_string()),
             (FORGET_AFTER, forget_after.map_or("never".to_string(), typed)),

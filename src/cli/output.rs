@@ -156,8 +156,9 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
 
 /// Where results are written.
 pub(super) struct Output {
-    to: String,
-    inner: BufWriter<Box<dyn Write>>,
+    /// The file, or standard output.
+    pub(super) to: String,
+    pub(super) inner: BufWriter<Box<dyn Write>>,
     style: Style,
 }
 
@@ -175,11 +176,6 @@ impl Output {
         Ok(Output { to, inner: BufWriter::new(inner), style: terminal.style_of(path) })
     }
 
-    /// The file, or standard output.
-    pub(super) fn name(&self) -> &str {
-        &self.to
-    }
-
     /// Writes results in a format, and flushes.
     pub(super) fn write_outcome(&mut self, format: Format, outcome: &Outcome<'_>) -> Result<()> {
         let written = report::write(format, outcome, self.style, &mut self.inner).and_then(|()| self.inner.flush());
@@ -190,15 +186,5 @@ impl Output {
     pub(super) fn write_text(&mut self, text: &[u8]) -> Result<()> {
         let written = self.inner.write_all(text).and_then(|()| self.inner.flush());
         written.with_context(|| format!("cannot write to {}", self.to))
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

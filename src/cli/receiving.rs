@@ -100,7 +100,7 @@ enum Sync {
 }
 
 /// What the receive time is taken from.
-pub(super) const CLOCKS: Words<Clock> = [
+pub(super) const CLOCKS: &Words<Clock> = &[
     ("wall", Clock::Wall, "The wall clock"),
     ("data", Clock::Data, "The times of the data points, as for recordings of others: for back-fills"),
 ];
@@ -167,19 +167,6 @@ impl Receiving<'_> {
         let (ingest, inputs) = receive::open(options, self.step);
         Ok(Open { grpc_listener, http_listener, ingest, inputs, timeout, grpc, http, needs_token })
     }
-
-    /// Serves clients until a signal comes and everything is done.
-    pub(super) fn run(self, terminal: &Terminal, work: impl FnOnce(&IngestService, InputStream)) -> Result<()> {
-        let open = self.open()?;
-        let (grpc, http, needs_token) = (open.grpc, open.http, open.needs_token);
-        let ready = move |terminal: &Terminal| {
-            if !needs_token {
-                warn_of_exposure(&[grpc, http], terminal);
-            }
-            terminal.note(&what_clients_need(grpc, http, needs_token));
-        };
-        open.run(ShutdownTrigger::Signal, terminal, ready, work)
-    }
 }
 
 /// Open ports that nobody answers on yet.
@@ -199,36 +186,38 @@ impl Open {
     pub(super) fn run(
         self,
         trigger: ShutdownTrigger,
-        terminal: &Terminal,
-        ready: impl Fn(&Terminal) + Send + 'static,
+        terminal: Terminal,
         work: impl FnOnce(&IngestService, InputStream),
     ) -> Result<()> {
-        let Open { grpc_listener, http_listener, ingest, inputs, timeout, .. } = self;
-        let receiving = {
-            let (ingest, terminal) = (Arc::clone(&ingest), *terminal);
-            thread::Builder::new().name("receive".into()).spawn(move || {
-                let server = Server {
-                    grpc: grpc_listener,
-                    http: http_listener,
-                    trigger,
-                    shutdown_timeout: timeout,
-                    ready: &|| ready(&terminal),
-                    warn: &|line| terminal.warn(line),
-                };
-                exit_unless_finished(receive::serve(server, &ingest)?, &terminal);
-                Ok::<(), io::Error>(())
-            })
+        let ingest = Arc::clone(&self.ingest);
+        // Until another trigger somebody else speaks to the clients.
+        let is_service = matches!(trigger, ShutdownTrigger::Signal);
+        let receive = move || {
+            let server = Server {
+                grpc: self.grpc_listener,
+                http: self.http_listener,
+                trigger,
+                shutdown_timeout: self.timeout,
+                ready: &|| {
+                    if is_service {
+                        announce(&[self.grpc, self.http], self.needs_token, terminal);
+                    }
+                },
+                warn: &|line| terminal.warn(line),
+            };
+            exit_unless_finished(receive::serve(server, &self.ingest)?, terminal);
+            Ok::<(), io::Error>(())
         };
         let failed = "cannot receive any more";
-        let receiving = receiving.context(failed)?;
-        work(&ingest, inputs);
+        let receiving = thread::Builder::new().name("receive".into()).spawn(receive).context(failed)?;
+        work(&ingest, self.inputs);
         receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).context(failed)?;
         ingest.recording_error().map_or(Ok(()), |message| Err(Error::msg(message).context(failed)))
     }
 }
 
 /// Ends the process when it must not wait for the engine any more.
-fn exit_unless_finished(end: EndOfService, terminal: &Terminal) {
+fn exit_unless_finished(end: EndOfService, terminal: Terminal) {
     let (code, why) = match end {
         EndOfService::Finished => return,
         EndOfService::TimedOut => {
@@ -284,22 +273,20 @@ impl LimitArgs {
     }
 }
 
-/// Warns when others than this machine can send.
-fn warn_of_exposure(addresses: &[SocketAddr], terminal: &Terminal) {
-    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+/// Prints what clients need, and warns when others than this machine can send.
+fn announce([grpc, http]: &[SocketAddr; 2], needs_token: bool, terminal: Terminal) {
+    let exposed = [grpc, http].into_iter().find(|address| !address.ip().is_loopback());
+    if let (Some(open), false) = (exposed, needs_token) {
         terminal.warn(&format!(
             "{open} can be reached from other machines and asks for no token; use --auth-token-file, or a loopback address"
         ));
     }
-}
-
-fn what_clients_need(grpc: SocketAddr, http: SocketAddr, needs_token: bool) -> String {
-    let endpoint = |address: SocketAddr| match address.ip().is_unspecified() {
+    let endpoint = |address: &SocketAddr| match address.ip().is_unspecified() {
         true => format!("http://localhost:{}", address.port()),
         false => format!("http://{address}"),
     };
     let header = if needs_token { "\n  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN" } else { "" };
-    format!(
+    terminal.note(&format!(
         "OTLP/gRPC on {grpc}, OTLP/HTTP on {http}. A service needs, for gRPC or for HTTP:
   OTEL_METRICS_EXPORTER=otlp
   OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT={}
@@ -307,5 +294,5 @@ fn what_clients_need(grpc: SocketAddr, http: SocketAddr, needs_token: bool) -> S
   OTEL_METRIC_EXPORT_INTERVAL=10000{header}",
         endpoint(grpc),
         endpoint(http),
-    )
+    ));
 }

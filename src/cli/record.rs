@@ -7,6 +7,7 @@ use super::receiving::{CLOCKS, KeepingArgs, Receiving, ReceivingArgs, Recording}
 use crate::clock::Clock;
 use crate::engine::Inputs;
 use crate::model::SECOND;
+use crate::receive::ShutdownTrigger;
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ pub(super) struct Args {
     #[command(flatten)]
     keeping: KeepingArgs,
     /// What the receive time is taken from
-    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(&CLOCKS), help_heading = "Recording")]
+    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(CLOCKS), help_heading = "Recording")]
     clock: Clock,
 }
 
@@ -36,7 +37,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         recording: Some(recording),
     };
     let (mut exports, mut points) = (0u64, 0);
-    receiving.run(terminal, |_, mut inputs| {
+    receiving.open()?.run(ShutdownTrigger::Signal, *terminal, |_, mut inputs| {
         while let Some(input) = inputs.next() {
             if let Some(export) = input.export {
                 exports += 1;

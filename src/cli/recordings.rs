@@ -63,11 +63,6 @@ impl Recordings {
         Ok(Recordings { inputs: Replayed::new(reader), names, progress: ProgressBar::hidden() })
     }
 
-    /// The head of the first recording that has one.
-    pub(super) fn head(&self) -> Option<String> {
-        self.inputs.reader().head().map(str::to_string)
-    }
-
     /// The recordings that have a head, and their heads.
     pub(super) fn heads(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inputs.reader().files().filter_map(|file| Some((file.name, file.head?)))

@@ -4,9 +4,8 @@
 //! the programs that read them know files; without such a folder it is the current one. The files are made before anything is
 //! evaluated, so that one that cannot be written is reported at once.
 
-use super::exit::ExitStatus;
-use super::gate::{DataSeen, GateArgs};
-use super::output::{Output, Terminal, differ, formats, keep_apart, without_dots};
+use super::gate::GateArgs;
+use super::output::{Output, Terminal, differ, formats, without_dots};
 use super::rules::Places;
 use crate::definition::EventDefinition;
 use crate::engine::Transition;
@@ -33,18 +32,13 @@ pub(super) struct PageArgs {
     format: Format,
     /// Write the output to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Exit with 0 although no metrics were received or nothing could be evaluated
     #[arg(long, help_heading = "Exit code")]
-    allow_no_data: bool,
+    pub(super) allow_no_data: bool,
 }
 
 impl PageArgs {
-    /// Refuses to write over what is read.
-    pub(super) fn keep_apart<'a>(&'a self, inputs: impl Iterator<Item = &'a Path> + Clone) -> Result<()> {
-        keep_apart(self.output.as_deref(), inputs)
-    }
-
     /// Writes the results. A text names damage itself; with other formats it goes to standard error.
     pub(super) fn write(&self, outcome: &Outcome<'_>, damage: &[String], terminal: &Terminal) -> Result<()> {
         Output::open(self.output.as_deref(), terminal)?.write_outcome(self.format, outcome)?;
@@ -52,11 +46,6 @@ impl PageArgs {
             damage.iter().for_each(|sentence| terminal.warn(sentence));
         }
         Ok(())
-    }
-
-    /// The status of results, and why when it is no pass; `not_evaluated` is the reason when nothing could be evaluated.
-    pub(super) fn status(&self, data: DataSeen, not_evaluated: &'static str) -> (ExitStatus, &'static str) {
-        data.status(not_evaluated, self.allow_no_data)
     }
 }
 

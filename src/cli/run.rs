@@ -133,24 +133,19 @@ pub(super) fn run(mut args: Args, typed: &[OsString], terminal: &Terminal) -> Re
     let mut evaluated = None;
     let (ran, received) = thread::scope(|scope| {
         let child = scope.spawn(|| child::run(&args.command, &variables, ended));
-        let received = open.run(
-            trigger,
-            terminal,
-            |_| (),
-            |ingest, inputs| {
-                let of = (definitions, &options);
-                let (evaluation, Ok(())) =
-                    evaluate((KeptInputs::new(inputs), name), of, before.is_some(), |engine, transitions| {
-                        ingest.publish(engine.counts(), transitions);
-                        transitions.iter().for_each(|transition| sinks.send(transition));
-                        if written.is_ok() {
-                            written = args.results.transitions(&mut output, engine.definitions(), transitions);
-                        }
-                        Ok::<(), Infallible>(())
-                    });
-                evaluated = Some((evaluation.result, evaluation.clients, evaluation.inputs.finish()));
-            },
-        );
+        let received = open.run(trigger, *terminal, |ingest, inputs| {
+            let of = (definitions, &options);
+            let (evaluation, Ok(())) =
+                evaluate((KeptInputs::new(inputs), name), of, before.is_some(), |engine, transitions| {
+                    ingest.publish(engine.counts(), transitions);
+                    transitions.iter().for_each(|transition| sinks.send(transition));
+                    if written.is_ok() {
+                        written = args.results.transitions(&mut output, engine.definitions(), transitions);
+                    }
+                    Ok::<(), Infallible>(())
+                });
+            evaluated = Some((evaluation.result, evaluation.clients, evaluation.inputs.finish()));
+        });
         (child.join(), received)
     });
     let all_sent = sinks::close(sinks, None, terminal);

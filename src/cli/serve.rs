@@ -9,7 +9,7 @@ use super::sinks::{self, SinkArgs};
 use crate::clock::Clock;
 use crate::engine::{Engine, Options, drive};
 use crate::model::SECOND;
-use crate::receive::{IngestService, InputStream};
+use crate::receive::{IngestService, InputStream, ShutdownTrigger};
 use crate::report::{self, Format, OutcomeKind};
 use crate::sink::{self, SinkSpec, Sinks, WhenFull};
 use anyhow::Result;
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[command(flatten)]
     retention: RetentionArgs,
     /// What the receive time is taken from
-    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(&CLOCKS), help_heading = "Evaluation")]
+    #[arg(long, value_name = "WHICH", default_value = "wall", value_parser = words(CLOCKS), help_heading = "Evaluation")]
     clock: Clock,
     /// Record everything that is accepted
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         recording,
     };
     let mut all_sent = true;
-    receiving.run(terminal, |ingest, inputs| {
+    receiving.open()?.run(ShutdownTrigger::Signal, *terminal, |ingest, inputs| {
         all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal);
     })?;
     terminal.note(&report::summary(&engine.report()));

@@ -3,7 +3,7 @@
 use super::evaluation::{EvaluationArgs, WithClients};
 use super::exit::ExitStatus;
 use super::gate::DataSeen;
-use super::output::Terminal;
+use super::output::{Terminal, keep_apart};
 use super::package::{WriteArgs, Written};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::results::PageArgs;
@@ -80,7 +80,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
             "--window reads the recordings once for each window, and standard input can be read only once; name a file"
         );
     }
-    args.page.keep_apart(args.recordings.files().chain(labels.bad.iter().map(PathBuf::as_path)))?;
+    let inputs = args.recordings.files().chain(labels.bad.iter().map(PathBuf::as_path));
+    keep_apart(args.page.output.as_deref(), inputs)?;
     let sets = match &args.window[..] {
         [] => vec![rules.definitions],
         windows => windows.iter().map(|&window| with_window(&rules.definitions, window)).collect(),
@@ -91,8 +92,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     }
     let Some(first) = all.first() else { return Ok(ExitStatus::CouldNotRun) };
     write(&args, &all, first, terminal)?;
-    let (mut status, mut why) =
-        args.page.status(data(&all), "no threshold could be evaluated (--allow-no-data makes this a pass)");
+    let not_evaluated = "no threshold could be evaluated (--allow-no-data makes this a pass)";
+    let (mut status, mut why) = data(&all).status(not_evaluated, args.page.allow_no_data);
     if status == ExitStatus::Passed && args.writing.write(&args.rules, first, terminal)? == Written::Provisional {
         (status, why) = (ExitStatus::Inconclusive, "every proposed value has low confidence, and was not written");
     }

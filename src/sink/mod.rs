@@ -132,10 +132,11 @@ impl Sinks {
                 Sink::Webhook(webhook) => Some(webhook.interrupter()),
                 Sink::Stream(_) => None,
             };
-            let queue = Arc::new(DeliveryQueue::new(name, settings.bounds, (settings.when_full, settings.clock)));
+            let queue =
+                Arc::new(DeliveryQueue::new(name.clone(), settings.bounds, (settings.when_full, settings.clock)));
             let delivery = Delivery { queue: Arc::clone(&queue), sink, retry_for, warnings: warnings.clone() };
             let thread = thread::Builder::new().name(format!("sink {}", sinks.handles.len()));
-            thread.spawn(move || delivery.run()).map_err(|source| no_thread(queue.name(), source))?;
+            thread.spawn(move || delivery.run()).map_err(|source| no_thread(&name, source))?;
             sinks.handles.push(SinkHandle { queue, rendering: Rendering::of(spec), warnings, interrupter });
         }
         Ok(sinks)

@@ -106,7 +106,6 @@ pub(super) enum Attempt {
 
 /// The queue of one sink.
 pub(super) struct DeliveryQueue {
-    name: String,
     bounds: Bounds,
     when_full: WhenFull,
     clock: fn() -> Instant,
@@ -136,18 +135,14 @@ enum DeliveryPhase {
 
 impl DeliveryQueue {
     pub fn new(name: String, bounds: Bounds, (when_full, clock): (WhenFull, fn() -> Instant)) -> Self {
-        let counts = SinkCounts { sink: name.clone(), ..SinkCounts::default() };
+        let counts = SinkCounts { sink: name, ..SinkCounts::default() };
         let state = Mutex::new(DeliveryState { counts, ..DeliveryState::default() });
-        DeliveryQueue { name, bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
+        DeliveryQueue { bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
     }
 
     /// The clock of the room.
     pub fn now(&self) -> Instant {
         (self.clock)()
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     pub fn counts(&self) -> SinkCounts {
