@@ -9,9 +9,10 @@ mod scenarios;
 
 use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
-use super::gate::{BaselineArgs, evaluate_files};
+use super::gate::{BaselineArgs, evaluate_recordings};
 use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal, formats, keep_apart};
+use super::recordings::Recordings;
 use super::results::{ReportArgs, from_root, job_summary};
 use super::rules::RulesArgs;
 use super::values::{duration, nanos, percent};
@@ -171,7 +172,8 @@ fn evaluated(
     }
     let rules = args.rules.load(terminal)?;
     let options = args.evaluation.resolve();
-    let recording = evaluate_files(&args.paths, &rules.definitions, &options, args.baseline.is_given())?;
+    let recordings = Recordings::of(&args.paths)?;
+    let recording = evaluate_recordings(recordings, &rules.definitions, &options, args.baseline.is_given()).result;
     coverage.add(&recording.definitions, recording.definitions.len(), &recording.report);
     Ok(recording)
 }

@@ -1,18 +1,18 @@
 //! `foreshock diff`: two sets of rules on the same recordings, and what differs.
 
-use super::evaluation::{EvaluationArgs, RetentionArgs, evaluate};
+use super::evaluation::{Evaluation, EvaluationArgs, RetentionArgs};
 use super::exit::ExitStatus;
-use super::gate::{DataSeen, NOT_EVALUATED};
+use super::gate::{DataSeen, NOT_EVALUATED, evaluate_recordings};
 use super::output::{Terminal, keep_apart};
 use super::recordings::{Recordings, RecordingsArgs};
 use super::results::PageArgs;
 use super::rules::RulesArgs;
+use crate::definition::EventDefinition;
 use crate::engine::{Options, Verdict};
 use crate::gate::EvaluatedRecording;
 use crate::report::{Diff, Outcome};
 use crate::tune::{RulesOutcome, compare};
 use anyhow::{Result, bail};
-use std::convert::Infallible;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -56,16 +56,14 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     keep_apart(args.page.output.as_deref(), args.recordings.files())?;
     let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
     let (old, new) = (rules(&args.old)?, rules(&args.new)?);
-    let evaluate = |definitions| -> Result<(EvaluatedRecording, Recordings)> {
+    let evaluate = |definitions: &[EventDefinition]| -> Result<Evaluation<Recordings>> {
         let recordings = Recordings::open(&args.recordings, terminal)?;
         let retention = args.retention.of_recordings(recordings.heads());
         let options = Options { retention, ..args.evaluation.resolve() };
-        let each = |_: &_, _: &_| Ok::<(), Infallible>(());
-        let (evaluation, Ok(())) = evaluate((recordings, String::new()), (definitions, &options), false, each);
-        Ok((evaluation.result, evaluation.inputs))
+        Ok(evaluate_recordings(recordings, definitions, &options, false))
     };
-    let (old, _) = evaluate(old.definitions)?;
-    let (new, recordings) = evaluate(new.definitions)?;
+    let old = evaluate(&old.definitions)?.result;
+    let Evaluation { result: new, inputs: recordings, .. } = evaluate(&new.definitions)?;
     let comparison = compare(outcome(&old), outcome(&new));
     let (old_name, new_name) = (args.old.display().to_string(), args.new.display().to_string());
     let damage = recordings.damage();

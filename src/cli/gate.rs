@@ -1,6 +1,6 @@
 //! What makes commands fail: events at or above a severity, what has become worse since a baseline, and input that shows nothing.
 
-use super::evaluation::evaluate;
+use super::evaluation::{Evaluation, evaluate};
 use super::exit::ExitStatus;
 use super::output::Terminal;
 use super::recordings::Recordings;
@@ -148,19 +148,19 @@ pub(super) struct BaselineArgs {
 }
 
 /// Evaluates recordings, with the values that decide when they are wanted.
-pub(super) fn evaluate_files(
-    files: &[PathBuf],
+pub(super) fn evaluate_recordings(
+    recordings: Recordings,
     definitions: &[EventDefinition],
     options: &Options,
     is_traced: bool,
-) -> Result<EvaluatedRecording> {
-    let recordings = Recordings::of(files)?;
+) -> Evaluation<Recordings> {
     let name = recordings.names().join(", ");
     let each = |_: &_, _: &_| Ok::<(), Infallible>(());
-    let (evaluation, Ok(())) = evaluate((recordings, name), (definitions.to_vec(), options), is_traced, each);
-    let recordings = evaluation.inputs;
-    let damage = if recordings.is_damaged() { recordings.damage() } else { Vec::new() };
-    Ok(EvaluatedRecording { damage, ..evaluation.result })
+    let (mut evaluation, Ok(())) = evaluate((recordings, name), (definitions.to_vec(), options), is_traced, each);
+    if evaluation.inputs.is_damaged() {
+        evaluation.result.damage = evaluation.inputs.damage();
+    }
+    evaluation
 }
 
 impl BaselineArgs {
@@ -180,7 +180,11 @@ impl BaselineArgs {
         definitions: &[EventDefinition],
         options: &Options,
     ) -> Result<Option<EvaluatedRecording>> {
-        self.is_given().then(|| evaluate_files(&self.baseline, definitions, options, true)).transpose()
+        if !self.is_given() {
+            return Ok(None);
+        }
+        let recordings = Recordings::of(&self.baseline)?;
+        Ok(Some(evaluate_recordings(recordings, definitions, options, true).result))
     }
 
     /// What has become worse since the baseline: a case for every definition.

@@ -2,20 +2,19 @@
 //!
 //! The recording is read twice: once for the event, once for the points that may have to do with it.
 
-use super::evaluation::{EvaluationArgs, evaluate};
+use super::evaluation::EvaluationArgs;
 use super::exit::ExitStatus;
+use super::gate::evaluate_recordings;
 use super::output::{Output, Terminal, is_stream, keep_apart};
 use super::recordings::Recordings;
 use super::rules::{self, RulesArgs};
 use crate::definition::{self, EventDefinition, Problem, Settings};
-use crate::engine::{EvaluationReport, Event, Inputs, Options};
-use crate::gate::EvaluatedRecording;
+use crate::engine::{EvaluationReport, Event, Inputs};
 use crate::minimize::{EventPast, Minimized, Wanted};
 use crate::model::Attributes;
 use crate::report;
 use anyhow::{Error, Result, anyhow, bail};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::convert::Infallible;
 use std::path::{Component, Path, PathBuf};
 
 /// The key that hashes values, for the same hashes in several files.
@@ -44,7 +43,7 @@ pub(super) fn run(
     output: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<ExitStatus> {
-    if rules.has_overrides() {
+    if !rules.set.is_empty() {
         bail!("a scenario uses the rules as they stand in their files: --set is not possible with it");
     }
     if is_stream(recording) {
@@ -52,17 +51,21 @@ pub(super) fn run(
     }
     keep_apart(output, [recording])?;
     let options = evaluation.resolve();
-    let EvaluatedRecording { definitions, report, .. } =
-        evaluate_file(recording, rules.load(terminal)?.definitions, &options, terminal)?;
+    let definitions = rules.load(terminal)?.definitions;
+    let recordings = Recordings::of(&[recording.to_path_buf()])?;
+    let evaluation = evaluate_recordings(recordings, &definitions, &options, false);
+    evaluation.inputs.damage().iter().for_each(|sentence| terminal.warn(sentence));
+    let report = evaluation.result.report;
     let event = find(&report, &definitions, args.event.as_deref(), recording)?;
     let definition = &definitions[event.definition];
     let past = past(recording, event)?;
     let named = Named::of(definition, rules, output)?;
     let key = args.anonymize.then(key).transpose()?;
     let comment = if args.anonymize {
-        "From an incident; values of attributes are hashed.".into()
+        "From an incident; values of attributes are hashed.".to_string()
     } else {
-        origin(recording, event)
+        let file = recording.file_name().unwrap_or_default().to_string_lossy();
+        format!("From {file}, event {}, with simplified values.", event.id)
     };
     let source = |_: &str| -> Result<Vec<EventDefinition>, Vec<Problem>> { Ok(named.definitions.clone()) };
     let wanted = Wanted {
@@ -79,19 +82,6 @@ pub(super) fn run(
     Output::open(output, terminal)?.write_text(found.text.as_bytes())?;
     report_result(&found, &past, terminal);
     Ok(ExitStatus::Passed)
-}
-
-fn evaluate_file(
-    recording: &Path,
-    definitions: Vec<EventDefinition>,
-    options: &Options,
-    terminal: &Terminal,
-) -> Result<EvaluatedRecording> {
-    let recordings = Recordings::of(&[recording.to_path_buf()])?;
-    let each = |_: &_, _: &_| Ok::<(), Infallible>(());
-    let (evaluation, Ok(())) = evaluate((recordings, String::new()), (definitions, options), false, each);
-    evaluation.inputs.damage().iter().for_each(|sentence| terminal.warn(sentence));
-    Ok(evaluation.result)
 }
 
 /// The event with this id. An error lists the events there are.
@@ -172,11 +162,6 @@ fn from_folder(output: Option<&Path>, path: &Path) -> String {
     let up = from.components().skip(same).map(|_| Component::ParentDir);
     let way: PathBuf = up.chain(to.components().skip(same)).collect();
     way.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
-}
-
-fn origin(recording: &Path, event: &Event) -> String {
-    let file = recording.file_name().unwrap_or_default().to_string_lossy();
-    format!("From {file}, event {}, with simplified values.", event.id)
 }
 
 /// The key of the environment, or a random one.

@@ -47,10 +47,10 @@ impl WriteArgs {
         if windows > 0 {
             bail!("--window: only thresholds are written; change the window in the rules, then tune");
         }
-        if rules.has_overrides() {
+        if !rules.set.is_empty() {
             bail!("--set: it changes the rules for this run only; change the rules, then tune");
         }
-        let [root] = rules.paths() else { bail!("--write: name one package with --rules") };
+        let [root] = &rules.rules[..] else { bail!("--write: name one package with --rules") };
         let to = target.display();
         if target.exists()
             && !is_same(root, target)
@@ -72,7 +72,7 @@ impl WriteArgs {
 
     /// Writes what is proposed.
     pub(super) fn write(&self, rules: &RulesArgs, swept: &Swept, terminal: &Terminal) -> Result<Written> {
-        let (Some(target), [root]) = (&self.write, rules.paths()) else { return Ok(Written::Nothing) };
+        let (Some(target), [root]) = (&self.write, &rules.rules[..]) else { return Ok(Written::Nothing) };
         let Writable { changes, notes } = writable(&swept.tuned, &swept.definitions, self.accept_provisional);
         notes.iter().for_each(|note| terminal.note(note));
         if changes.is_empty() {

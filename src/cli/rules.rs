@@ -25,13 +25,13 @@ pub(super) struct RulesArgs {
     /// A package folder, a folder of events, one event, a JSON array as exported, builtin:python, builtin:local, or any of
     /// the first of a git revision (main:rules/python); repeatable
     #[arg(long, value_name = "PATH")]
-    rules: Vec<PathBuf>,
+    pub(super) rules: Vec<PathBuf>,
     /// Value of a {{name}} placeholder in the rules; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = param)]
     param: Vec<(String, String)>,
     /// Change a field for this run, as in high-cpu-utilization.conditionValue=0.9; repeatable
     #[arg(long, value_name = "DEFINITION.FIELD=VALUE")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
 }
 
 /// Rules to evaluate.
@@ -74,11 +74,6 @@ impl RulesArgs {
     /// The rules of one path, with values of placeholders.
     pub(super) fn of(path: PathBuf, param: Vec<(String, String)>) -> Self {
         RulesArgs { rules: vec![path], param, set: Vec::new() }
-    }
-
-    /// Where they are, as typed.
-    pub(super) fn paths(&self) -> &[PathBuf] {
-        &self.rules
     }
 
     /// Loads the rules and prints what is wrong with them.
@@ -129,11 +124,6 @@ impl RulesArgs {
     /// The values of placeholders.
     pub(super) fn params(&self) -> BTreeMap<String, String> {
         self.param.iter().cloned().collect()
-    }
-
-    /// Whether fields are to be changed.
-    pub(super) fn has_overrides(&self) -> bool {
-        !self.set.is_empty()
     }
 
     /// Prints the problems. The built-in rules cannot be changed here, so their warnings are printed with -v only, and the

@@ -9,9 +9,9 @@ use super::sinks::{self, SinkArgs};
 use crate::clock::Clock;
 use crate::engine::{Engine, Options, drive};
 use crate::model::SECOND;
-use crate::receive::{IngestService, InputStream, ShutdownTrigger};
+use crate::receive::ShutdownTrigger;
 use crate::report::{self, Format, OutcomeKind};
-use crate::sink::{self, SinkSpec, Sinks, WhenFull};
+use crate::sink::{self, SinkSpec, WhenFull};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         // A back-fill does not run away: its senders are asked to wait.
         Clock::Data => WhenFull::Wait,
     };
-    let sinks = args.sinks.open(&specs, &rules.definitions, when_full, RETRY_FOR, terminal)?;
+    let mut sinks = args.sinks.open(&specs, &rules.definitions, when_full, RETRY_FOR, terminal)?;
     let timestamps = options.timestamps;
     let mut engine = Engine::new(rules.definitions, options);
     let receiving = Receiving {
@@ -84,8 +84,26 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         recording,
     };
     let mut all_sent = true;
-    receiving.open()?.run(ShutdownTrigger::Signal, *terminal, |ingest, inputs| {
-        all_sent = evaluate(&mut engine, inputs, ingest, sinks, terminal);
+    receiving.open()?.run(ShutdownTrigger::Signal, *terminal, |ingest, mut inputs| {
+        let counts = sinks.counts_view();
+        ingest.expose(Box::new(move || sinks::metrics(&counts.counts())));
+        let driven = drive(&mut engine, &mut inputs, |engine, transitions| {
+            ingest.publish(engine.counts(), transitions);
+            if sinks.have_no_reader() {
+                return Err(());
+            }
+            // This is where every event leaves.
+            transitions.iter().for_each(|transition| sinks.send(transition));
+            Ok(())
+        });
+        // Without anybody who hears there is nothing to do, and nothing to wait for.
+        let within = match driven {
+            Ok(()) => ingest.time_left().map(|left| left.saturating_sub(FAREWELL)),
+            Err(()) => Some(Duration::ZERO),
+        };
+        all_sent = sinks::close(sinks, within, terminal);
+        // The receiver waits for the engine until this is gone, and ends all at once when it takes too long.
+        drop(inputs);
     })?;
     terminal.note(&report::summary(&engine.report()));
     if all_sent { Ok(ExitStatus::Passed) } else { Ok(ExitStatus::CouldNotRun) }
@@ -104,35 +122,4 @@ impl Args {
         };
         Ok(vec![SinkSpec::Stdout { format }])
     }
-}
-
-/// Evaluates what is received until there will be no more, and waits for the sinks as long as there is time. False when one did
-/// not get every event.
-fn evaluate(
-    engine: &mut Engine,
-    mut inputs: InputStream,
-    ingest: &IngestService,
-    mut sinks: Sinks,
-    terminal: &Terminal,
-) -> bool {
-    let counts = sinks.counts_view();
-    ingest.expose(Box::new(move || sinks::metrics(&counts.counts())));
-    let driven = drive(engine, &mut inputs, |engine, transitions| {
-        ingest.publish(engine.counts(), transitions);
-        if sinks.have_no_reader() {
-            return Err(());
-        }
-        // This is where every event leaves.
-        transitions.iter().for_each(|transition| sinks.send(transition));
-        Ok(())
-    });
-    // Without anybody who hears there is nothing to do, and nothing to wait for.
-    let within = match driven {
-        Ok(()) => ingest.time_left().map(|left| left.saturating_sub(FAREWELL)),
-        Err(()) => Some(Duration::ZERO),
-    };
-    let all_sent = sinks::close(sinks, within, terminal);
-    // The receiver waits for the engine until this is gone, and ends all at once when it takes too long.
-    drop(inputs);
-    all_sent
 }

@@ -3,8 +3,7 @@
 //! Invariant: an export is accepted or rejected as a whole; to cut points out of it would make what is evaluated another thing
 //! than what is recorded. [`IngestService`] is also what all of receiving shares.
 
-use super::auth::Tokens;
-use super::limits::{Limits, MemoryBudget, MemoryPermit};
+use super::limits::{Limits, MemoryBudget, MemoryPermit, Tokens};
 use super::queue::{Accepted, ExportQueue, RecordingWriter};
 use super::recorder::Recorder;
 use super::rejection::{Rejection, RejectionReason};

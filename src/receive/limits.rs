@@ -1,12 +1,16 @@
-//! What a sender may do, and the two budgets that bound the memory of receiving whatever senders do.
+//! Who may send, what a sender may do, and the two budgets that bound the memory of receiving whatever senders do.
 //!
 //! [`MemoryBudget`] counts the bytes between the sockets and the engine: a permit grows with what a request holds, follows its
 //! export through the queue, and gives the bytes back when it is dropped, whatever became of the request.
 //! A second one is for what clients may send before anybody has looked at it, the windows of HTTP/2. Invariant: the windows of all
 //! connections together are at most as large as the queue, apart from the minimum that HTTP/2 begins with.
 
+use super::rejection::{Rejection, RejectionReason};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use std::sync::Arc;
 use std::time::Duration;
+use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One unit of the memory budget.
@@ -40,6 +44,43 @@ pub struct Limits {
     pub attributes: usize,
     /// Bytes of all attributes of a resource or a point, and of a name.
     pub attribute_bytes: usize,
+}
+
+/// The tokens of clients that are let in; without any token every client is. They are compared in constant time.
+#[derive(Clone, Default)]
+pub struct Tokens(Vec<String>);
+
+impl Tokens {
+    /// The tokens of a file: one a line, so that an old one and a new one can hold at the same time. `None` when there is no
+    /// token in it, or one that no client could send.
+    pub fn parse(text: &str) -> Option<Tokens> {
+        let tokens: Vec<String> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+        let can_be_sent = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
+        (!tokens.is_empty() && tokens.iter().all(can_be_sent)).then_some(Tokens(tokens))
+    }
+
+    /// Whether there are any.
+    pub fn are_required(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Rejects a request without one of them.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        let given = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())).unwrap_or_default();
+        let is_known = self.0.iter().fold(Choice::from(0), |known, token| known | token.as_bytes().ct_eq(given));
+        match self.0.is_empty() || is_known.into() {
+            true => Ok(()),
+            false => Err(Rejection::new(RejectionReason::Unauthenticated, "a bearer token is needed")),
+        }
+    }
+}
+
+/// The token in a header; the name of the scheme is compared as HTTP does, in any case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    let token = rest.strip_prefix(b" ")?.trim_ascii();
+    scheme.eq_ignore_ascii_case(b"bearer").then_some(token)
 }
 
 /// Bytes that may be held at a time.

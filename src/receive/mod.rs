@@ -9,7 +9,6 @@
 //! `server` is the life of the service, `telemetry` and `warnings` what it reports of itself.
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
-mod auth;
 mod connection;
 mod grpc;
 mod guard;
@@ -23,9 +22,8 @@ mod server;
 mod telemetry;
 mod warnings;
 
-pub use auth::Tokens;
 pub use ingest::{IngestService, ReceiveOptions};
-pub use limits::Limits;
+pub use limits::{Limits, Tokens};
 pub use queue::{InputStream, RecordingEvent, RecordingWriter, SyncJob};
 pub use server::{EndOfService, Server, ShutdownTrigger, serve};
 pub use telemetry::{ExposedMetric, ExtraMetrics, Labels};

@@ -98,7 +98,7 @@ impl Delivery {
                     self.warnings.report(SinkTrouble::Retrying, why);
                     backoff.slow_down(self.queue.now(), after);
                 }
-                Attempt::Refused { why } => {
+                Attempt::Refused(why) => {
                     backoff.failures = 0;
                     if !self.queue.failed(&why) {
                         return false;

@@ -97,9 +97,7 @@ pub(super) enum Attempt {
         after: Option<Duration>,
     },
     /// Never to be taken.
-    Refused {
-        why: String,
-    },
+    Refused(String),
     /// Nobody reads any more.
     Gone,
 }

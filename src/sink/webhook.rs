@@ -98,7 +98,7 @@ impl Webhook {
             ureq::Error::Timeout(_) => format!("no response within {}", humantime::format_duration(self.timeout)),
             ureq::Error::Io(error) => error.to_string(),
             ureq::Error::HostNotFound => "the host is not found".to_string(),
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => return Attempt::Refused { why: error.to_string() },
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => return Attempt::Refused(error.to_string()),
             // Everything else may be otherwise at the next attempt: names, proxies, certificates, broken responses.
             _ => error.to_string(),
         };
@@ -197,7 +197,7 @@ fn attempt_of(mut response: Response<Body>) -> Attempt {
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {}
         _ if status.is_server_error() => {}
-        _ => return Attempt::Refused { why },
+        _ => return Attempt::Refused(why),
     }
     Attempt::Failed { why, after: retry_after(response.headers()) }
 }

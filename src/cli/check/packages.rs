@@ -30,7 +30,7 @@ enum Refused {
 
 impl Packages {
     pub(super) fn new(args: &RulesArgs, terminal: &Terminal) -> Result<Self> {
-        if args.has_overrides() && !args.are_named() {
+        if !args.set.is_empty() && !args.are_named() {
             bail!("--set changes the rules that --rules names: name them");
         }
         let given = if args.are_named() { Some(args.load(terminal)?) } else { None };
