@@ -48,6 +48,7 @@ impl Eq for Value {}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // Equal values have the same text.
         self.to_text().hash(state);
     }
 }

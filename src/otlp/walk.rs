@@ -95,7 +95,7 @@ struct Walker<'a> {
     joined_at: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Scope {
     name: Span,
     version: Span,
@@ -166,33 +166,30 @@ impl Walker<'_> {
     fn scope_metrics(&mut self, b: &[u8], mut p: usize) -> Result<(), DecodeError> {
         let first_metric = self.export.metrics.len();
         let mut scope = Scope::default();
-        let mut scope_came_late = false;
         while p < b.len() {
             let at = p;
             match varint(b, &mut p)? {
                 0x0a => {
                     let end = length(b, &mut p)?;
                     read_scope(&b[..end], p, &mut scope)?;
-                    scope_came_late = self.export.metrics.len() > first_metric;
                     p = end;
                 }
                 0x12 => {
                     let end = length(b, &mut p)?;
-                    self.metric(&b[..end], p, scope)?;
+                    self.metric(&b[..end], p)?;
                     p = end;
                 }
                 tag => p = skip(b, p, (at, tag), &schema::SCOPE_METRICS.wires, 2)?,
             }
         }
-        if scope_came_late {
-            for metric in &mut self.export.metrics[first_metric..] {
-                (metric.scope, metric.scope_version) = (scope.name, scope.version);
-            }
+        // The scope may come behind its metrics.
+        for metric in &mut self.export.metrics[first_metric..] {
+            (metric.scope, metric.scope_version) = (scope.name, scope.version);
         }
         Ok(())
     }
 
-    fn metric(&mut self, b: &[u8], first: usize, scope: Scope) -> Result<(), DecodeError> {
+    fn metric(&mut self, b: &[u8], first: usize) -> Result<(), DecodeError> {
         let first_point = self.export.points.len();
         let mut p = first;
         let mut name = Span::default();
@@ -223,8 +220,8 @@ impl Walker<'_> {
                 _ => {
                     self.export.points.truncate(first_point);
                     MetricSpan {
-                        scope: scope.name,
-                        scope_version: scope.version,
+                        scope: Span::default(),
+                        scope_version: Span::default(),
                         name,
                         raw: span(first, b.len()),
                         kind,
