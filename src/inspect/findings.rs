@@ -122,14 +122,6 @@ impl Metric {
     }
 }
 
-/// What the series of one resource add up to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Held {
-    pub(super) points: u64,
-    pub(super) series: u64,
-    pub(super) several_writers: bool,
-}
-
 impl Inspection {
     /// What was found so far.
     pub fn finish(&self) -> Findings {
@@ -144,16 +136,16 @@ impl Inspection {
     }
 
     fn services(&self) -> Vec<Service> {
-        let mut held = vec![Held::default(); self.resources.len()];
+        let mut instances: Vec<Instance> = self.resources.iter().map(instance).collect();
         for series in &self.series {
-            if let Some(held) = held.get_mut(series.key.0) {
-                held.points += series.points;
-                held.series += 1;
-                held.several_writers |= series.start_returns > 0;
+            if let Some(instance) = instances.get_mut(series.key.0) {
+                instance.points += series.points;
+                instance.series += 1;
+                instance.several_writers |= series.start_returns > 0;
             }
         }
         let mut services: BTreeMap<_, (Service, Vec<Nanos>, BTreeSet<String>)> = BTreeMap::new();
-        for (resource, held) in self.resources.iter().zip(held) {
+        for (resource, instance) in self.resources.iter().zip(instances) {
             let (namespace, name) = (resource.text("service.namespace"), resource.text("service.name"));
             let (service, steps, sdks) = services.entry((namespace.clone(), name.clone())).or_insert_with(|| {
                 let service = Service { namespace, name, sdks: Vec::new(), interval: None, instances: Vec::new() };
@@ -165,7 +157,7 @@ impl Inspection {
             if !sdk.is_empty() {
                 sdks.insert(sdk.join(" "));
             }
-            service.instances.push(instance(resource, held));
+            service.instances.push(instance);
         }
         let finished = services.into_values().map(|(mut service, steps, sdks)| {
             service.interval = lower_median(steps);
@@ -199,16 +191,13 @@ impl Inspection {
         for metric in &mut metrics {
             metric.attributes.sort_by_cached_key(Attributes::to_suffix);
         }
-        let order = |identity: &MetricIdentity| {
-            (identity.scope.clone(), identity.name.clone(), identity.kind, identity.temporality, identity.monotonic)
-        };
-        metrics.sort_by_cached_key(|metric| order(&metric.identity));
+        metrics.sort_by(|a, b| a.identity.cmp(&b.identity));
         metrics
     }
 }
 
-/// One process, by its exports.
-fn instance(resource: &ResourceFacts, held: Held) -> Instance {
+/// One process, by its exports; its series are still to be added.
+fn instance(resource: &ResourceFacts) -> Instance {
     let times = resource.times();
     let interval = lower_median(resource.steps());
     // An export that is late by half an interval is late; one that is missing leaves a hole of two.
@@ -222,10 +211,10 @@ fn instance(resource: &ResourceFacts, held: Held) -> Instance {
         from: times.first().copied(),
         to: times.last().copied(),
         exports: times.len() as u64,
-        points: held.points,
-        series: held.series,
+        points: 0,
+        series: 0,
         interval,
         gaps: gaps.collect(),
-        several_writers: held.several_writers,
+        several_writers: false,
     }
 }

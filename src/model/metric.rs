@@ -43,7 +43,7 @@ pub enum Temporality {
 }
 
 /// The part of a series' identity that its metric gives. Unit, description and scope version are not part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MetricIdentity {
     /// Name of the instrumentation scope; empty when there is none.
     pub scope: String,

@@ -5,6 +5,7 @@
 //! would make a reader see something else than is there. Absent on purpose: where the file that is named lies (the caller
 //! says it from the root of the project, with `/`), the exit code.
 
+use super::layout::escaped;
 use super::quantity::{count, counted};
 use crate::gate::{Case, CaseResult, FileLocation, Finding, Suite};
 use std::borrow::Cow;
@@ -122,27 +123,12 @@ pub(super) fn place_text(place: &FileLocation) -> String {
 /// ones that turn the direction of writing and those that are no characters become escapes such as `\u{1b}`. A carriage
 /// return becomes `\r`, because XML reads it as a line break.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| matches!(c, '\n' | '\t'))
+    escaped(text, |c| is_invisible(c) && !matches!(c, '\n' | '\t'))
 }
 
 /// The same on one line: line breaks and tabs become escapes, too.
 pub(super) fn visible_line(text: &str) -> Cow<'_, str> {
-    escaped(text, |_| false)
-}
-
-fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let is_bad = |c: char| is_invisible(c) && !stays(c);
-    if !text.contains(is_bad) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match is_bad(c) {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
-    }
-    Cow::Owned(out)
+    escaped(text, is_invisible)
 }
 
 fn is_invisible(c: char) -> bool {

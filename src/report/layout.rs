@@ -13,11 +13,22 @@ pub(super) const WIDTH: usize = 96;
 /// A text from outside without control characters, which could move the cursor or change colours: they are written as
 /// escapes. Everything that did not come from here goes through this before it is printed.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    escaped(text, char::is_control)
+}
+
+/// A text with escapes such as `\u{1b}` in place of some characters.
+pub(super) fn escaped(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_bad) {
         return Cow::Borrowed(text);
     }
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escape).collect())
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_bad(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Writes the title of a section, after an empty line.
