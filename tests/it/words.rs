@@ -9,8 +9,8 @@ use std::process::Command;
 
 const LIST: &str = include_str!("words.txt");
 
-/// Literals that are values of documents and codes of findings, which stay as they are.
-const VALUES: &[&str] = &["nothing-judged", "not-judged", "not_judged"];
+/// Literals that are keys and values of documents and codes of findings, which stay as they are.
+const VALUES: &[&str] = &["bodies", "judged", "nothing-judged", "not-judged", "not_judged"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
