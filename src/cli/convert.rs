@@ -78,16 +78,15 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     }
     writer.finish().map_err(failed)?;
     recordings.damage().iter().for_each(|sentence| terminal.warn(sentence));
-    terminal.note(&format!("{} written to {to}, {} left out", bodies(cutting.kept), bodies(cutting.left_out)));
-    if cutting.kept == 0 || recordings.is_damaged() {
-        let why = if cutting.kept == 0 { "nothing was written" } else { "a recording is damaged" };
-        terminal.note(&format!("exit code {}: {why}", ExitStatus::Inconclusive.code()));
-        return Ok(ExitStatus::Inconclusive);
-    }
-    Ok(ExitStatus::Passed)
+    terminal.note(&format!("{} written to {to}, {} left out", exports(cutting.kept), exports(cutting.left_out)));
+    Ok(terminal.ended(match (cutting.kept, recordings.is_damaged()) {
+        (0, _) => (ExitStatus::Inconclusive, "nothing was written"),
+        (_, true) => (ExitStatus::Inconclusive, "a recording is damaged"),
+        (_, false) => (ExitStatus::Passed, ""),
+    }))
 }
 
-fn bodies(n: u64) -> String {
+fn exports(n: u64) -> String {
     if n == 1 { "1 export".to_string() } else { format!("{n} exports") }
 }
 
@@ -109,8 +108,8 @@ impl Cutting {
         Cutting { from: args.from, to: args.to, cut, started: false, kept: 0, left_out: 0 }
     }
 
-    /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the grid that is
-    /// judged ends where it did; outside the time that is kept it goes, too.
+    /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the evaluations
+    /// end where they did; outside the time that is kept it goes, too.
     fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<impl Write>) -> Result<(), WriteError> {
         if let Some(start) = arrival.received_at.filter(|_| !self.started) {
             self.started = true;

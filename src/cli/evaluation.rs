@@ -82,8 +82,7 @@ impl EvaluationArgs {
             counters: self.counters,
             min_coverage: self.min_coverage,
             max_points_per_series: self.max_points_per_series,
-            scaled_windows: false,
-            retention: Retention::default(),
+            ..Options::default()
         }
     }
 }
@@ -166,7 +165,7 @@ impl RetentionArgs {
             series: self.max_series.unwrap_or(by_default.series),
             series_of_entity: self.max_series_per_entity.unwrap_or(by_default.series_of_entity),
             entities: self.max_entities.unwrap_or(by_default.entities),
-            closed_events: by_default.closed_events,
+            ..by_default
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::{Engine, Options, drive};
 use crate::model::SECOND;
 use crate::receive::ShutdownTrigger;
 use crate::report::{self, Format, OutcomeKind};
-use crate::sink::{self, SinkSpec, WhenFull};
+use crate::sink::{SinkSpec, StreamFormat, WhenFull};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,7 +60,11 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
-    let specs = args.sinks()?;
+    let mut specs = args.sinks.parse()?;
+    if specs.is_empty() {
+        let is_text = args.format == Format::Text;
+        specs.push(SinkSpec::Stdout { format: if is_text { StreamFormat::Text } else { StreamFormat::JsonLines } });
+    }
     if let Some(record) = &args.record {
         sinks::keep_apart_from(&specs, record)?;
     }
@@ -107,19 +111,4 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     })?;
     terminal.note(&report::summary(&engine.report()));
     if all_sent { Ok(ExitStatus::Passed) } else { Ok(ExitStatus::CouldNotRun) }
-}
-
-impl Args {
-    /// The sinks that are asked for, or standard output.
-    fn sinks(&self) -> Result<Vec<SinkSpec>> {
-        let specs = self.sinks.parse()?;
-        if !specs.is_empty() {
-            return Ok(specs);
-        }
-        let format = match self.format {
-            Format::Text => sink::StreamFormat::Text,
-            _ => sink::StreamFormat::JsonLines,
-        };
-        Ok(vec![SinkSpec::Stdout { format }])
-    }
 }

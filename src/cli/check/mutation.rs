@@ -5,7 +5,6 @@
 
 use super::packages::Packages;
 use super::scenarios::{Item, Ready, run_all};
-use crate::cli::recordings::Recordings;
 use crate::definition::EventDefinition;
 use crate::gate::{Tested, mutants};
 use anyhow::Result;
@@ -58,13 +57,4 @@ fn witnesses<'a>(scenarios: &[&'a Ready], definition: &EventDefinition) -> Resul
     }
     found.sort_by_key(|ready| (!ready.recordings.is_empty(), !ready.prepared.expects(&definition.name)));
     Ok(found)
-}
-
-impl Ready {
-    fn notices(&self, other: &EventDefinition) -> Result<bool> {
-        if self.recordings.is_empty() {
-            return Ok(self.prepared.notices(other, None));
-        }
-        Ok(self.prepared.notices(other, Some(&mut Recordings::of(&self.recordings)?)))
-    }
 }

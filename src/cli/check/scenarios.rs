@@ -11,7 +11,8 @@ use crate::cli::output::{Terminal, read_text};
 use crate::cli::recordings::Recordings;
 use crate::cli::rules::RulesArgs;
 use crate::clock::monotonic;
-use crate::definition::{Position, Problem, Severity};
+use crate::definition::{EventDefinition, Position, Problem, Severity};
+use crate::engine::Inputs;
 use crate::gate::{self, Case, CaseResult, FileLocation, Finding, Prepared, ScenarioOutcome, Suite};
 use crate::report::{self, Detail};
 use crate::scenario::RuleOrigin;
@@ -222,15 +223,21 @@ fn case(ready: &Ready, each: &impl Fn(&ScenarioOutcome)) -> Result<Case> {
 }
 
 impl Ready {
+    fn open(&self) -> Result<Option<Recordings>> {
+        (!self.recordings.is_empty()).then(|| Recordings::of(&self.recordings)).transpose()
+    }
+
+    /// Whether the scenario notices another definition in the place of its own.
+    pub(super) fn notices(&self, other: &EventDefinition) -> Result<bool> {
+        Ok(self.prepared.notices(other, self.open()?.as_mut().map(|recordings| recordings as &mut dyn Inputs)))
+    }
+
     /// Runs the scenario. With the outcome comes what is wrong with its recordings.
-    pub(super) fn run(&self) -> Result<(ScenarioOutcome, Vec<String>)> {
-        if self.recordings.is_empty() {
-            return Ok((self.prepared.run(None), Vec::new()));
-        }
-        let mut recordings = Recordings::of(&self.recordings)?;
-        let outcome = self.prepared.run(Some(&mut recordings));
-        let damage = if recordings.is_damaged() { recordings.damage() } else { Vec::new() };
-        Ok((outcome, damage))
+    fn run(&self) -> Result<(ScenarioOutcome, Vec<String>)> {
+        let mut recordings = self.open()?;
+        let outcome = self.prepared.run(recordings.as_mut().map(|recordings| recordings as &mut dyn Inputs));
+        let damage = recordings.filter(Recordings::is_damaged).map(|recordings| recordings.damage());
+        Ok((outcome, damage.unwrap_or_default()))
     }
 }
 
