@@ -73,8 +73,8 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         writer.set_head(head.to_string()).map_err(failed)?;
     }
     let mut cutting = Cutting::new(&args);
-    while let Some(arrival) = recordings.next() {
-        cutting.pass(arrival, &mut writer).map_err(failed)?;
+    while let Some(input) = recordings.next() {
+        cutting.pass(input, &mut writer).map_err(failed)?;
     }
     writer.finish().map_err(failed)?;
     recordings.damage().iter().for_each(|sentence| terminal.warn(sentence));
@@ -90,7 +90,7 @@ fn exports(n: u64) -> String {
     if n == 1 { "1 export".to_string() } else { format!("{n} exports") }
 }
 
-/// Takes arrivals to a writer, without what is cut.
+/// Takes inputs to a writer, without what is cut.
 struct Cutting {
     from: Option<Moment>,
     to: Option<Moment>,
@@ -108,24 +108,24 @@ impl Cutting {
         Cutting { from: args.from, to: args.to, cut, started: false, kept: 0, left_out: 0 }
     }
 
-    /// Writes what is kept of an arrival. An instant of which nothing is kept stays as a tick, so that the evaluations
+    /// Writes what is kept of an input. A receive time of which nothing is kept stays as a tick, so that the evaluations
     /// end where they did; outside the time that is kept it goes, too.
-    fn pass(&mut self, arrival: Input<'_>, writer: &mut Writer<impl Write>) -> Result<(), WriteError> {
-        if let Some(start) = arrival.received_at.filter(|_| !self.started) {
+    fn pass(&mut self, input: Input<'_>, writer: &mut Writer<impl Write>) -> Result<(), WriteError> {
+        if let Some(start) = input.received_at.filter(|_| !self.started) {
             self.started = true;
             self.cut.from = self.from.map(|from| from.resolve(start));
             self.cut.to = self.to.map(|to| to.resolve(start));
         }
         let is_outside =
             |at: Nanos| self.cut.from.is_some_and(|from| at < from) || self.cut.to.is_some_and(|to| at > to);
-        if let Some(export) = arrival.export {
-            if let Some(payload) = cut(&export.payload, arrival.received_at, &self.cut)? {
+        if let Some(export) = input.export {
+            if let Some(payload) = cut(&export.payload, input.received_at, &self.cut)? {
                 self.kept += 1;
-                return writer.append(arrival.received_at, &payload);
+                return writer.append(input.received_at, &payload);
             }
             self.left_out += 1;
         }
-        match arrival.received_at {
+        match input.received_at {
             Some(at) if !is_outside(at) => writer.tick(at),
             Some(_) | None => Ok(()),
         }

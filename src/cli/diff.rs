@@ -54,7 +54,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         bail!("diff reads the recordings once for each side, and standard input can be read only once; name a file");
     }
     keep_apart(args.page.output.as_deref(), args.recordings.files())?;
-    let rules = |path: &PathBuf| RulesArgs::of(path.clone(), args.param.clone()).load(terminal);
+    let rules = |path: &PathBuf| {
+        RulesArgs { rules: vec![path.clone()], param: args.param.clone(), set: Vec::new() }.load(terminal)
+    };
     let (old, new) = (rules(&args.old)?, rules(&args.new)?);
     let evaluate = |definitions: &[EventDefinition]| -> Result<Evaluation<Recordings>> {
         let recordings = Recordings::open(&args.recordings, terminal)?;

@@ -28,9 +28,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     keep_apart(args.output.as_deref(), args.recordings.files())?;
     let mut output = Output::open(args.output.as_deref(), terminal)?;
     let mut inspection = Inspection::default();
-    while let Some(arrival) = recordings.next() {
-        if let Some(export) = arrival.export {
-            inspection.add(export, arrival.received_at);
+    while let Some(input) = recordings.next() {
+        if let Some(export) = input.export {
+            inspection.add(export, input.received_at);
         }
     }
     let findings = inspection.finish();

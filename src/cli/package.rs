@@ -110,14 +110,12 @@ fn read(root: &Path, rules: &RulesArgs) -> Result<Package> {
         let path = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
         files.push(PackageFile { path, named: root.display().to_string(), text: None });
     }
-    let version = match files.iter().find(|file| file.path == "package.json") {
-        Some(PackageFile { named, text: Some(text), .. }) => Some(Source { path: named.clone(), text: text.clone() }),
-        Some(PackageFile { named, text: None, .. }) => {
-            let text = fs::read_to_string(named).with_context(|| cannot_write(Path::new(named)))?;
-            Some(Source { path: named.clone(), text })
-        }
-        None => None,
-    };
+    let version = files.iter().find(|file| file.path == "package.json").map(|PackageFile { named, text, .. }| {
+        let text = text.clone().map_or_else(|| fs::read_to_string(named), Ok);
+        let text = text.with_context(|| cannot_write(Path::new(named)))?;
+        Ok::<_, anyhow::Error>(Source { path: named.clone(), text })
+    });
+    let version = version.transpose()?;
     Ok(Package { version, files, sources: rules.sources()?, params: rules.params() })
 }
 

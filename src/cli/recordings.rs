@@ -17,15 +17,10 @@ use std::path::{Path, PathBuf};
 pub(super) struct RecordingsArgs {
     /// Recordings in any known form, merged by time; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
 }
 
 impl RecordingsArgs {
-    /// The recordings with these names.
-    pub(super) fn of(files: Vec<PathBuf>) -> Self {
-        RecordingsArgs { files }
-    }
-
     /// Whether one of them is standard input, which can be read only once.
     pub(super) fn has_stdin(&self) -> bool {
         self.files.iter().any(|file| is_stream(file))
@@ -86,14 +81,6 @@ impl Recordings {
     /// The names of the recordings.
     pub(super) fn names(&self) -> &[String] {
         &self.names
-    }
-
-    /// The recording, when there is one alone and it is a file.
-    pub(super) fn only_file(&self) -> Option<&str> {
-        match self.names.as_slice() {
-            [name] if Path::new(name).is_file() => Some(name),
-            _ => None,
-        }
     }
 
     /// Form and compression of each recording.

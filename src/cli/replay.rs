@@ -13,6 +13,7 @@ use crate::gate::FileLocation;
 use crate::model::SECOND;
 use crate::sink::WhenFull;
 use anyhow::Result;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long an event is tried again: a recording can be replayed once more, so nobody waits long for a dead receiver.
@@ -91,7 +92,10 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         gate: &args.gate,
         places: &places,
         // The built-in rules cannot be fixed here: what they find is placed in the recording.
-        recording: recordings.only_file().map(FileLocation::file),
+        recording: match recordings.names() {
+            [name] if Path::new(name).is_file() => Some(FileLocation::file(name)),
+            _ => None,
+        },
         regressions: suite.as_ref(),
     };
     args.results.write(&mut output, &results, terminal)?;

@@ -9,7 +9,7 @@ use super::output::{Output, Terminal, differ, formats, without_dots};
 use super::rules::Places;
 use crate::definition::EventDefinition;
 use crate::engine::Transition;
-use crate::gate::{Case, CaseResult, EvaluatedRecording, FileLocation, Finding, Suite};
+use crate::gate::{CaseResult, EvaluatedRecording, FileLocation, Suite};
 use crate::inspect::Client;
 use crate::report::{
     self, CheckOutcome, CommandRun, Detail, Format, Outcome, OutcomeKind, Replay, ReplayOutcome, Verdicts,
@@ -231,22 +231,20 @@ fn add_summary(path: &Path, suites: &[Suite]) -> io::Result<bool> {
 }
 
 /// The suites with their files named from the root of the project.
-pub(super) fn from_root(suites: Vec<Suite>) -> Vec<Suite> {
+pub(super) fn from_root(mut suites: Vec<Suite>) -> Vec<Suite> {
     let Ok(here) = std::env::current_dir() else { return suites };
-    let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here).to_path_buf();
-    let named = |place: FileLocation| FileLocation { file: name_from(&root, &here, &place.file), ..place };
-    let finding = |finding: Finding| Finding { place: finding.place.map(named), ..finding };
-    let all = |findings: Vec<Finding>| findings.into_iter().map(finding).collect();
-    let case = |case: Case| Case {
-        place: case.place.map(named),
-        result: match case.result {
-            CaseResult::Passed => CaseResult::Passed,
-            CaseResult::Failed(findings) => CaseResult::Failed(all(findings)),
-            CaseResult::Inconclusive(findings) => CaseResult::Inconclusive(all(findings)),
-        },
-        ..case
-    };
-    suites.into_iter().map(|suite| Suite { cases: suite.cases.into_iter().map(case).collect(), ..suite }).collect()
+    let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
+    for case in suites.iter_mut().flat_map(|suite| &mut suite.cases) {
+        let findings = match &mut case.result {
+            CaseResult::Passed => &mut [],
+            CaseResult::Failed(findings) | CaseResult::Inconclusive(findings) => findings.as_mut_slice(),
+        };
+        let places = findings.iter_mut().map(|finding| &mut finding.place).chain([&mut case.place]);
+        for place in places.flatten() {
+            place.file = name_from(root, &here, &place.file);
+        }
+    }
+    suites
 }
 
 /// A file's name from the root, with `/`; a file outside keeps its full name.

@@ -28,7 +28,7 @@ pub(super) struct RulesArgs {
     pub(super) rules: Vec<PathBuf>,
     /// Value of a {{name}} placeholder in the rules; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = param)]
-    param: Vec<(String, String)>,
+    pub(super) param: Vec<(String, String)>,
     /// Change a field for this run, as in high-cpu-utilization.conditionValue=0.9; repeatable
     #[arg(long, value_name = "DEFINITION.FIELD=VALUE")]
     pub(super) set: Vec<String>,
@@ -69,11 +69,6 @@ impl RulesArgs {
     /// Whether rules are named: then they are the user's own.
     pub(super) fn are_named(&self) -> bool {
         !self.rules.is_empty()
-    }
-
-    /// The rules of one path, with values of placeholders.
-    pub(super) fn of(path: PathBuf, param: Vec<(String, String)>) -> Self {
-        RulesArgs { rules: vec![path], param, set: Vec::new() }
     }
 
     /// Loads the rules and prints what is wrong with them.

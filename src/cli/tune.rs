@@ -109,7 +109,7 @@ fn sweep(
     terminal: &Terminal,
 ) -> Result<Swept> {
     let mut files = vec![args.recordings.clone()];
-    files.extend(labels.bad.iter().map(|path| RecordingsArgs::of(vec![path.clone()])));
+    files.extend(labels.bad.iter().map(|path| RecordingsArgs { files: vec![path.clone()] }));
     let mut sources: Vec<TracedSource> =
         files.iter().map(|_| TracedSource::new(args.max_memory / files.len() as u64)).collect();
     let open = |number: usize| {

@@ -15,7 +15,7 @@ use crate::definition::{EventDefinition, Position, Problem, Severity};
 use crate::engine::Inputs;
 use crate::gate::{self, Case, CaseResult, FileLocation, Finding, Prepared, ScenarioOutcome, Suite};
 use crate::report::{self, Detail};
-use crate::scenario::RuleOrigin;
+use crate::scenario::{RuleOrigin, Scenario};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -103,7 +103,7 @@ pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Res
         let mut of_file = Vec::new();
         for scenario in scenarios {
             let scenario = if args.are_named() { scenario.with_rules("") } else { scenario };
-            let recordings = recordings(&file.path, &scenario.recordings, &mut problems);
+            let recordings = recordings(&file.path, &scenario, &mut problems);
             let at = scenario.position;
             match gate::prepare(scenario, &|name| packages.rules(&file.path, name)) {
                 Ok(prepared) => of_file.push((at, Item::Ready(Box::new(Ready { prepared, recordings })))),
@@ -128,20 +128,14 @@ pub(super) fn read(files: &[File], args: &RulesArgs, terminal: &Terminal) -> Res
 const TOP: Position = Position { line: 1, column: 1, bytes: (0, 0) };
 
 /// The files of the recordings, each of which must be one.
-fn recordings(file: &Path, named: &[(String, Position)], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+fn recordings(file: &Path, scenario: &Scenario, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    for (name, at) in named {
+    for (name, at) in &scenario.recordings {
         let path = packages::beside(file, name);
         if let Err(error) = Recordings::of(std::slice::from_ref(&path)) {
-            problems.push(Problem {
-                severity: Severity::Error,
-                code: "unreadable-recording",
-                file: file.display().to_string(),
-                position: Some(*at),
-                path: "recordings".into(),
-                message: format!("{error:#}"),
-                help: Some("the path counts from the folder of this file".into()),
-            });
+            let problem = scenario.problem(*at, "unreadable-recording", "recordings", format!("{error:#}"));
+            let help = Some("the path counts from the folder of this file".into());
+            problems.push(Problem { help, ..problem });
         }
         paths.push(path);
     }
