@@ -36,7 +36,7 @@ pub(super) enum Protocol {
     Http,
 }
 
-/// What the command is told by its environment.
+/// What the command gets by its environment.
 pub(super) struct Variables {
     set: Vec<(&'static str, String)>,
     /// What was set already and sends metrics elsewhere. Values are not shown: there may be a password in them.
@@ -86,7 +86,7 @@ fn there(name: &str) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-/// Whether there is such a program, as far as that can be told without starting it.
+/// Whether there is such a program, as far as that can be seen without starting it.
 pub(super) fn find(command: &[OsString]) -> Result<()> {
     let Some(name) = command.first().map(Path::new) else { return Ok(()) };
     #[allow(clippy::disallowed_methods, reason = "a program is looked for where the system will look")]
@@ -103,7 +103,7 @@ fn cannot_run(command: &[OsString], error: &io::Error) -> anyhow::Error {
     anyhow!("cannot run {}: {error}; nothing was evaluated", shown(command))
 }
 
-/// Runs the command to its end. `ended` is told then, or when it could not be run.
+/// Runs the command to its end. `ended` gets its message then, or when it could not be run.
 pub(super) fn run(command: &[OsString], variables: &Variables, ended: oneshot::Sender<()>) -> Result<ExitStatus> {
     let failed = |error| cannot_run(command, &error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

@@ -279,7 +279,7 @@ fn finish(
     Ok(ran)
 }
 
-/// Definitions that judge how fast a metric changes whose changes depend on how often one looks.
+/// Definitions that evaluate how fast a metric changes whose changes depend on how often one looks.
 fn depend_on_interval(definitions: &[EventDefinition], report: &EvaluationReport) -> Vec<String> {
     let depends = |definition: &EventDefinition| {
         definition.rules.iter().any(|rule| {

@@ -60,7 +60,7 @@ pub(super) struct Args {
     page: PageArgs,
 }
 
-/// The answers with one set of windows.
+/// The results with one set of windows.
 pub(super) struct Swept {
     pub(super) definitions: Vec<EventDefinition>,
     pub(super) tuned: Tuned,
