@@ -13,7 +13,7 @@ use super::gate::{BaselineArgs, evaluate_recordings};
 use super::minimize::{self, MinimizeArgs};
 use super::output::{Output, Terminal, formats, keep_apart};
 use super::recordings::Recordings;
-use super::results::{ReportArgs, from_root, job_summary};
+use super::results::{ReportArgs, from_root, job_summary, write_reports};
 use super::rules::RulesArgs;
 use super::values::{duration, nanos, percent};
 use crate::engine::Options;
@@ -125,7 +125,7 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
         detail: terminal.detail,
     };
     write(&outcome, &args, terminal)?;
-    reports.write(&Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
+    write_reports(&mut reports, &Outcome::Check(&CheckOutcome { suites: &named, ..outcome }))?;
     Ok(terminal.ended(status(&suites)))
 }
 

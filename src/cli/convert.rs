@@ -72,7 +72,9 @@ pub(super) fn run(args: Args, terminal: &Terminal) -> Result<ExitStatus> {
     if let Some((_, head)) = recordings.heads().next() {
         writer.set_head(head.to_string()).map_err(failed)?;
     }
-    let mut cutting = Cutting::new(&args);
+    let patterns = |names: &[String]| names.iter().map(NamePattern::new).collect();
+    let cut = Cut { services: patterns(&args.service), metrics: patterns(&args.metric), ..Cut::default() };
+    let mut cutting = Cutting { from: args.from, to: args.to, cut, started: false, kept: 0, left_out: 0 };
     while let Some(input) = recordings.next() {
         cutting.pass(input, &mut writer).map_err(failed)?;
     }
@@ -101,13 +103,6 @@ struct Cutting {
 }
 
 impl Cutting {
-    fn new(args: &Args) -> Self {
-        let patterns = |names: &[String]| names.iter().map(NamePattern::new).collect();
-        let services = patterns(&args.service);
-        let cut = Cut { services, metrics: patterns(&args.metric), ..Cut::default() };
-        Cutting { from: args.from, to: args.to, cut, started: false, kept: 0, left_out: 0 }
-    }
-
     /// Writes what is kept of an input. A receive time of which nothing is kept stays as a tick, so that the evaluations
     /// end where they did; outside the time that is kept it goes, too.
     fn pass(&mut self, input: Input<'_>, writer: &mut Writer<impl Write>) -> Result<(), WriteError> {

@@ -141,7 +141,7 @@ impl ResultArgs {
         if self.format == Format::Github {
             job_summary(&suites, terminal)?;
         }
-        files.reports.write(&outcome)?;
+        write_reports(&mut files.reports, &outcome)?;
         if let (Format::Json | Format::Jsonl, Some(suite)) = (self.format, regressions) {
             note_regressions(suite, terminal);
         }
@@ -178,7 +178,7 @@ pub(super) struct ReportArgs {
 }
 
 /// Files that reports will be written to, each with its format.
-pub(super) struct Reports(Vec<(Format, Output)>);
+pub(super) type Reports = Vec<(Format, Output)>;
 
 impl ReportArgs {
     /// The files.
@@ -192,15 +192,13 @@ impl ReportArgs {
         let files = [(Format::Junit, &self.junit), (Format::Sarif, &self.sarif)].into_iter();
         let wanted = files.filter_map(|(format, file)| Some((format, file.as_deref()?)));
         let opened = wanted.map(|(format, file)| Ok((format, Output::open(Some(file), terminal)?)));
-        Ok(Reports(opened.collect::<Result<_>>()?))
+        opened.collect()
     }
 }
 
-impl Reports {
-    /// Writes the reports that are wanted; the outcome names files as [`from_root`] does.
-    pub(super) fn write(&mut self, outcome: &Outcome<'_>) -> Result<()> {
-        self.0.iter_mut().try_for_each(|(format, output)| output.write_outcome(*format, outcome))
-    }
+/// Writes the reports that are wanted; the outcome names files as [`from_root`] does.
+pub(super) fn write_reports(reports: &mut Reports, outcome: &Outcome<'_>) -> Result<()> {
+    reports.iter_mut().try_for_each(|(format, output)| output.write_outcome(*format, outcome))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the runner names the file so, and in no other way")]

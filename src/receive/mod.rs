@@ -6,7 +6,7 @@
 //! only then its sender gets a response. The other end of the queue is [`InputStream`], which another thread hands to
 //! [`crate::engine::drive`]. Everything is bounded (`limits`), and whatever is rejected is counted and has a reason.
 //!
-//! `server` is the life of the service, `telemetry` and `warnings` what it reports of itself.
+//! `server` is the life of the service, `telemetry` what it reports of itself.
 //! Absent on purpose: TLS, other signals than metrics, anything that waits for the engine.
 
 mod connection;
@@ -20,7 +20,6 @@ mod recorder;
 mod rejection;
 mod server;
 mod telemetry;
-mod warnings;
 
 pub use ingest::{IngestService, ReceiveOptions};
 pub use limits::{Limits, Tokens};

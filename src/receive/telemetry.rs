@@ -1,12 +1,18 @@
-//! What is counted, and `/metrics`: the counts as OpenMetrics text.
+//! What receiving reports of itself: counts, `/metrics` with the counts as OpenMetrics text, and warnings, at most one a minute and
+//! reason, each with a remedy.
+//!
+//! Warnings are needed because clients hide what they are sent: the Python SDK drops a partial success without a word.
 
 use super::rejection::RejectionReason;
 use crate::engine::{Counts, DropReason, EventState, Transition};
+use crate::model::{MINUTE, Nanos};
+use crate::report;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,10 +40,10 @@ pub(super) enum CloseReason {
 }
 
 impl CloseReason {
-    pub(super) const ALL: [CloseReason; 2] = [CloseReason::TooMany, CloseReason::Silent];
+    const ALL: [CloseReason; 2] = [CloseReason::TooMany, CloseReason::Silent];
 
     /// The name in metrics, and what to do about it.
-    pub(super) fn name_and_remedy(self) -> (&'static str, &'static str) {
+    fn name_and_remedy(self) -> (&'static str, &'static str) {
         match self {
             CloseReason::TooMany => ("too_many", "raise --max-connections"),
             CloseReason::Silent => {
@@ -80,11 +86,6 @@ impl Counters {
         evaluated.counts.clone_from(counts);
         evaluated.opened += opened as u64;
         evaluated.closed += (transitions.len() - opened) as u64;
-    }
-
-    /// Dropped points so far, by reason.
-    pub(super) fn dropped(&self) -> [u64; DropReason::ALL.len()] {
-        self.evaluated().counts.dropped
     }
 
     fn evaluated(&self) -> MutexGuard<'_, Evaluated> {
@@ -194,4 +195,83 @@ fn evaluated(Evaluated { counts, opened, closed }: &Evaluated) -> [ExposedMetric
         counter("events", "Events that were opened and closed", events),
         gauge("events_open", "Events that are open", opened.saturating_sub(*closed) as f64),
     ]
+}
+
+/// What can be warned of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum WarningKind {
+    Request(RejectionReason),
+    Connection(CloseReason),
+    Points(DropReason),
+}
+
+impl WarningKind {
+    fn line(self, count: u64, example: &str) -> String {
+        let many = if count == 1 { "" } else { "s" };
+        match self {
+            WarningKind::Request(reason) => {
+                format!("{count} request{many} rejected ({}): {example}; {}", reason.as_str(), reason.remedy())
+            }
+            WarningKind::Connection(reason) => {
+                let (name, remedy) = reason.name_and_remedy();
+                format!("{count} connection{many} closed ({name}): {example}; {remedy}")
+            }
+            WarningKind::Points(reason) => {
+                format!("{count} data point{many} dropped ({}): {}", reason.as_str(), report::explain_drop(reason))
+            }
+        }
+    }
+}
+
+/// What there is to warn of.
+#[derive(Debug, Default)]
+pub(super) struct Warnings(Mutex<Pending>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    of_kind: BTreeMap<WarningKind, PendingWarning>,
+    /// Dropped points that were taken note of.
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct PendingWarning {
+    count: u64,
+    /// Of the first one: writing one for each request would cost more than the request.
+    example: Option<String>,
+    reported_at: Option<Nanos>,
+}
+
+impl Warnings {
+    /// Takes note of one.
+    pub(super) fn note(&self, kind: WarningKind, example: impl FnOnce() -> String) {
+        let mut pending = self.lock();
+        let warning = pending.of_kind.entry(kind).or_default();
+        warning.count += 1;
+        warning.example.get_or_insert_with(example);
+    }
+
+    /// The lines that are due; all there are when it is the last time.
+    pub(super) fn due(&self, counters: &Counters, now: Nanos, is_last: bool) -> Vec<String> {
+        let mut pending = self.lock();
+        let before = std::mem::replace(&mut pending.dropped, counters.evaluated().counts.dropped);
+        for reason in DropReason::ALL {
+            let fresh = pending.dropped[reason as usize] - before[reason as usize];
+            pending.of_kind.entry(WarningKind::Points(reason)).or_default().count += fresh;
+        }
+        let mut lines = Vec::new();
+        for (kind, warning) in &mut pending.of_kind {
+            // A clock that was set back does not silence anything.
+            let waits = warning.reported_at.is_some_and(|at| (at..at.saturating_add(MINUTE)).contains(&now));
+            if warning.count > 0 && (is_last || !waits) {
+                lines.push(kind.line(warning.count, warning.example.as_deref().unwrap_or_default()));
+                *warning = PendingWarning { reported_at: Some(now), ..PendingWarning::default() };
+            }
+        }
+        lines
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -108,10 +108,8 @@ pub(super) struct DeliveryQueue {
     when_full: WhenFull,
     clock: fn() -> Instant,
     state: Mutex<DeliveryState>,
-    /// Something for the thread: an event, or the end.
-    work: Condvar,
-    /// Something for the sender: room, or the end.
-    room: Condvar,
+    /// Something for the thread or the sender: an event, room, or the end.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -135,7 +133,7 @@ impl DeliveryQueue {
     pub fn new(name: String, bounds: Bounds, (when_full, clock): (WhenFull, fn() -> Instant)) -> Self {
         let counts = SinkCounts { sink: name, ..SinkCounts::default() };
         let state = Mutex::new(DeliveryState { counts, ..DeliveryState::default() });
-        DeliveryQueue { bounds, when_full, clock, state, work: Condvar::new(), room: Condvar::new() }
+        DeliveryQueue { bounds, when_full, clock, state, changed: Condvar::new() }
     }
 
     /// The clock of the room.
@@ -158,7 +156,7 @@ impl DeliveryQueue {
         if self.when_full == WhenFull::Wait {
             let is_full =
                 |state: &mut DeliveryState| state.phase == DeliveryPhase::Open && !self.has_room(state, &event);
-            state = self.room.wait_while(state, is_full).unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait_while(state, is_full).unwrap_or_else(PoisonError::into_inner);
         }
         let loss = match state.phase {
             DeliveryPhase::Open if self.has_room(&state, &event) => None,
@@ -173,7 +171,7 @@ impl DeliveryQueue {
         state.counts.queued_bytes += event.payload.len();
         state.waiting.push_back(event);
         drop(state);
-        self.work.notify_one();
+        self.changed.notify_all();
         Ok(())
     }
 
@@ -192,7 +190,7 @@ impl DeliveryQueue {
     /// Waits for an event; `None` when there will be none. It stays in the queue until it is settled.
     pub fn next(&self) -> Option<QueuedEvent> {
         let is_idle = |state: &mut DeliveryState| state.phase == DeliveryPhase::Open && state.waiting.is_empty();
-        let state = self.work.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let state = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         if state.phase == DeliveryPhase::Ended { None } else { state.waiting.front().cloned() }
     }
 
@@ -200,7 +198,8 @@ impl DeliveryQueue {
     pub fn wait_until(&self, then: Instant) -> bool {
         let span = then.saturating_duration_since(self.now());
         let is_wanted = |state: &mut DeliveryState| state.phase != DeliveryPhase::Ended;
-        let waited = self.work.wait_timeout_while(self.lock(), span, is_wanted).unwrap_or_else(PoisonError::into_inner);
+        let waited =
+            self.changed.wait_timeout_while(self.lock(), span, is_wanted).unwrap_or_else(PoisonError::into_inner);
         waited.0.phase != DeliveryPhase::Ended
     }
 
@@ -231,7 +230,7 @@ impl DeliveryQueue {
             Err(loss) => state.counts.lost[loss as usize] += 1,
         }
         drop(state);
-        self.room.notify_all();
+        self.changed.notify_all();
     }
 
     /// Nothing more comes.
@@ -241,7 +240,7 @@ impl DeliveryQueue {
             state.phase = DeliveryPhase::Closing;
         }
         drop(state);
-        self.work.notify_all();
+        self.changed.notify_all();
     }
 
     /// Nothing more is delivered; what waits is lost.
@@ -253,8 +252,7 @@ impl DeliveryQueue {
         state.counts.queued_bytes = 0;
         state.waiting.clear();
         drop(state);
-        self.work.notify_all();
-        self.room.notify_all();
+        self.changed.notify_all();
     }
 
     /// Waits for the thread to have delivered what waits; false when it has not by then. Without an instant it waits on.
@@ -262,9 +260,9 @@ impl DeliveryQueue {
         let is_at_work = |state: &mut DeliveryState| state.phase != DeliveryPhase::Ended;
         let state = self.lock();
         let state = match deadline.map(|deadline| deadline.saturating_duration_since(self.now())) {
-            None => self.room.wait_while(state, is_at_work).unwrap_or_else(PoisonError::into_inner),
+            None => self.changed.wait_while(state, is_at_work).unwrap_or_else(PoisonError::into_inner),
             Some(span) => {
-                self.room.wait_timeout_while(state, span, is_at_work).unwrap_or_else(PoisonError::into_inner).0
+                self.changed.wait_timeout_while(state, span, is_at_work).unwrap_or_else(PoisonError::into_inner).0
             }
         };
         state.phase == DeliveryPhase::Ended
