@@ -5,8 +5,8 @@
 //! percentile where a rule looks for high values, the 5th where it looks for low ones. Absent on purpose: presence and trend
 //! rules have no aggregate, and `=` and `!=` have no worse side; of these, events and times alone are compared.
 
-use super::case::{Case, CaseResult, FileLocation, Finding};
-use crate::definition::{CompareOp, EventDefinition};
+use super::case::{Case, CaseResult, Difference, FileLocation, Finding};
+use crate::definition::{CompareOp, Condition, EventDefinition};
 use crate::engine::{
     Engine, EvaluationReport, EvaluationTrace, Event, Input, Inputs, Options, TraceLimits, TraceSpan, Verdict,
 };
@@ -138,7 +138,7 @@ pub fn compare(old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64) ->
     if !old.has_points() || !new.has_points() {
         return cases;
     }
-    cases.extend((0..new.definitions.len()).filter_map(|d| case(d, old, new, most)));
+    cases.extend((0..new.definitions.len()).filter_map(|d| Sides { d, old, new, most }.case()));
     let is_evaluated = |verdict: Verdict| matches!(verdict, Verdict::Fired | Verdict::Quiet);
     if !new.report.definitions.iter().any(|report| is_evaluated(report.verdict)) {
         let finding = Finding::new("nothing-judged", "no definition could be evaluated", None);
@@ -147,58 +147,114 @@ pub fn compare(old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64) ->
     cases
 }
 
-fn case(d: usize, old: &EvaluatedRecording, new: &EvaluatedRecording, most: f64) -> Option<Case> {
-    let definition = &new.definitions[d];
-    let (then, now) = (old.report.definitions.get(d)?, new.report.definitions.get(d)?);
-    let place = FileLocation::of_rules(&definition.file, None);
-    let mut name = definition.name.clone();
-    let result = match (then.verdict, now.verdict) {
-        (Verdict::Disabled, _) | (_, Verdict::Disabled) => return None,
-        (Verdict::Fired | Verdict::Quiet, Verdict::Inconclusive(reason)) => {
-            let message = format!("can no longer be evaluated ({}); in the baseline it could", reason.as_str());
-            CaseResult::Inconclusive(vec![Finding::new("not-judged", message, place.clone())])
-        }
-        (Verdict::Inconclusive(_), Verdict::Inconclusive(reason)) => {
-            name = format!("{name} (not compared: inconclusive in both, {})", reason.as_str());
-            CaseResult::Passed
-        }
-        (_, Verdict::Fired | Verdict::Quiet) => {
-            let mut found = Vec::new();
-            new_events(d, &old.report, &new.report, &mut found);
-            longer(d, &old.report, &new.report, most, &mut found);
-            worse(definition, d, &old.aggregates, &new.aggregates, most, &mut found);
-            CaseResult::of(
-                found.into_iter().map(|(code, message)| Finding::new(code, message, place.clone())).collect(),
-            )
-        }
-    };
-    Some(Case::new(name, place, result))
+/// One definition in both recordings.
+struct Sides<'a> {
+    d: usize,
+    old: &'a EvaluatedRecording,
+    new: &'a EvaluatedRecording,
+    most: f64,
 }
 
-/// A service has more events than it had; instances come and go.
-fn new_events(d: usize, old: &EvaluationReport, new: &EvaluationReport, found: &mut Vec<(&'static str, String)>) {
-    let by_service = |report: &EvaluationReport| {
-        let mut services: BTreeMap<String, Vec<Nanos>> = BTreeMap::new();
-        let from = report.coverage.from.unwrap_or_default();
-        for event in report.events.iter().filter(|event| event.definition == d) {
-            services.entry(service(event)).or_default().push(event.start - from);
+impl Sides<'_> {
+    fn case(&self) -> Option<Case> {
+        let definition = &self.new.definitions[self.d];
+        let (then, now) = (self.old.report.definitions.get(self.d)?, self.new.report.definitions.get(self.d)?);
+        let place = FileLocation::of_rules(&definition.file, None);
+        let name = definition.name.clone();
+        match (then.verdict, now.verdict) {
+            (Verdict::Disabled, _) | (_, Verdict::Disabled) => None,
+            (Verdict::Fired | Verdict::Quiet, Verdict::Inconclusive(reason)) => {
+                let message = format!("can no longer be evaluated ({}); in the baseline it could", reason.as_str());
+                let finding = Finding::new("not-judged", message, place.clone());
+                Some(Case::new(name, place, CaseResult::Inconclusive(vec![finding])))
+            }
+            (Verdict::Inconclusive(_), Verdict::Inconclusive(reason)) => {
+                let name = format!("{name} (not compared: inconclusive in both, {})", reason.as_str());
+                Some(Case::new(name, place, CaseResult::Passed))
+            }
+            (_, Verdict::Fired | Verdict::Quiet) => {
+                let mut found = self.new_events();
+                found.extend(self.longer());
+                found.extend(self.worse());
+                Some(Case::of_differences(name, place, found))
+            }
         }
-        services
-    };
-    let then = by_service(old);
-    for (service, starts) in by_service(new) {
-        let before = then.get(&service).map_or(0, Vec::len);
-        if starts.len() <= before {
-            continue;
-        }
-        let at: Vec<String> = starts.iter().map(|start| seconds(*start)).collect();
-        let on = if service.is_empty() { String::new() } else { format!(" on {service}") };
-        let (count, noun) = (starts.len(), if starts.len() == 1 { "event" } else { "events" });
-        let was = match before {
-            0 => "none before".to_string(),
-            n => format!("{n} before"),
+    }
+
+    /// A service has more events than it had; instances come and go.
+    fn new_events(&self) -> Vec<Difference> {
+        let by_service = |of: &EvaluatedRecording| {
+            let mut services: BTreeMap<String, Vec<Nanos>> = BTreeMap::new();
+            let from = of.report.coverage.from.unwrap_or_default();
+            for event in of.report.events.iter().filter(|event| event.definition == self.d) {
+                services.entry(service(event)).or_default().push(event.start - from);
+            }
+            services
         };
-        found.push(("new-event", format!("{count} {noun}{on} (opened {} after the start), {was}", at.join(", "))));
+        let then = by_service(self.old);
+        let more = by_service(self.new).into_iter().filter_map(|(service, starts)| {
+            let before = then.get(&service).map_or(0, Vec::len);
+            let at: Vec<String> = starts.iter().map(|start| seconds(*start)).collect();
+            let on = if service.is_empty() { String::new() } else { format!(" on {service}") };
+            let (count, noun) = (starts.len(), if starts.len() == 1 { "event" } else { "events" });
+            let was = if before == 0 { "none".to_string() } else { before.to_string() };
+            let message = format!("{count} {noun}{on} (opened {} after the start), {was} before", at.join(", "));
+            (count > before).then_some(("new-event", message))
+        });
+        more.collect()
+    }
+
+    /// The time in violation, summed over entities, in relation to the length of the recording. One evaluation more
+    /// is no regression.
+    fn longer(&self) -> Option<Difference> {
+        let length = |of: &EvaluatedRecording| match (of.report.coverage.from, of.report.coverage.to) {
+            (Some(from), Some(to)) if to > from => (to - from) as f64,
+            (_, _) => 1.0,
+        };
+        let violated = |of: &EvaluatedRecording| {
+            let report = &of.report.definitions[self.d];
+            report.violating as f64 * report.step as f64
+        };
+        let (then, now) = (violated(self.old), violated(self.new));
+        let scale = length(self.new) / length(self.old);
+        let step = self.new.report.definitions[self.d].step as f64;
+        if now <= then * scale * (1.0 + self.most) + step {
+            return None;
+        }
+        let scaled = if (scale - 1.0).abs() > 0.05 {
+            format!(", {} in a recording of this length", seconds((then * scale) as Nanos))
+        } else {
+            String::new()
+        };
+        let message = format!("in violation for {}, {} before{scaled}", seconds(now as Nanos), seconds(then as Nanos));
+        Some(("longer-violation", message))
+    }
+
+    /// Aggregates that came closer to their threshold, or went further beyond it.
+    fn worse(&self) -> Vec<Difference> {
+        let rules = &self.new.definitions[self.d].rules;
+        let worse = rules.iter().enumerate().filter_map(|(place, rule)| {
+            let Condition { operator, value: limit } = rule.threshold()?.condition;
+            let then = self.old.aggregates.worst(self.d, place, operator)?;
+            let now = self.new.aggregates.worst(self.d, place, operator)?;
+            let is_high = matches!(operator, CompareOp::Greater | CompareOp::GreaterOrEqual);
+            let by = if is_high { now - then } else { then - now };
+            let base = then.abs().max(NOISE * limit.abs());
+            if by <= self.most * base || by <= 0.0 {
+                return None;
+            }
+            let (percentile, word) = if is_high { ("p95", "higher") } else { ("p5", "lower") };
+            let (now, then) = (rounded(now), rounded(then));
+            let share = match (now - then).abs() / then.abs() * 100.0 {
+                _ if then == 0.0 => word.to_string(),
+                share @ ..1000.0 => format!("{share:.1}% {word}"),
+                share => format!("{share:.0}% {word}"),
+            };
+            let of = if rules.len() > 1 { format!(" of rules[{place}]") } else { String::new() };
+            let message = format!("{percentile}{of} is {now}, {share} than {then} (threshold {limit})");
+            Some(("worse-aggregate", message))
+        });
+        worse.collect()
     }
 }
 
@@ -206,67 +262,6 @@ fn new_events(d: usize, old: &EvaluationReport, new: &EvaluationReport, found: &
 fn service(event: &Event) -> String {
     let label = event.entity.as_ref().map_or("", |entity| entity.label.as_str());
     label.split(" (").next().unwrap_or_default().to_string()
-}
-
-/// The time in violation, summed over entities, in relation to the length of the recording. One evaluation more
-/// is no regression.
-fn longer(
-    d: usize,
-    old: &EvaluationReport,
-    new: &EvaluationReport,
-    most: f64,
-    found: &mut Vec<(&'static str, String)>,
-) {
-    let length = |report: &EvaluationReport| match (report.coverage.from, report.coverage.to) {
-        (Some(from), Some(to)) if to > from => (to - from) as f64,
-        (_, _) => 1.0,
-    };
-    let violated =
-        |report: &EvaluationReport| report.definitions[d].violating as f64 * report.definitions[d].step as f64;
-    let (then, now) = (violated(old), violated(new));
-    let scale = length(new) / length(old);
-    let step = new.definitions[d].step as f64;
-    if now > then * scale * (1.0 + most) + step {
-        let scaled = if (scale - 1.0).abs() > 0.05 {
-            format!(", {} in a recording of this length", seconds((then * scale) as Nanos))
-        } else {
-            String::new()
-        };
-        let message = format!("in violation for {}, {} before{scaled}", seconds(now as Nanos), seconds(then as Nanos));
-        found.push(("longer-violation", message));
-    }
-}
-
-fn worse(
-    definition: &EventDefinition,
-    d: usize,
-    old: &Aggregates,
-    new: &Aggregates,
-    most: f64,
-    found: &mut Vec<(&'static str, String)>,
-) {
-    for (place, rule) in definition.rules.iter().enumerate() {
-        let Some(threshold) = rule.threshold() else { continue };
-        let operator = threshold.condition.operator;
-        let (Some(then), Some(now)) = (old.worst(d, place, operator), new.worst(d, place, operator)) else { continue };
-        let is_high = matches!(operator, CompareOp::Greater | CompareOp::GreaterOrEqual);
-        let by = if is_high { now - then } else { then - now };
-        let base = then.abs().max(NOISE * threshold.condition.value.abs());
-        if by > most * base && by > 0.0 {
-            let (percentile, word) = if is_high { ("p95", "higher") } else { ("p5", "lower") };
-            let (now, then) = (rounded(now), rounded(then));
-            let share = (now - then).abs() / then.abs() * 100.0;
-            let share = match share {
-                _ if then == 0.0 => word.to_string(),
-                ..1000.0 => format!("{share:.1}% {word}"),
-                _ => format!("{share:.0}% {word}"),
-            };
-            let of = if definition.rules.len() > 1 { format!(" of rules[{place}]") } else { String::new() };
-            let limit = threshold.condition.value;
-            let message = format!("{percentile}{of} is {now}, {share} than {then} (threshold {limit})");
-            found.push(("worse-aggregate", message));
-        }
-    }
 }
 
 /// Four digits.

@@ -39,10 +39,34 @@ pub enum CaseResult {
     Inconclusive(Vec<Finding>),
 }
 
+/// One thing that is not as it was: a code and a sentence.
+pub(super) type Difference = (&'static str, String);
+
 impl Case {
     /// A case of which no time was measured.
     pub fn new(name: impl Into<String>, place: Option<FileLocation>, result: CaseResult) -> Case {
         Case { name: name.into(), place, seconds: None, result }
+    }
+
+    /// A case of what is not as it was.
+    pub(super) fn of_differences(name: String, place: Option<FileLocation>, found: Vec<Difference>) -> Case {
+        let finding = |(code, message): Difference| Finding::new(code, message, place.clone());
+        let result = CaseResult::of(found.into_iter().map(finding).collect());
+        Case::new(name, place, result)
+    }
+
+    /// Whether a part of the whole is enough: what is missing is a finding when it is not. `None`: there is no whole, and so
+    /// nothing to do.
+    pub(super) fn of_share(what: &str, share: Option<f64>, least: f64, to_do: &str, missing: Vec<Finding>) -> Case {
+        let result = match share {
+            Some(share) if share >= least => CaseResult::Passed,
+            Some(_) => CaseResult::Failed(missing),
+            None => {
+                let message = format!("no scenario names rules: there is nothing to {to_do}");
+                CaseResult::Inconclusive(vec![Finding::new("no-rules-covered", message, None)])
+            }
+        };
+        Case::new(format!("{what} of at least {}%", (least * 1000.0).round() / 10.0), None, result)
     }
 }
 

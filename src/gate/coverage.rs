@@ -4,7 +4,7 @@
 //! Invariant: runs can be added in any order. Absent on purpose: definitions of a scenario itself, which are a part of the
 //! test, and disabled ones.
 
-use super::case::{Case, CaseResult, FileLocation, Finding};
+use super::case::{Case, FileLocation, Finding};
 use super::run::ScenarioOutcome;
 use crate::definition::EventDefinition;
 use crate::engine::{DefinitionReport, EvaluationReport, Verdict};
@@ -108,24 +108,11 @@ impl RuleCoverage {
 
     /// Whether enough definitions fired, as a case: every one that never did is a finding.
     pub fn case(&self, least: f64) -> Case {
-        let percent = |share: f64| format!("{}%", (share * 1000.0).round() / 10.0);
-        let name = format!("rule coverage of at least {}", percent(least));
-        let result = match self.share() {
-            Some(share) if share >= least => CaseResult::Passed,
-            Some(_) => CaseResult::Failed(self.findings()),
-            None => {
-                let message = "no scenario names rules: there is nothing to cover";
-                CaseResult::Inconclusive(vec![Finding::new("no-rules-covered", message, None)])
-            }
-        };
-        Case::new(name, None, result)
-    }
-
-    fn findings(&self) -> Vec<Finding> {
         let finding = |one: Covered<'_>| {
             let message = format!("{} {}: no scenario shows that it can fire", one.name, one.reached.as_str());
             Finding::new("never-fired", message, FileLocation::of_rules(one.file, None))
         };
-        self.definitions().filter(|one| one.reached != Reached::Fired).map(finding).collect()
+        let missing = self.definitions().filter(|one| one.reached != Reached::Fired).map(finding).collect();
+        Case::of_share("rule coverage", self.share(), least, "cover", missing)
     }
 }

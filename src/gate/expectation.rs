@@ -6,7 +6,7 @@ use super::golden::verdict_text;
 use crate::definition::{EventDefinition, Position, Problem};
 use crate::engine::{CloseReason, DropReason, EvaluationReport, Event, EventState, Verdict};
 use crate::model::Nanos;
-use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, Scenario, span};
+use crate::scenario::{ExpectedClose, ExpectedEvent, ExpectedTime, ExpectedVerdict, Scenario, span};
 use std::fmt::{Display, Write as _};
 
 /// One thing that was not as expected.
@@ -42,62 +42,92 @@ pub(super) fn unknown_names(scenario: &Scenario, definitions: &[EventDefinition]
     problems
 }
 
-/// Everything that is not as expected.
-pub(super) fn failures(
-    scenario: &Scenario,
-    definitions: &[EventDefinition],
-    report: &EvaluationReport,
-) -> Vec<Failure> {
-    let mut out = Vec::new();
-    let (pairs, others) = pair(scenario, definitions, report);
-    for (expected, got) in pairs {
-        match got {
-            Some(event) => event_failures(scenario, expected, event, &mut out),
-            None => out.push(Failure {
-                position: expected.position,
-                message: format!(
-                    "{}{}: expected to open at {}, it did not open",
-                    expected.definition,
-                    expected.entity.as_ref().map(|e| format!(" on {e}")).unwrap_or_default(),
-                    since(scenario, expected.opens.resolve(scenario.start))
-                ),
-                code: "missing-event",
-            }),
+/// What a scenario expects, and what came out.
+pub(super) struct Expectations<'a> {
+    pub scenario: &'a Scenario,
+    pub definitions: &'a [EventDefinition],
+    pub report: &'a EvaluationReport,
+}
+
+impl<'a> Expectations<'a> {
+    /// Everything that is not as expected.
+    pub fn failures(&self) -> Vec<Failure> {
+        let scenario = self.scenario;
+        let mut out = Vec::new();
+        let (pairs, others) = self.pair();
+        for (expected, got) in pairs {
+            if let Some(event) = got {
+                event_failures(scenario, expected, event, &mut out);
+                continue;
+            }
+            let on = expected.entity.as_ref().map(|e| format!(" on {e}")).unwrap_or_default();
+            let at = since(scenario, expected.opens.resolve(scenario.start));
+            let message = format!("{}{on}: expected to open at {at}, it did not open", expected.definition);
+            out.push(Failure { position: expected.position, message, code: "missing-event" });
         }
-    }
-    if !scenario.others_allowed {
-        for event in others {
-            let name = definitions.get(event.definition).map_or("?", |d| d.name.as_str());
+        for event in others.into_iter().filter(|_| !scenario.others_allowed) {
+            let name = self.definitions.get(event.definition).map_or("?", |d| d.name.as_str());
             let (title, at) = (title(name, event), since(scenario, event.start));
             let message = format!("{title} opened at {at}{}, which nothing expects", values(event));
             out.push(Failure { position: scenario.position, message, code: "unexpected-event" });
         }
+        out.extend(scenario.verdicts.iter().filter_map(|expected| self.verdict_failure(expected)));
+        out.extend(self.dropped_failures());
+        out
     }
-    verdict_failures(scenario, definitions, report, &mut out);
-    dropped_failures(scenario, report, &mut out);
-    out
-}
 
-/// Expected events with the events they match, and the events that nothing expects. An event that opens at the expected time
-/// matches; the rest is paired in order, so that a shifted event is reported as shifted.
-fn pair<'a>(
-    scenario: &'a Scenario,
-    definitions: &[EventDefinition],
-    report: &'a EvaluationReport,
-) -> (Vec<(&'a ExpectedEvent, Option<&'a Event>)>, Vec<&'a Event>) {
-    let mut left: Vec<&Event> = report.events.iter().collect();
-    let mut pairs: Vec<(&ExpectedEvent, Option<&Event>)> = scenario.events.iter().map(|e| (e, None)).collect();
-    for exact in [true, false] {
-        for (expected, got) in pairs.iter_mut().filter(|(_, got)| got.is_none()) {
-            let meant = left.iter().position(|event| {
-                definitions.get(event.definition).is_some_and(|d| d.name == expected.definition)
-                    && expected.entity.as_ref().is_none_or(|label| *label == entity(event))
-                    && (!exact || event.start == expected.opens.resolve(scenario.start))
-            });
-            *got = meant.map(|i| left.remove(i));
+    /// Expected events with the events they match, and the events that nothing expects. An event that opens at the expected
+    /// time matches; the rest is paired in order, so that a shifted event is reported as shifted.
+    fn pair(&self) -> (Vec<(&'a ExpectedEvent, Option<&'a Event>)>, Vec<&'a Event>) {
+        let Expectations { scenario, definitions, report } = self;
+        let mut left: Vec<&Event> = report.events.iter().collect();
+        let mut pairs: Vec<(&ExpectedEvent, Option<&Event>)> = scenario.events.iter().map(|e| (e, None)).collect();
+        for exact in [true, false] {
+            for (expected, got) in pairs.iter_mut().filter(|(_, got)| got.is_none()) {
+                let meant = left.iter().position(|event| {
+                    definitions.get(event.definition).is_some_and(|d| d.name == expected.definition)
+                        && expected.entity.as_ref().is_none_or(|label| *label == entity(event))
+                        && (!exact || event.start == expected.opens.resolve(scenario.start))
+                });
+                *got = meant.map(|i| left.remove(i));
+            }
         }
+        (pairs, left)
     }
-    (pairs, left)
+
+    fn verdict_failure(&self, expected: &ExpectedVerdict) -> Option<Failure> {
+        let name = &expected.definition;
+        let failure = |message| Some(Failure { position: expected.position, message, code: "different-verdict" });
+        let index = self.definitions.iter().position(|definition| definition.name == *name);
+        let Some(got) = index.and_then(|i| self.report.definitions.get(i)) else {
+            return failure(format!("{name}: it has no verdict"));
+        };
+        let is_met = match expected.verdict {
+            Some(wanted) => wanted == got.verdict,
+            None => matches!(got.verdict, Verdict::Inconclusive(_)),
+        };
+        if is_met {
+            return None;
+        }
+        let wanted = expected.verdict.map_or("inconclusive".to_string(), verdict_text);
+        let nearest = got.nearest.as_ref().map(|nearest| {
+            let (value, at) = (nearest.observation.value, since(self.scenario, nearest.observation.at));
+            format!("; closest to the threshold was {value} at {at}")
+        });
+        let word = verdict_text(got.verdict) + &nearest.unwrap_or_default();
+        failure(format!("{name}: expected {wanted}, got {word}"))
+    }
+
+    fn dropped_failures(&self) -> Vec<Failure> {
+        let Some((position, wanted)) = &self.scenario.dropped else { return Vec::new() };
+        let failure = |reason: DropReason| {
+            let wanted = wanted.iter().find(|(r, _)| *r == reason).map_or(0, |(_, n)| *n);
+            let got = self.report.counts.dropped[reason as usize];
+            let message = format!("dropped as {}: expected {wanted}, got {got}", reason.as_str());
+            (wanted != got).then_some(Failure { position: *position, message, code: "different-drops" })
+        };
+        DropReason::ALL.into_iter().filter_map(failure).collect()
+    }
 }
 
 fn entity(event: &Event) -> &str {
@@ -202,47 +232,4 @@ fn series_failures(expected: &ExpectedEvent, event: &Event, differ: &mut dyn FnM
 
 fn near(wanted: f64, got: f64, tolerance: f64) -> bool {
     (wanted - got).abs() <= tolerance * wanted.abs().max(got.abs()).max(1e-3)
-}
-
-fn verdict_failures(
-    scenario: &Scenario,
-    definitions: &[EventDefinition],
-    report: &EvaluationReport,
-    out: &mut Vec<Failure>,
-) {
-    for expected in &scenario.verdicts {
-        let index = definitions.iter().position(|definition| definition.name == expected.definition);
-        let Some(got) = index.and_then(|i| report.definitions.get(i)) else {
-            let message = format!("{}: it has no verdict", expected.definition);
-            out.push(Failure { position: expected.position, message, code: "different-verdict" });
-            continue;
-        };
-        let met = match expected.verdict {
-            Some(wanted) => wanted == got.verdict,
-            None => matches!(got.verdict, Verdict::Inconclusive(_)),
-        };
-        if met {
-            continue;
-        }
-        let wanted = expected.verdict.map_or("inconclusive".to_string(), verdict_text);
-        let mut word = verdict_text(got.verdict);
-        if let Some(nearest) = &got.nearest {
-            let at = since(scenario, nearest.observation.at);
-            let _ = write!(word, "; closest to the threshold was {} at {at}", nearest.observation.value);
-        }
-        let message = format!("{}: expected {wanted}, got {word}", expected.definition);
-        out.push(Failure { position: expected.position, message, code: "different-verdict" });
-    }
-}
-
-fn dropped_failures(scenario: &Scenario, report: &EvaluationReport, out: &mut Vec<Failure>) {
-    let Some((position, wanted)) = &scenario.dropped else { return };
-    for reason in DropReason::ALL {
-        let wanted = wanted.iter().find(|(r, _)| *r == reason).map_or(0, |(_, n)| *n);
-        let got = report.counts.dropped[reason as usize];
-        if wanted != got {
-            let message = format!("dropped as {}: expected {wanted}, got {got}", reason.as_str());
-            out.push(Failure { position: *position, message, code: "different-drops" });
-        }
-    }
 }

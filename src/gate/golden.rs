@@ -4,7 +4,7 @@
 //! instance of the same service is the same event, so that a recording can be made again and compared. Absent on purpose:
 //! files.
 
-use super::case::{Case, CaseResult, FileLocation, Finding};
+use super::case::{Case, Difference, FileLocation};
 use crate::definition::EventDefinition;
 use crate::engine::{CloseReason, EvaluationReport, Event, EventState, Verdict};
 use crate::model::{Nanos, SECOND};
@@ -104,8 +104,7 @@ impl Golden {
                 golden.events.iter().filter(|event| event.definition == *name).cloned().collect()
             };
             events(&of(self), &of(now), tolerance, &mut differences);
-            let finding = |(code, message): Difference| Finding::new(code, message, place.clone());
-            Case::new(name, place.clone(), CaseResult::of(differences.into_iter().map(finding).collect()))
+            Case::of_differences(name.clone(), place.clone(), differences)
         };
         names.into_iter().map(case).collect()
     }
@@ -147,8 +146,6 @@ pub(super) fn verdict_text(verdict: Verdict) -> String {
         Verdict::Fired | Verdict::Quiet | Verdict::Disabled => verdict.as_str().to_string(),
     }
 }
-
-type Difference = (&'static str, String);
 
 fn verdicts(then: Option<&String>, now: Option<&String>, differences: &mut Vec<Difference>) {
     let message = match (then, now) {

@@ -3,7 +3,7 @@
 //! Owns which changes of a definition there are, how a scenario notices one, and the score; those of a rule are the rule's own.
 //! Absent on purpose: changes of texts, which no scenario can notice, and whether a surviving mutant is equivalent.
 
-use super::case::{Case, CaseResult, FileLocation, Finding};
+use super::case::{Case, FileLocation, Finding};
 use super::run::Prepared;
 use crate::definition::{EventDefinition, LogicalOperator, Position, Query, RuleChange, other_spans};
 use crate::engine::Inputs;
@@ -85,15 +85,8 @@ pub fn score_case(tested: &[Tested], least: f64) -> Case {
         let place = FileLocation::of_rules(&one.mutant.definition.file, one.position);
         Finding::new("unnoticed-change", one.sentence(), place)
     };
-    let result = match score(tested) {
-        Some(score) if score >= least => CaseResult::Passed,
-        Some(_) => CaseResult::Failed(tested.iter().filter(|one| one.noticed_by.is_none()).map(finding).collect()),
-        None => {
-            let message = "no scenario names rules: there is nothing to change";
-            CaseResult::Inconclusive(vec![Finding::new("no-rules-covered", message, None)])
-        }
-    };
-    Case::new(format!("mutation score of at least {}%", (least * 1000.0).round() / 10.0), None, result)
+    let missing = tested.iter().filter(|one| one.noticed_by.is_none()).map(finding).collect();
+    Case::of_share("mutation score", score(tested), least, "change", missing)
 }
 
 impl Tested {

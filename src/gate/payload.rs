@@ -2,10 +2,11 @@
 //!
 //! All samples of one receive time and resource are in one request, in the order of the text.
 
-use crate::model::{Attributes, Kind, MS, MetricIdentity, Nanos, SampleValue, Temporality};
+use crate::model::{Kind, MS, Nanos, SampleValue, Temporality};
 use crate::otlp::{self, DataPoint, MetricPoints};
 use crate::scenario::{ReceiveTime, Scenario, ScenarioSeries, SlotValue};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// A sample and where it goes: ordered by receive time, resource, metric, then by the text.
 struct Placed<'a> {
@@ -20,11 +21,10 @@ struct Placed<'a> {
 
 /// The payloads of a scenario with the times they are received at, in order.
 pub(super) fn payloads(scenario: &Scenario) -> Vec<(Nanos, Vec<u8>)> {
-    let mut resources: Numbered<&Attributes> = Numbered::new();
-    let mut metrics: Numbered<&MetricIdentity> = Numbered::new();
+    let (mut resources, mut metrics) = (HashMap::new(), HashMap::new());
     let mut placed = Vec::new();
     for series in &scenario.series {
-        let (resource, metric) = (resources.number(&series.resource), metrics.number(&series.metric));
+        let (resource, metric) = (number(&mut resources, &series.resource), number(&mut metrics, &series.metric));
         place(scenario.start, series, resource, metric, &mut placed);
     }
     placed.sort_by_key(|sample| (sample.received_at, sample.resource, sample.metric));
@@ -52,18 +52,10 @@ fn point<'a>(placed: &'a Placed<'a>) -> DataPoint<'a> {
     DataPoint { attributes: &placed.series.attributes, time: placed.time, start: placed.start, value }
 }
 
-/// Numbers things in the order they are first seen.
-struct Numbered<T>(HashMap<T, usize>);
-
-impl<T: std::hash::Hash + Eq> Numbered<T> {
-    fn new() -> Self {
-        Numbered(HashMap::new())
-    }
-
-    fn number(&mut self, thing: T) -> usize {
-        let next = self.0.len();
-        *self.0.entry(thing).or_insert(next)
-    }
+/// The number of a thing, in the order in which things are first seen.
+fn number<T: Hash + Eq>(seen: &mut HashMap<T, usize>, thing: T) -> usize {
+    let next = seen.len();
+    *seen.entry(thing).or_insert(next)
 }
 
 /// Places the samples of one series.

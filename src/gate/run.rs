@@ -4,7 +4,7 @@
 //! Absent on purpose: files and threads (the caller reads rules, and may run scenarios in parallel: they share nothing).
 
 use super::case::{Case, CaseResult, FileLocation, Finding};
-use super::expectation::{self, Failure};
+use super::expectation::{self, Expectations, Failure};
 use super::payload::payloads;
 use crate::definition::{self, EventDefinition, Position, Problem, Severity};
 use crate::engine::{Engine, EvaluationReport, Input, Inputs};
@@ -144,7 +144,7 @@ fn evaluate(
     let mut failures = Vec::new();
     feed(scenario, &mut engine, recording, &mut failures);
     let report = engine.report();
-    failures.extend(expectation::failures(scenario, engine.definitions(), &report));
+    failures.extend(Expectations { scenario, definitions: engine.definitions(), report: &report }.failures());
     let inconclusive = proves_nothing(scenario, &report);
     if inconclusive.is_some() {
         failures.clear();

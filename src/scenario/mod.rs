@@ -51,7 +51,7 @@ mod values;
 
 pub use parse::{RuleOrigin, Scenario, parse};
 
-pub(crate) use expected::{ExpectedClose, ExpectedEvent, ExpectedTime};
+pub(crate) use expected::{ExpectedClose, ExpectedEvent, ExpectedTime, ExpectedVerdict};
 pub(crate) use parse::DEFAULT_START;
 pub(crate) use print::{SampledScenario, SampledSeries, quoted, span};
 pub(crate) use series::{ReceiveTime, ScenarioSeries};
