@@ -40,26 +40,19 @@ pub enum CompareOp {
 }
 
 impl CompareOp {
-    /// All of them.
-    const ALL: [CompareOp; 6] = [
-        CompareOp::Greater,
-        CompareOp::GreaterOrEqual,
-        CompareOp::Less,
-        CompareOp::LessOrEqual,
-        CompareOp::Equal,
-        CompareOp::NotEqual,
+    /// All of them, as the format spells them.
+    const ALL: [(&str, CompareOp); 6] = [
+        (">", CompareOp::Greater),
+        (">=", CompareOp::GreaterOrEqual),
+        ("<", CompareOp::Less),
+        ("<=", CompareOp::LessOrEqual),
+        ("=", CompareOp::Equal),
+        ("!=", CompareOp::NotEqual),
     ];
 
     /// The published spelling.
     pub fn as_str(self) -> &'static str {
-        match self {
-            CompareOp::Greater => ">",
-            CompareOp::GreaterOrEqual => ">=",
-            CompareOp::Less => "<",
-            CompareOp::LessOrEqual => "<=",
-            CompareOp::Equal => "=",
-            CompareOp::NotEqual => "!=",
-        }
+        CompareOp::ALL[self as usize].0
     }
 }
 
@@ -142,8 +135,7 @@ fn compare_operator(object: &Object<'_>) -> Result<CompareOp, Reported> {
         object.at(KEY).warn("old-operator", what, Some("write `=`".to_string()));
         return Ok(CompareOp::Equal);
     }
-    let known = CompareOp::ALL.map(|operator| (operator.as_str(), operator));
-    object.one_of(KEY, &known, ("unknown-operator", "operator"))
+    object.one_of(KEY, &CompareOp::ALL, ("unknown-operator", "operator"))
 }
 
 /// The operator of a metric pattern.

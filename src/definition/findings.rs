@@ -13,23 +13,25 @@ pub(super) type ByteRange = (usize, usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
 
-/// One mistake before it has a line and a column.
+/// One mistake before it has a line and a column, or a file.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
-    pub(super) severity: Severity,
-    pub(super) code: &'static str,
     /// Where in the text after substitution.
     pub(super) range: Option<ByteRange>,
-    /// Path of the key or value inside its definition.
-    pub(super) path: String,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+    pub(super) problem: Problem,
 }
 
 impl Finding {
     /// A mistake that is about a part of the text, or about all of it.
     pub(super) fn new(severity: Severity, code: &'static str, range: Option<ByteRange>, message: String) -> Finding {
-        Finding { severity, code, range, path: String::new(), message, help: None }
+        let (file, path) = (String::new(), String::new());
+        Finding { range, problem: Problem { severity, code, file, position: None, path, message, help: None } }
+    }
+
+    /// The same with what to do about it.
+    pub(super) fn with_help(mut self, help: Option<String>) -> Finding {
+        self.problem.help = help;
+        self
     }
 }
 
@@ -60,7 +62,7 @@ impl<'a> Findings<'a> {
 
     /// Whether there is a mistake of exactly this severity.
     pub(super) fn has(&self, severity: Severity) -> bool {
-        self.list.borrow().iter().any(|f| f.severity == severity)
+        self.list.borrow().iter().any(|f| f.problem.severity == severity)
     }
 
     pub(super) fn place(&'a self, range: Option<ByteRange>, path: String) -> Place<'a> {
@@ -94,7 +96,9 @@ impl Place<'_> {
 
     fn add(self, severity: Severity, code: &'static str, message: String, help: Option<String>) -> Reported {
         let Place { range, path, findings } = self;
-        findings.list.borrow_mut().push(Finding { severity, code, range, path, message, help });
+        let mut finding = Finding::new(severity, code, range, message).with_help(help);
+        finding.problem.path = path;
+        findings.list.borrow_mut().push(finding);
         Reported
     }
 }
@@ -114,21 +118,11 @@ pub(super) fn locate(file: &str, written: &str, text: &Substituted, mut findings
     };
     findings.sort_by_key(|f| origin(f).map(|(start, _)| start));
     let mut counter = PositionCounter { text: written, at: mark, line: 1, column: 1 };
-    findings
-        .into_iter()
-        .map(|f| {
-            let position = origin(&f).map(|range| counter.position(range));
-            Problem {
-                severity: f.severity,
-                code: f.code,
-                file: file.to_string(),
-                position,
-                path: f.path,
-                message: f.message,
-                help: f.help,
-            }
-        })
-        .collect()
+    let located = findings.into_iter().map(|f| {
+        let position = origin(&f).map(|range| counter.position(range));
+        Problem { file: file.to_string(), position, ..f.problem }
+    });
+    located.collect()
 }
 
 /// The position in a file's text that a range of its substituted text comes from.

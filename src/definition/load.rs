@@ -8,8 +8,9 @@ use super::object::Object;
 use super::overrides::{self, RawDefinition};
 use super::params::{Substituted, substitute};
 use super::problem::{Problem, Severity};
-use super::syntax::{self, range_of};
+use super::syntax;
 use jsonc_parser::ast;
+use jsonc_parser::common::Ranged;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,13 +137,13 @@ impl<'a> SourceFile<'a> {
     }
 
     fn has_errors(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Error)
+        self.findings.iter().any(|f| f.problem.severity == Severity::Error)
     }
 
     /// The first stage: text to JSON documents.
     fn open(&mut self) {
         match syntax::json(&self.text) {
-            Err(finding) => self.findings.push(finding),
+            Err(finding) => self.findings.push(*finding),
             Ok(Json::Array(list)) if list.is_empty() => self.leave_out(None, "an empty list"),
             Ok(Json::Array(list)) => list.into_iter().enumerate().for_each(|(i, element)| self.take(Some(i), element)),
             Ok(json @ Json::Object(_)) => self.take(None, json),
@@ -156,8 +157,7 @@ impl<'a> SourceFile<'a> {
     fn take(&mut self, index: Option<usize>, json: Json) {
         match shape(&json) {
             Ok(()) => {
-                let document = RawDefinition { name: String::new(), index, json, applied: Vec::new() };
-                self.documents.push(document);
+                self.documents.push(RawDefinition { name: String::new(), index, json, applied: Vec::new() });
             }
             Err(reason) => self.leave_out(index, reason),
         }
@@ -171,25 +171,25 @@ impl<'a> SourceFile<'a> {
     fn read(mut self, loaded: &mut Loaded) {
         let tree = if self.has_errors() { None } else { syntax::tree(&self.text.text) };
         let mut findings = std::mem::take(&mut self.findings);
-        for left_out in &self.left_out {
-            findings.push(not_an_event(left_out, tree.as_ref()));
-        }
+        findings.extend(self.left_out.iter().map(|left_out| not_an_event(left_out, tree.as_ref())));
         if !self.documents.is_empty() {
             findings.extend(syntax::unset_placeholders(&self.text));
         }
         for document in &self.documents {
-            let Some(map) = document.json.as_object() else {
-                continue;
-            };
+            let Some(map) = document.json.as_object() else { continue };
             let tree = element(tree.as_ref(), document.index).and_then(ast::Value::as_object);
             let own = Findings::of(&self.text.text);
             let object = Object { map, tree, path: String::new(), findings: &own };
             let read = definition(&object, &document.name, &self.source.path);
             let mut own = own.into_list();
-            own.iter_mut().for_each(|finding| overrides::explain(finding, &document.applied));
-            let problem = own.iter().find(|f| f.severity == Severity::Unevaluable).map(|f| f.message.clone());
+            for finding in &mut own {
+                overrides::explain(finding, &document.applied);
+                finding.problem.path = path_in_file(document.index, &finding.problem.path);
+            }
+            let problem =
+                own.iter().find(|f| f.problem.severity == Severity::Unevaluable).map(|f| f.problem.message.clone());
             loaded.definitions.extend(read.map(|d| EventDefinition { index: document.index, problem, ..d }));
-            findings.extend(own.into_iter().map(|f| Finding { path: path_in_file(document.index, &f.path), ..f }));
+            findings.extend(own);
         }
         loaded.problems.extend(locate(&self.source.path, &self.source.text, &self.text, findings));
         loaded.left_out.append(&mut self.left_out);
@@ -197,24 +197,12 @@ impl<'a> SourceFile<'a> {
 }
 
 fn not_an_event(left_out: &LeftOut, tree: Option<&ast::Value<'_>>) -> Finding {
-    let range = element(tree, left_out.index).map(range_of_value);
-    let what = match left_out.index {
-        Some(i) => format!("element {i} is"),
-        None => "the file holds".to_string(),
-    };
-    Finding {
-        severity: Severity::Warning,
-        code: "not-an-event",
-        range,
-        path: path_in_file(left_out.index, ""),
-        message: format!("{what} {}, not a custom event, and is left out", left_out.reason),
-        help: None,
-    }
-}
-
-fn range_of_value(value: &ast::Value<'_>) -> (usize, usize) {
-    let (start, _) = range_of(value);
-    (start, start + 1)
+    let range = element(tree, left_out.index).map(|value| (value.start(), value.start() + 1));
+    let what = left_out.index.map_or("the file holds".to_string(), |i| format!("element {i} is"));
+    let message = format!("{what} {}, not a custom event, and is left out", left_out.reason);
+    let mut finding = Finding::new(Severity::Warning, "not-an-event", range, message);
+    finding.problem.path = path_in_file(left_out.index, "");
+    finding
 }
 
 fn element<'t, 'a>(tree: Option<&'t ast::Value<'a>>, index: Option<usize>) -> Option<&'t ast::Value<'a>> {

@@ -134,14 +134,14 @@ impl<'a> Object<'a> {
     pub(super) fn one_of<T: Copy>(
         &self,
         key: &str,
-        known: &[(&'static str, T)],
+        known: &[(impl AsRef<str>, T)],
         (code, what): (&'static str, &str),
     ) -> Result<T, Reported> {
         let text = self.required_text(key)?;
-        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {
+        if let Some((_, value)) = known.iter().find(|(name, _)| name.as_ref() == text) {
             return Ok(*value);
         }
-        let names = || known.iter().map(|(name, _)| *name);
+        let names = || known.iter().map(|(name, _)| name.as_ref());
         let help = did_you_mean(text, names())
             .unwrap_or_else(|| format!("known are {}", names().collect::<Vec<_>>().join(", ")));
         Err(self.at(key).refuse(code, format!("has the unknown {what} `{text}`"), Some(help)))

@@ -24,17 +24,8 @@ pub(super) struct RawDefinition {
     pub(super) index: Option<usize>,
     /// Its JSON.
     pub(super) json: Json,
-    /// What overrides have set in it.
-    pub(super) applied: Vec<Applied>,
-}
-
-/// What an override has set.
-#[derive(Clone, Debug)]
-pub(super) struct Applied {
-    /// The path inside the definition.
-    path: String,
-    /// The override as written.
-    text: String,
+    /// The paths that overrides have set in it, each with the override as written.
+    pub(super) applied: Vec<(String, String)>,
 }
 
 /// Why an override cannot be applied.
@@ -49,12 +40,12 @@ pub(super) fn apply(documents: &mut [&mut RawDefinition], overrides: &[String]) 
 }
 
 /// Adds to a finding about a value which override set it; it has no position in the file.
-pub(super) fn explain(finding: &mut Finding, applied: &[Applied]) {
-    let Some(last) = applied.iter().rfind(|a| a.path == finding.path) else {
-        return;
-    };
-    finding.range = None;
-    finding.message = format!("{} (set by --set {})", finding.message, last.text);
+pub(super) fn explain(finding: &mut Finding, applied: &[(String, String)]) {
+    let problem = &mut finding.problem;
+    if let Some((_, text)) = applied.iter().rfind(|(path, _)| *path == problem.path) {
+        finding.range = None;
+        problem.message = format!("{} (set by --set {text})", problem.message);
+    }
 }
 
 fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), Box<Problem>> {
@@ -69,7 +60,7 @@ fn apply_one(documents: &mut [&mut RawDefinition], text: &str) -> Result<(), Box
         return Err(refused("malformed-override", message, Some("write DEFINITION.FIELD=VALUE".into())));
     };
     let target = find(document, target.trim())?;
-    set(document, &target, scalar(value), text)
+    set(document, target, scalar(value), text)
 }
 
 /// A value as JSON when it is a JSON scalar, as text otherwise.
@@ -87,55 +78,41 @@ struct Target {
     key: String,
 }
 
-impl Target {
-    fn path(&self) -> String {
-        let rule = self.rule.map(|i| format!("rules[{i}].")).unwrap_or_default();
-        let inner = self.inner.map(|inner| format!("{inner}.")).unwrap_or_default();
-        format!("{rule}{inner}{}", self.key)
-    }
-}
-
 fn find(document: &RawDefinition, path: &str) -> Result<Target, Box<Problem>> {
     let rules = document.json.get("rules").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     if let Some(rest) = path.strip_prefix("rules[") {
         let (index, field) = rest.split_once("].").ok_or_else(|| malformed(path))?;
         let index: usize = index.parse().map_err(|_| malformed(path))?;
         let Some(rule) = rules.get(index) else {
-            let message = format!("`{}` has no rule {index}; it has {}", document.name, count(rules.len()));
+            let count = if rules.len() == 1 { "1 rule".to_string() } else { format!("{} rules", rules.len()) };
+            let message = format!("`{}` has no rule {index}; it has {count}", document.name);
             return Err(refused("unknown-field", message, None));
         };
-        return match in_rule(rule, field) {
-            Some((inner, key)) => Ok(Target { rule: Some(index), inner, key }),
-            None => Err(unknown_field(document, rules, path, field)),
-        };
+        return in_rule((index, rule), field).ok_or_else(|| unknown_field(document, rules, path, field));
     }
     if in_object(&document.json, &[EVENT], path) {
         return Ok(Target { rule: None, inner: None, key: path.to_string() });
     }
-    let mut found = rules.iter().enumerate().filter_map(|(i, rule)| Some((i, in_rule(rule, path)?)));
-    let Some((index, (inner, key))) = found.next() else {
-        return Err(unknown_field(document, rules, path, path));
-    };
-    let others: Vec<usize> = found.map(|(i, _)| i).collect();
-    if others.is_empty() {
-        return Ok(Target { rule: Some(index), inner, key });
+    let mut found: Vec<Target> = rules.iter().enumerate().filter_map(|rule| in_rule(rule, path)).collect();
+    if found.len() > 1 {
+        let indexes = found.iter().filter_map(|target| target.rule).take(MOST_NAMES);
+        let choices: Vec<String> = indexes.map(|i| format!("rules[{i}].{path}")).collect();
+        let message = format!("several rules of `{}` have `{path}`", document.name);
+        return Err(refused("ambiguous-override", message, Some(format!("name one of {}", choices.join(", ")))));
     }
-    let choices: Vec<String> =
-        std::iter::once(index).chain(others).take(MOST_NAMES).map(|i| format!("rules[{i}].{path}")).collect();
-    let message = format!("several rules of `{}` have `{path}`", document.name);
-    Err(refused("ambiguous-override", message, Some(format!("name one of {}", choices.join(", ")))))
+    found.pop().ok_or_else(|| unknown_field(document, rules, path, path))
 }
 
-/// The key a field of a rule means, with the object inside the rule that holds it.
-fn in_rule(rule: &Json, field: &str) -> Option<(Option<&'static str>, String)> {
+/// What a field of a rule means: one of its keys, or one of an object inside it.
+fn in_rule((index, rule): (usize, &Json), field: &str) -> Option<Target> {
+    let target = |inner, key: &str| Target { rule: Some(index), inner, key: key.to_string() };
     for &(inner, keys) in RULE_TYPES.iter().flat_map(|of| of.inner) {
         if let Some(key) = field.strip_prefix(inner).and_then(|rest| rest.strip_prefix('.')) {
-            let holder = rule.get(inner).filter(|holder| holder.is_object())?;
-            return in_object(holder, &[keys], key).then(|| (Some(inner), key.to_string()));
+            return in_object(rule.get(inner)?, &[keys], key).then(|| target(Some(inner), key));
         }
     }
     let known = rule.get("ruleType").and_then(Json::as_str).and_then(RuleType::named).map(RuleType::all_keys);
-    in_object(rule, known.as_ref().map_or(&[], |keys| keys.as_slice()), field).then(|| (None, field.to_string()))
+    in_object(rule, known.as_ref().map_or(&[], |keys| keys.as_slice()), field).then(|| target(None, field))
 }
 
 /// Whether a key can be set: the format knows it, or it is there with a scalar.
@@ -145,17 +122,16 @@ fn in_object(object: &Json, keys: &[Keys], key: &str) -> bool {
     object.is_object() && (listed || (there && !keys.iter().any(|k| k.knows(key))))
 }
 
-fn set(document: &mut RawDefinition, target: &Target, value: Json, text: &str) -> Result<(), Box<Problem>> {
-    let mut holder = Some(&mut document.json);
-    if let Some(i) = target.rule {
-        holder = holder.and_then(|h| h.get_mut("rules")?.get_mut(i));
-    }
-    if let Some(inner) = target.inner {
-        holder = holder.and_then(|h| h.get_mut(inner));
-    }
-    let map = holder.and_then(Json::as_object_mut).ok_or_else(|| malformed(text))?;
-    map.insert(target.key.clone(), value);
-    document.applied.push(Applied { path: target.path(), text: text.to_string() });
+fn set(document: &mut RawDefinition, target: Target, value: Json, text: &str) -> Result<(), Box<Problem>> {
+    let Target { rule, inner, key } = target;
+    let holder = rule.map(|i| format!("/rules/{i}")).unwrap_or_default()
+        + &inner.map(|inner| format!("/{inner}")).unwrap_or_default();
+    let map = document.json.pointer_mut(&holder).and_then(Json::as_object_mut).ok_or_else(|| malformed(text))?;
+    map.insert(key.clone(), value);
+    let path = rule.map(|i| format!("rules[{i}].")).unwrap_or_default()
+        + &inner.map(|inner| format!("{inner}.")).unwrap_or_default()
+        + &key;
+    document.applied.push((path, text.to_string()));
     Ok(())
 }
 
@@ -185,7 +161,7 @@ fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &s
     let all_settable = || EVERY_RULE.settable().chain(RULE_TYPES.iter().flat_map(|of| of.keys.settable()));
     let of_rules: Vec<&str> = match rules {
         [] => Vec::new(),
-        _ => all_settable().filter(|key| rules.iter().any(|r| in_rule(r, key).is_some())).collect(),
+        _ => all_settable().filter(|key| rules.iter().any(|rule| in_rule((0, rule), key).is_some())).collect(),
     };
     let candidates = EVENT.settable().chain(of_rules.iter().copied());
     let help = did_you_mean(field, candidates).or_else(|| {
@@ -201,8 +177,4 @@ fn unknown_field(document: &RawDefinition, rules: &[Json], path: &str, field: &s
 fn malformed(path: &str) -> Box<Problem> {
     let message = format!("`{path}` is not a field");
     refused("malformed-override", message, Some("write FIELD or rules[0].FIELD".to_string()))
-}
-
-fn count(rules: usize) -> String {
-    if rules == 1 { "1 rule".to_string() } else { format!("{rules} rules") }
 }

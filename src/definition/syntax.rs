@@ -11,8 +11,8 @@ use serde_json::error::Category;
 use std::collections::BTreeMap;
 
 /// The value of a text.
-pub(super) fn json(text: &Substituted) -> Result<Json, Finding> {
-    serde_json::from_str(&text.text).map_err(|error| invalid(text, &error))
+pub(super) fn json(text: &Substituted) -> Result<Json, Box<Finding>> {
+    serde_json::from_str(&text.text).map_err(|error| Box::new(invalid(text, &error)))
 }
 
 /// The syntax tree of a text that is JSON; `None` when only its positions cannot be had.
@@ -25,7 +25,7 @@ pub(super) fn unset_placeholders(text: &Substituted) -> impl Iterator<Item = Fin
     text.placeholders.iter().filter(|p| !p.set).map(|p| {
         let message = format!("`{{{{{}}}}}` has no value and stays as it stands", p.name);
         let help = Some(format!("set it with --param {}=VALUE", p.name));
-        Finding { help, ..Finding::new(Severity::Warning, "unset-parameter", Some(p.filled), message) }
+        Finding::new(Severity::Warning, "unset-parameter", Some(p.filled), message).with_help(help)
     })
 }
 
@@ -44,7 +44,7 @@ fn invalid(text: &Substituted, error: &serde_json::Error) -> Finding {
         let message = format!("`{{{{{}}}}}` has no value here, so the file is not JSON", p.name);
         ("unset-parameter", message, format!("set it with --param {}=VALUE", p.name))
     };
-    Finding { help: Some(help), ..Finding::new(Severity::Error, code, Some(p.filled), message) }
+    Finding::new(Severity::Error, code, Some(p.filled), message).with_help(Some(help))
 }
 
 /// The byte offset of a JSON error, whose line and column count bytes.

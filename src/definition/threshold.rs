@@ -6,6 +6,7 @@ use super::findings::Reported;
 use super::metric_id::{MetricId, MetricPattern};
 use super::object::{Field, Keys, Object};
 use super::wildcard::MatchOperator;
+use crate::model::Aggregation::{AbsoluteDiff, Avg, Count, Delta, Max, Min, Percentile, Rate, RelativeDiff, Sum};
 use crate::model::{Aggregation, Attributes, MetricIdentity};
 
 /// The keys of such a rule.
@@ -16,27 +17,20 @@ pub(super) const KEYS: Keys =
 pub(super) const PATTERN: Keys = Keys::of("prefix operator placeholder postfix", "");
 
 /// Aggregations of the published format.
-const PUBLISHED: [(&str, Aggregation); 6] = [
-    ("sum", Aggregation::Sum),
-    ("avg", Aggregation::Avg),
-    ("min", Aggregation::Min),
-    ("max", Aggregation::Max),
-    ("absolute_diff", Aggregation::AbsoluteDiff),
-    ("relative_diff", Aggregation::RelativeDiff),
-];
+const PUBLISHED: [Aggregation; 6] = [Sum, Avg, Min, Max, AbsoluteDiff, RelativeDiff];
 
 /// Aggregations that are evaluated although the published format does not list them; shipped packages use the first three.
-const EXTENSIONS: [(&str, Aggregation); 10] = [
-    ("rate", Aggregation::Rate),
-    ("delta", Aggregation::Delta),
-    ("count", Aggregation::Count),
-    ("p25", Aggregation::Percentile(0.25)),
-    ("p50", Aggregation::Percentile(0.50)),
-    ("p75", Aggregation::Percentile(0.75)),
-    ("p90", Aggregation::Percentile(0.90)),
-    ("p95", Aggregation::Percentile(0.95)),
-    ("p98", Aggregation::Percentile(0.98)),
-    ("p99", Aggregation::Percentile(0.99)),
+const EXTENSIONS: [Aggregation; 10] = [
+    Rate,
+    Delta,
+    Count,
+    Percentile(0.25),
+    Percentile(0.50),
+    Percentile(0.75),
+    Percentile(0.90),
+    Percentile(0.95),
+    Percentile(0.98),
+    Percentile(0.99),
 ];
 
 /// A threshold rule.
@@ -113,7 +107,6 @@ impl Threshold {
 
 /// Those somebody may have meant.
 fn other_aggregations(aggregation: Aggregation) -> &'static [Aggregation] {
-    use Aggregation::{AbsoluteDiff, Avg, Count, Delta, Max, Min, Percentile, Rate, RelativeDiff, Sum};
     match aggregation {
         Avg => &[Max, Min, Sum],
         Sum => &[Avg, Max],
@@ -178,14 +171,15 @@ fn metric_pattern(object: &Object<'_>) -> Result<MetricPattern, Reported> {
 }
 
 fn aggregation(object: &Object<'_>) -> Result<Aggregation, Reported> {
-    let text = object.required_text("aggregation")?;
-    if let Some((_, aggregation)) = EXTENSIONS.iter().find(|(name, _)| *name == text) {
-        let what = format!("is `{text}`, which the published format does not list");
-        let help = format!("it lists {}", PUBLISHED.map(|(name, _)| name).join(", "));
-        object.at("aggregation").warn("unpublished-aggregation", what, Some(help));
-        return Ok(*aggregation);
+    const KEY: &str = "aggregation";
+    let known: Vec<_> = PUBLISHED.iter().chain(&EXTENSIONS).map(|one| (one.name(), *one)).collect();
+    let found = object.one_of(KEY, &known, ("unknown-aggregation", "aggregation"))?;
+    if EXTENSIONS.contains(&found) {
+        let what = format!("is `{}`, which the published format does not list", found.name());
+        let help = format!("it lists {}", PUBLISHED.map(Aggregation::name).join(", "));
+        object.at(KEY).warn("unpublished-aggregation", what, Some(help));
     }
-    object.one_of("aggregation", &[&PUBLISHED[..], &EXTENSIONS].concat(), ("unknown-aggregation", "aggregation"))
+    Ok(found)
 }
 
 /// Window and roll-up; the roll-up is the window when there is none.
