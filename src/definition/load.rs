@@ -3,7 +3,6 @@
 
 use super::event_definition::{EventDefinition, definition, path_in_file, shape};
 use super::findings::{Finding, Findings, locate, mark_length};
-use super::names::{self, Origin};
 use super::object::Object;
 use super::overrides::{self, RawDefinition};
 use super::params::{Substituted, substitute};
@@ -102,7 +101,7 @@ fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<SourceFile<'a>> {
     for source in sources {
         let rooted = source.path.starts_with(['/', '\\']) || source.path.starts_with("builtin:");
         let mut file = SourceFile::new(source, settings);
-        if seen.insert((rooted, names::parts(&source.path))) {
+        if seen.insert((rooted, parts(&source.path))) {
             file.open();
         } else {
             let message = "the file is loaded already and not loaded again";
@@ -114,11 +113,9 @@ fn open<'a>(sources: &'a [Source], settings: &Settings) -> Vec<SourceFile<'a>> {
 }
 
 fn name(files: &mut [SourceFile<'_>]) {
-    let origins: Vec<Origin<'_>> = files
-        .iter()
-        .flat_map(|f| f.documents.iter().map(|d| Origin { file: &f.source.path, index: d.index }))
-        .collect();
-    let mut names = names::unique(&origins).into_iter();
+    let origins: Vec<Origin<'_>> =
+        files.iter().flat_map(|f| f.documents.iter().map(|d| (f.source.path.as_str(), d.index))).collect();
+    let mut names = unique(&origins).into_iter();
     for document in files.iter_mut().flat_map(|f| &mut f.documents) {
         document.name = names.next().unwrap_or_default();
     }
@@ -210,4 +207,87 @@ fn element<'t, 'a>(tree: Option<&'t ast::Value<'a>>, index: Option<usize>) -> Op
         Some(i) => tree?.as_array()?.elements.get(i),
         None => tree,
     }
+}
+
+/// The folders and the name of a file, without `.` parts and without the prefix of embedded packages.
+fn parts(file: &str) -> Vec<&str> {
+    let file = file.strip_prefix("builtin:").unwrap_or(file);
+    file.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".").collect()
+}
+
+/// A file as the caller named it, and the index of a definition in it when it holds a list: what a name is made from.
+type Origin<'a> = (&'a str, Option<usize>);
+
+/// A name for each origin, all different: the file name when that is enough, and as much of the path as it takes when it is
+/// not. Works on the text of paths, with both separators, so that names do not depend on the machine.
+///
+/// Definitions that would share a name all take the next longer one: with the package's folder, with the folders below
+/// `events`, then with one folder more each time. What is still the same at the end is numbered.
+fn unique(origins: &[Origin<'_>]) -> Vec<String> {
+    let forms: Vec<Vec<String>> = origins.iter().map(|origin| forms(*origin)).collect();
+    let mut level = vec![0; forms.len()];
+    let name = |i: usize, level: &[usize]| forms[i][level[i]].clone();
+    loop {
+        let mut raised = false;
+        for group in groups((0..forms.len()).map(|i| name(i, &level))) {
+            for i in group {
+                if level[i] + 1 < forms[i].len() {
+                    level[i] += 1;
+                    raised = true;
+                }
+            }
+        }
+        if !raised {
+            break;
+        }
+    }
+    let mut taken = BTreeSet::new();
+    (0..forms.len())
+        .map(|i| {
+            let plain = name(i, &level);
+            let mut chosen = plain.clone();
+            let mut n = 1;
+            while !taken.insert(chosen.clone()) {
+                n += 1;
+                chosen = format!("{plain}#{n}");
+            }
+            chosen
+        })
+        .collect()
+}
+
+/// The members of each name that several have.
+fn groups(names: impl Iterator<Item = String>) -> Vec<Vec<usize>> {
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, name) in names.enumerate() {
+        by_name.entry(name).or_default().push(i);
+    }
+    by_name.into_values().filter(|group| group.len() > 1).collect()
+}
+
+/// The names an origin can have, shortest first, each different from the one before.
+fn forms((file, index): Origin<'_>) -> Vec<String> {
+    let parts = parts(file);
+    let (folders, last) = match parts.split_last() {
+        Some((last, folders)) => (folders, *last),
+        None => (&[][..], ""),
+    };
+    let split = last.len().saturating_sub(".json".len());
+    let has_extension = last.get(split..).is_some_and(|extension| extension.eq_ignore_ascii_case(".json"));
+    let stem = if has_extension { &last[..split] } else { last };
+    let (above, below) = match folders.iter().rposition(|part| *part == "events") {
+        Some(at) if at > 0 => (&folders[..at], &folders[at + 1..]),
+        _ => (folders, &[][..]),
+    };
+    let mut forms = vec![stem.to_string()];
+    if let Some((package, _)) = above.split_last() {
+        forms.push(format!("{package}/{stem}"));
+    }
+    for from in (0..above.len()).rev() {
+        let path: Vec<&str> = above[from..].iter().chain(below).copied().collect();
+        forms.push(format!("{}/{stem}", path.join("/")));
+    }
+    forms.dedup();
+    let index = index.map(|i| format!("-{i}")).unwrap_or_default();
+    forms.into_iter().map(|form| form + &index).collect()
 }

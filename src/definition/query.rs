@@ -29,7 +29,7 @@ impl Query {
         if text.trim().is_empty() {
             return Ok(Query::default());
         }
-        let mut parser = Parser { lexer: Lexer { text, at: 0 }, steps: Vec::new(), open: Vec::new() };
+        let mut parser = Parser { text, at: 0, steps: Vec::new(), open: Vec::new() };
         parser.run()?;
         Ok(Query { text: text.to_string(), steps: parser.steps, is_unanswerable: false })
     }
@@ -112,13 +112,10 @@ enum Token<'a> {
     Or,
     Not,
     /// An unquoted or quoted run; `colon` is the offset of its first unquoted colon.
-    Word(Word<'a>),
-}
-
-struct Word<'a> {
-    raw: &'a str,
-    colon: Option<usize>,
-    start: usize,
+    Word {
+        raw: &'a str,
+        colon: Option<usize>,
+    },
 }
 
 /// What is open, beginning with what binds least.
@@ -131,36 +128,37 @@ enum Operator {
 }
 
 struct Parser<'a> {
-    lexer: Lexer<'a>,
+    text: &'a str,
+    at: usize,
     steps: Vec<QueryStep>,
     open: Vec<Operator>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn run(&mut self) -> Result<(), QueryError> {
         let mut operand_due = true;
         let mut last = (0, 0);
-        while let Some((token, range)) = self.lexer.next()? {
-            if !operand_due && matches!(token, Token::Open | Token::Not | Token::Word(_)) {
+        while let Some((token, range)) = self.next()? {
+            if !operand_due && matches!(token, Token::Open | Token::Not | Token::Word { .. }) {
                 self.push(Operator::And)?;
                 operand_due = true;
             }
             if operand_due && matches!(token, Token::And | Token::Or | Token::Close) {
-                return Err(syntax("a term is missing before", self.lexer.text, range));
+                return Err(syntax("a term is missing before", self.text, range));
             }
-            operand_due = !matches!(token, Token::Close | Token::Word(_));
+            operand_due = !matches!(token, Token::Close | Token::Word { .. });
             match token {
                 Token::Open => self.open.push(Operator::Paren(range.0)),
                 Token::Not => self.open.push(Operator::Not),
                 Token::And => self.push(Operator::And)?,
                 Token::Or => self.push(Operator::Or)?,
                 Token::Close => self.close(range)?,
-                Token::Word(word) => self.steps.push(QueryStep::Term(term(&word)?)),
+                Token::Word { raw, colon } => self.steps.push(QueryStep::Term(term(raw, colon, range)?)),
             }
             last = range;
         }
         if operand_due {
-            return Err(syntax("a term is missing behind", self.lexer.text, last));
+            return Err(syntax("a term is missing behind", self.text, last));
         }
         while let Some(operator) = self.open.pop() {
             self.emit(operator)?;
@@ -184,26 +182,19 @@ impl Parser<'_> {
             }
             self.emit(operator)?;
         }
-        Err(syntax("nothing is open at", self.lexer.text, range))
+        Err(syntax("nothing is open at", self.text, range))
     }
 
     fn emit(&mut self, operator: Operator) -> Result<(), QueryError> {
         self.steps.push(match operator {
-            Operator::Paren(at) => return Err(syntax("nothing closes", self.lexer.text, (at, at + 1))),
+            Operator::Paren(at) => return Err(syntax("nothing closes", self.text, (at, at + 1))),
             Operator::Or => QueryStep::Or,
             Operator::And => QueryStep::And,
             Operator::Not => QueryStep::Not,
         });
         Ok(())
     }
-}
 
-struct Lexer<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Lexer<'a> {
     fn next(&mut self) -> Result<Option<(Token<'a>, ByteRange)>, QueryError> {
         self.skip_spaces();
         let start = self.at;
@@ -254,7 +245,7 @@ impl<'a> Lexer<'a> {
             "AND" => Token::And,
             "OR" => Token::Or,
             "NOT" => Token::Not,
-            raw => Token::Word(Word { raw, colon, start }),
+            raw => Token::Word { raw, colon },
         })
     }
 
@@ -292,13 +283,10 @@ impl<'a> Lexer<'a> {
     }
 }
 
-fn term(word: &Word<'_>) -> Result<QueryTerm, QueryError> {
-    let whole = (word.start, word.start + word.raw.len());
-    let Some(colon) = word.colon else {
-        return Err(bare_word(word.raw, whole));
-    };
-    let field = fold(&unescaped(&word.raw[..colon]));
-    let value = || value(word.raw, word.raw[colon + 1..].trim_start(), whole);
+fn term(raw: &str, colon: Option<usize>, whole: ByteRange) -> Result<QueryTerm, QueryError> {
+    let Some(colon) = colon else { return Err(bare_word(raw, whole)) };
+    let field = fold(&characters(&raw[..colon]).map(|(c, _)| c).collect::<String>());
+    let value = || value(raw, raw[colon + 1..].trim_start(), whole);
     match field.as_str() {
         "entity.type" | "entity.selftype" => Ok(QueryTerm::Type(value()?)),
         "entity.label" => Ok(QueryTerm::Label(value()?)),
@@ -311,19 +299,18 @@ fn term(word: &Word<'_>) -> Result<QueryTerm, QueryError> {
         }
         other => match attribute_key(other) {
             Some(key) => Ok(QueryTerm::Attribute { key, value: value()? }),
-            None => Err(unknown_field(&word.raw[..colon], (whole.0, whole.0 + colon))),
+            None => Err(unknown_field(&raw[..colon], (whole.0, whole.0 + colon))),
         },
     }
 }
 
-/// A field's name with `\` taken off what it protects.
-fn unescaped(field: &str) -> String {
-    let mut chars = field.chars();
-    let mut name = String::new();
-    while let Some(c) = chars.next() {
-        name.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
-    }
-    name
+/// The characters of a text with `\` taken off what it protects, and whether each is protected.
+fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut chars = text.chars();
+    std::iter::from_fn(move || match chars.next()? {
+        '\\' => Some((chars.next().unwrap_or('\\'), true)),
+        c => Some((c, false)),
+    })
 }
 
 /// The resource attribute a field in folded case stands for. Wildcards in a field's name are not supported: the attribute
@@ -356,13 +343,8 @@ fn value(term: &str, written: &str, range: ByteRange) -> Result<Wildcard, QueryE
     if !quoted {
         refuse_lucene_forms(term, body, range)?;
     }
-    let mut chars = body.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => value.push_literal(chars.next().unwrap_or('\\')),
-            c if quoted => value.push_literal(c),
-            c => value.push(c),
-        }
+    for (c, is_protected) in characters(body) {
+        if is_protected || quoted { value.push_literal(c) } else { value.push(c) }
     }
     if value.is_empty() && !quoted {
         return Err(error(format!("the query's term `{term}` has no value"), None, range));

@@ -8,7 +8,6 @@ mod coverage;
 mod expectation;
 mod golden;
 mod mutate;
-mod payload;
 mod run;
 mod short_run;
 

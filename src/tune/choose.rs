@@ -7,7 +7,6 @@ use super::label::Incident;
 use super::round::{Scale, shortest_between};
 use super::study::{Candidate, RuleStudy};
 use crate::catalog::{self, Quantity};
-use crate::definition::EventDefinition;
 use crate::model::{Nanos, SECOND};
 
 /// A proposed value lies this far beyond the most violating one of the baseline.
@@ -63,8 +62,8 @@ pub(super) fn headroom(study: &RuleStudy, threshold: f64) -> Option<f64> {
     Some(if distance == 0.0 { 0.0 } else { distance / bound.abs() })
 }
 
-fn scale(study: &RuleStudy, definitions: &[EventDefinition]) -> Scale {
-    let rule = &definitions[study.target.definition].rules[study.target.rule];
+fn scale(study: &RuleStudy) -> Scale {
+    let rule = &study.definition.rules[study.target.rule];
     let metric = rule.metric_ids().first().and_then(|id| catalog::python().metric_of_path(id.path()));
     let quantity = metric.map(|metric| metric.quantity);
     let written = study.condition.value;
@@ -77,13 +76,8 @@ fn scale(study: &RuleStudy, definitions: &[EventDefinition]) -> Scale {
 
 /// The thresholds to sweep, beginning with the one that is violated most easily: the current one, round ones beside the quantiles of
 /// the baseline and beyond its end, and such as detect incidents.
-pub(super) fn candidates(
-    study: &RuleStudy,
-    incidents: &[Incident],
-    definitions: &[EventDefinition],
-    budget: f64,
-) -> Vec<f64> {
-    let scale = scale(study, definitions);
+pub(super) fn candidates(study: &RuleStudy, incidents: &[Incident], budget: f64) -> Vec<f64> {
+    let scale = scale(study);
     let mut keys = vec![study.key(study.condition.value)];
     let end = bound(study);
     if let Some(end) = end {
@@ -99,7 +93,7 @@ pub(super) fn candidates(
             keys.extend(ladder(scale, study, end));
         }
     }
-    let name = &definitions[study.target.definition].name;
+    let name = &study.definition.name;
     let concerned = incidents.iter().zip(&study.levels).filter(|(incident, _)| incident.concerns(name));
     let mut levels: Vec<f64> = concerned.filter_map(|(_, level)| level.map(|value| study.key(value))).collect();
     levels.sort_by(f64::total_cmp);
@@ -137,15 +131,7 @@ fn ladder(scale: Scale, study: &RuleStudy, end: f64) -> Vec<f64> {
 ///
 /// An incident that names definitions must be detected by them. For the others one alert is enough, whichever rule gives it:
 /// rules that detect it now must go on, and only when none would, every rule must.
-pub(super) fn choose_all(
-    studies: &[RuleStudy],
-    incidents: &[Incident],
-    definitions: &[EventDefinition],
-    budget: f64,
-) -> Vec<(Vec<usize>, Choice)> {
-    let names = |study: &RuleStudy, incident: &Incident| {
-        incident.definitions.contains(&definitions[study.target.definition].name)
-    };
+pub(super) fn choose_all(studies: &[RuleStudy], incidents: &[Incident], budget: f64) -> Vec<(Vec<usize>, Choice)> {
     let sees = |study: &RuleStudy, threshold: f64, incident: usize| {
         let candidate = study.candidates.iter().find(|candidate| candidate.threshold == threshold);
         candidate.is_some_and(|candidate| candidate.seen[incident].is_some())
@@ -158,7 +144,8 @@ pub(super) fn choose_all(
     let needed = |study: &RuleStudy, orphans: &[usize]| -> Vec<usize> {
         let is_needed = |&i: &usize| {
             let is_its = orphans.contains(&i) || sees(study, study.condition.value, i);
-            names(study, &incidents[i]) || (incidents[i].definitions.is_empty() && is_its && stands_out(study, i))
+            let names = &incidents[i].definitions;
+            names.contains(&study.definition.name) || (names.is_empty() && is_its && stands_out(study, i))
         };
         (0..incidents.len()).filter(is_needed).collect()
     };

@@ -22,5 +22,5 @@ pub use package::{Package, PackageError, PackageFile, Writable, number, writable
 pub use passes::{PassError, TracedSource};
 pub use result::{Basis, Fleet, ThresholdResult, Tuned};
 pub use study::{Candidate, EntityFigures, PeakFigures};
-pub use sweep::{NotSwept, Swept, SweptRule, sweep, swept_rules};
+pub use sweep::{NotSwept, Swept, SweptRule, Tracked, swept_rules};
 pub use tuning::{BASELINE, Tuning};

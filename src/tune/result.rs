@@ -7,7 +7,7 @@ use super::label::Incident;
 use super::study::{Candidate, EntityFigures, RuleStudy};
 use super::sweep::{NotSwept, SweptRule};
 use crate::catalog;
-use crate::definition::{Aggregation, Condition, EventDefinition, Threshold};
+use crate::definition::{Aggregation, Condition, Rule, Threshold};
 use crate::model::{Kind, MINUTE, Nanos, Temporality};
 
 /// A proposal that is based on less time than this is provisional.
@@ -132,14 +132,12 @@ impl ThresholdResult {
 pub(super) fn threshold_result(
     mut study: RuleStudy,
     (needed, choice): (Vec<usize>, Choice),
-    definitions: &[EventDefinition],
     incidents: &[Incident],
 ) -> ThresholdResult {
-    let definition = &definitions[study.target.definition];
     let mut entities = std::mem::take(&mut study.entities);
     let key = |of: &EntityFigures| of.peak.as_ref().map_or(f64::NEG_INFINITY, |peak| study.key(peak.value));
     entities.sort_by(|a, b| key(b).total_cmp(&key(a)).then_with(|| a.label.label.cmp(&b.label.label)));
-    let concerned = (0..incidents.len()).filter(|&i| incidents[i].concerns(&definition.name)).collect();
+    let concerned = (0..incidents.len()).filter(|&i| incidents[i].concerns(&study.definition.name)).collect();
     let quantile = |part: f64| {
         let part_of = if study.condition.is_upper() { part } else { 1.0 - part };
         let end = choose::bound(&study).map(|key| study.key(key));
@@ -154,7 +152,7 @@ pub(super) fn threshold_result(
         basis: basis(&study, &entities),
         quantiles: SHOWN.into_iter().filter_map(quantile).collect(),
         fleet: fleet(&entities),
-        depends_on_interval: depends_on_interval(definition, study.target.rule, &entities),
+        depends_on_interval: depends_on_interval(&study.definition.rules[study.target.rule], &entities),
         entities,
         levels: study.levels,
         candidates: study.candidates,
@@ -194,8 +192,7 @@ fn fleet(entities: &[EntityFigures]) -> Option<Fleet> {
 }
 
 /// Whether the aggregate counts exports, or the metric itself depends on the export interval.
-fn depends_on_interval(definition: &EventDefinition, rule: usize, entities: &[EntityFigures]) -> bool {
-    let rule = &definition.rules[rule];
+fn depends_on_interval(rule: &Rule, entities: &[EntityFigures]) -> bool {
     let Some(Threshold { aggregation, .. }) = rule.threshold() else { return false };
     let known = rule.metric_ids().first().and_then(|id| catalog::python().metric_of_path(id.path()));
     let metric = entities.iter().find_map(|of| Some(&of.peak.as_ref()?.series.as_ref()?.metric));

@@ -5,7 +5,7 @@
 //! count as healthy. Absent on purpose: which candidates there are, and which one is proposed.
 
 use super::label::Incident;
-use super::sweep::{Segment, Swept, SweptRule, segments, sweep};
+use super::sweep::{Segment, Swept, SweptRule, Tracked};
 use crate::definition::{Condition, EventDefinition, Threshold};
 use crate::engine::{ConditionState, EntityLabel, EvaluationTrace, EventLife, EventState, SeriesLabel};
 use crate::model::{MS, Nanos, Sketch};
@@ -15,6 +15,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct RuleStudy {
     pub target: SweptRule,
+    pub definition: EventDefinition,
     pub condition: Condition,
     pub window: Nanos,
     pub step: Nanos,
@@ -79,7 +80,6 @@ pub struct Candidate {
 /// One entity of a source, and the incidents on it by their number.
 pub(super) struct StudiedEntity<'a> {
     pub observed: &'a EvaluationTrace,
-    pub definition: &'a EventDefinition,
     pub entity: usize,
     pub incidents: Vec<(usize, &'a Incident)>,
     pub is_baseline: bool,
@@ -88,11 +88,12 @@ pub(super) struct StudiedEntity<'a> {
 impl RuleStudy {
     /// Nothing is known yet; `None` when the rule has no threshold.
     pub fn new(target: SweptRule, definitions: &[EventDefinition], incidents: usize) -> Option<Self> {
-        let rule = &definitions[target.definition].rules[target.rule];
-        let Threshold { condition, window_ms, .. } = rule.threshold()?;
+        let definition = definitions[target.definition].clone();
+        let &Threshold { condition, window_ms, .. } = definition.rules[target.rule].threshold()?;
         Some(RuleStudy {
             target,
-            condition: *condition,
+            definition,
+            condition,
             window: window_ms.saturating_mul(MS),
             step: 1,
             sketch: Sketch::default(),
@@ -111,13 +112,14 @@ impl RuleStudy {
 
     /// Adds the values of an entity.
     pub fn learn(&mut self, of: &StudiedEntity<'_>) {
-        let StudiedEntity { observed, definition, entity, ref incidents, is_baseline } = *of;
+        let StudiedEntity { observed, entity, ref incidents, is_baseline } = *of;
         let (step, window, sign) = (self.step, self.window, self.key(1.0));
         let unhealthy: Vec<(Nanos, Nanos)> = incidents.iter().map(|(_, incident)| incident.span(window)).collect();
         let (mut evaluated, mut sum, mut best) = (0, 0.0, f64::NEG_INFINITY);
         let mut peak: Option<(f64, Nanos, u32)> = None;
         let mut span: Option<(Nanos, Nanos)> = None;
-        segments(observed, definition, self.target, entity, |segment| {
+        let of_entity = Tracked { observed, definition: &self.definition, target: self.target, entity };
+        of_entity.segments(|segment| {
             let Segment { from, to, value, series, effects } = segment;
             if value.is_nan() {
                 self.spans.extend(span.take());
@@ -169,7 +171,9 @@ impl RuleStudy {
         let thresholds: Vec<f64> = self.candidates.iter().map(|candidate| candidate.threshold).collect();
         let mut closed = vec![None; thresholds.len()];
         let (candidates, window, step) = (&mut self.candidates, self.window, self.step);
-        sweep(of.observed, of.definition, self.target, &thresholds, of.entity, |at, swept| match swept {
+        let (definition, target) = (&self.definition, self.target);
+        let of_entity = Tracked { observed: of.observed, definition, target, entity: of.entity };
+        of_entity.sweep(&thresholds, |at, swept| match swept {
             Swept::Violation { from, to } => candidates[at].firing += i64::from(of.is_baseline) * (to - from + step),
             Swept::Event { life, state } => candidates[at].add(life, state, of, window, &mut closed[at]),
         });

@@ -83,23 +83,75 @@ pub(super) struct Segment {
     pub effects: Effects,
 }
 
-/// Calls `each` with the segments of a definition on an entity, in order.
-pub(super) fn segments(
-    observed: &EvaluationTrace,
-    definition: &EventDefinition,
-    target: SweptRule,
-    entity: usize,
-    mut each: impl FnMut(Segment),
-) {
-    let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else { return };
-    let own = observed.track(entity, target.definition, target.rule);
-    if definition.rules.len() > 1 {
-        return Several::new(observed, definition, target, entity).walk(last, step, each);
+/// A swept rule on an entity, as it was traced.
+#[derive(Clone, Copy, Debug)]
+pub struct Tracked<'a> {
+    pub observed: &'a EvaluationTrace,
+    pub definition: &'a EventDefinition,
+    pub target: SweptRule,
+    pub entity: usize,
+}
+
+impl Tracked<'_> {
+    /// Calls `each` with the segments of the definition on the entity, in order.
+    pub(super) fn segments(&self, mut each: impl FnMut(Segment)) {
+        let Tracked { observed, definition, target, entity } = *self;
+        let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else {
+            return;
+        };
+        if definition.rules.len() > 1 {
+            return Several::new(self).walk(last, step, each);
+        }
+        let own = observed.track(entity, target.definition, target.rule);
+        let effects = alone(definition);
+        for (i, &TracePoint { at: from, value, series }) in own.iter().enumerate() {
+            let to = own.get(i + 1).map_or(last, |next| next.at - step);
+            each(Segment { from, to, value, series, effects });
+        }
     }
-    let effects = alone(definition);
-    for (i, &TracePoint { at: from, value, series }) in own.iter().enumerate() {
-        let to = own.get(i + 1).map_or(last, |next| next.at - step);
-        each(Segment { from, to, value, series, effects });
+
+    /// Calls `each` with what every candidate would have given, by its index. `thresholds` begin with the one that is violated most
+    /// easily; an event is reported when it is over, or at the end.
+    pub fn sweep(&self, thresholds: &[f64], mut each: impl FnMut(usize, Swept)) {
+        let Tracked { observed, definition, target, .. } = *self;
+        let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else {
+            return;
+        };
+        let Some(condition) = observed.condition(target.definition, target.rule) else { return };
+        let sign = if condition.is_upper() { 1.0 } else { -1.0 };
+        let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
+        let strict = matches!(condition.operator, CompareOp::Greater | CompareOp::Less);
+        // Of the candidates in order, how many a value violates.
+        let count = |value: f64| keys.partition_point(|key| if strict { value > *key } else { value >= *key });
+        let expiration = definition.expiration_ms.saturating_mul(MS);
+        let mut running = vec![Running { effect: None, since: 0, life: None }; thresholds.len()];
+        let (mut rank, mut before) = (0, None);
+        self.segments(|segment| {
+            let Segment { from, value, effects, .. } = segment;
+            let (has_value, value) = (!value.is_nan(), sign * value);
+            let violated = if has_value { count(value) } else { 0 };
+            let is_as_before = has_value && before == Some(effects);
+            let changed = if is_as_before { rank.min(violated)..rank.max(violated) } else { 0..thresholds.len() };
+            for threshold in changed {
+                let effect = match has_value {
+                    false => effects.unknown,
+                    true if threshold < violated => effects.violating,
+                    true => effects.clear,
+                };
+                let run = &mut running[threshold];
+                if run.effect != Some(effect) {
+                    run.end(from - step, step, expiration, |swept| each(threshold, swept));
+                    (run.effect, run.since) = (Some(effect), from);
+                }
+            }
+            (rank, before) = (violated, has_value.then_some(effects));
+        });
+        for (threshold, run) in running.iter_mut().enumerate() {
+            run.end(last, step, expiration, |swept| each(threshold, swept));
+            if let Some(life) = run.life {
+                each(threshold, Swept::Event { life, state: EventState::Open });
+            }
+        }
     }
 }
 
@@ -120,16 +172,11 @@ struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    fn new(
-        observed: &'a EvaluationTrace,
-        definition: &'a EventDefinition,
-        SweptRule { definition: d, rule: swept }: SweptRule,
-        entity: usize,
-    ) -> Self {
-        let rules = 0..definition.rules.len();
-        let tracks = rules.clone().map(|rule| observed.track(entity, d, rule)).collect();
-        let conditions = rules.map(|rule| observed.condition(d, rule)).collect();
-        Several { definition, swept, tracks, conditions }
+    fn new(of: &Tracked<'a>) -> Self {
+        let (SweptRule { definition: d, rule: swept }, rules) = (of.target, 0..of.definition.rules.len());
+        let tracks = rules.clone().map(|rule| of.observed.track(of.entity, d, rule)).collect();
+        let conditions = rules.map(|rule| of.observed.condition(d, rule)).collect();
+        Several { definition: of.definition, swept, tracks, conditions }
     }
 
     fn walk(&self, last: Nanos, step: Nanos, mut each: impl FnMut(Segment)) {
@@ -183,54 +230,6 @@ struct Running {
     effect: Option<Effect>,
     since: Nanos,
     life: Option<EventLife>,
-}
-
-/// Calls `each` with what every candidate would have given, by its index. `thresholds` begin with the one that is violated most
-/// easily; an event is reported when it is over, or at the end.
-pub fn sweep(
-    observed: &EvaluationTrace,
-    definition: &EventDefinition,
-    target: SweptRule,
-    thresholds: &[f64],
-    entity: usize,
-    mut each: impl FnMut(usize, Swept),
-) {
-    let Some(TraceSpan { last, step, .. }) = observed.spans.get(target.definition).copied().flatten() else { return };
-    let Some(condition) = observed.condition(target.definition, target.rule) else { return };
-    let sign = if condition.is_upper() { 1.0 } else { -1.0 };
-    let keys: Vec<f64> = thresholds.iter().map(|threshold| sign * threshold).collect();
-    let strict = matches!(condition.operator, CompareOp::Greater | CompareOp::Less);
-    // Of the candidates in order, how many a value violates.
-    let count = |value: f64| keys.partition_point(|key| if strict { value > *key } else { value >= *key });
-    let expiration = definition.expiration_ms.saturating_mul(MS);
-    let mut running = vec![Running { effect: None, since: 0, life: None }; thresholds.len()];
-    let (mut rank, mut before) = (0, None);
-    segments(observed, definition, target, entity, |segment| {
-        let Segment { from, value, effects, .. } = segment;
-        let (has_value, value) = (!value.is_nan(), sign * value);
-        let violated = if has_value { count(value) } else { 0 };
-        let is_as_before = has_value && before == Some(effects);
-        let changed = if is_as_before { rank.min(violated)..rank.max(violated) } else { 0..thresholds.len() };
-        for threshold in changed {
-            let effect = match has_value {
-                false => effects.unknown,
-                true if threshold < violated => effects.violating,
-                true => effects.clear,
-            };
-            let run = &mut running[threshold];
-            if run.effect != Some(effect) {
-                run.end(from - step, step, expiration, |swept| each(threshold, swept));
-                (run.effect, run.since) = (Some(effect), from);
-            }
-        }
-        (rank, before) = (violated, has_value.then_some(effects));
-    });
-    for (threshold, run) in running.iter_mut().enumerate() {
-        run.end(last, step, expiration, |swept| each(threshold, swept));
-        if let Some(life) = run.life {
-            each(threshold, Swept::Event { life, state: EventState::Open });
-        }
-    }
 }
 
 impl Running {

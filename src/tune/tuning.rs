@@ -76,7 +76,7 @@ impl Tuning {
     /// The second step: which values to try.
     pub fn choose(&mut self) {
         for study in &mut self.studies {
-            let thresholds = choose::candidates(study, &self.incidents, &self.definitions, self.budget).into_iter();
+            let thresholds = choose::candidates(study, &self.incidents, self.budget).into_iter();
             study.candidates = thresholds.map(|threshold| Candidate::new(threshold, self.incidents.len())).collect();
         }
     }
@@ -96,9 +96,8 @@ impl Tuning {
             for (entity, of) in observed.entities.iter().enumerate() {
                 let is_on = |incident: &Incident| incident.source == source && incident.is_on(&of.label);
                 let own = self.incidents.iter().enumerate().filter(|(_, incident)| is_on(incident));
-                let definition = &self.definitions[study.target.definition];
                 let (incidents, is_baseline) = (own.collect(), source == BASELINE);
-                each(study, &StudiedEntity { observed, definition, entity, incidents, is_baseline });
+                each(study, &StudiedEntity { observed, entity, incidents, is_baseline });
             }
         }
     }
@@ -111,11 +110,9 @@ impl Tuning {
     /// The results; after the last step.
     pub fn finish(self) -> Tuned {
         let Tuning { definitions, incidents, budget, studies, .. } = self;
-        let chosen = choose::choose_all(&studies, &incidents, &definitions, budget);
-        let results = studies
-            .into_iter()
-            .zip(chosen)
-            .map(|(study, chosen)| threshold_result(study, chosen, &definitions, &incidents));
+        let chosen = choose::choose_all(&studies, &incidents, budget);
+        let results =
+            studies.into_iter().zip(chosen).map(|(study, chosen)| threshold_result(study, chosen, &incidents));
         Tuned { results: results.collect(), left: swept_rules(&definitions).1, incidents, budget }
     }
 }

@@ -9,7 +9,7 @@ use foreshock::engine::{Engine, EvaluationTrace, EventState, Input, Options, Tra
 use foreshock::model::Export;
 use foreshock::otlp::{Decoder, Encoding};
 use foreshock::recording::{self, Reader};
-use foreshock::tune::{Swept, SweptRule, sweep};
+use foreshock::tune::{Swept, SweptRule, Tracked};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -89,7 +89,7 @@ fn swept(
     for observed in passes {
         let Some(TraceSpan { step, .. }) = observed.spans[target.definition] else { continue };
         for (entity, of) in observed.entities.iter().enumerate() {
-            sweep(observed, definition, target, thresholds, entity, |threshold, swept| match swept {
+            Tracked { observed, definition, target, entity }.sweep(thresholds, |threshold, swept| match swept {
                 Swept::Violation { from, to } => all[threshold].1 += ((to - from) / step + 1) as u64,
                 Swept::Event { life, state } => all[threshold].0.push(Seen {
                     entity: of.label.label.clone() + &of.label.resource.to_suffix(),
