@@ -24,8 +24,7 @@ pub(super) struct Finding {
 impl Finding {
     /// A mistake that is about a part of the text, or about all of it.
     pub(super) fn new(severity: Severity, code: &'static str, range: Option<ByteRange>, message: String) -> Finding {
-        let (file, path) = (String::new(), String::new());
-        Finding { range, problem: Problem { severity, code, file, position: None, path, message, help: None } }
+        Finding { range, problem: Problem { severity, ..Problem::error(code, "", None, "", message) } }
     }
 
     /// The same with what to do about it.

@@ -4,7 +4,6 @@
 //! `DEFINITION.FIELD=VALUE` overrides. Absent on purpose: files (the caller passes in text) and evaluating (the engine's).
 
 mod builtin;
-mod changes;
 mod comparison;
 mod entity;
 mod event_definition;
@@ -25,8 +24,7 @@ mod wildcard;
 
 pub use crate::model::Aggregation;
 pub use builtin::{builtin, builtin_package};
-pub use changes::{RuleChange, other_spans};
-pub use comparison::{CompareOp, Condition};
+pub use comparison::{CompareOp, Condition, RuleChange, other_spans};
 pub use event_definition::{EventDefinition, LogicalOperator};
 pub use load::{LeftOut, Loaded, Settings, Source, load, parse};
 pub use metric_id::{MetricId, MetricIdError, MetricPattern};

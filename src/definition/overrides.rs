@@ -6,7 +6,7 @@
 use super::event_definition::EVENT;
 use super::findings::{Finding, closest, did_you_mean};
 use super::object::Keys;
-use super::problem::{Problem, Severity};
+use super::problem::Problem;
 use super::rule::{EVERY_RULE, RULE_TYPES, RuleType};
 use serde_json::Value as Json;
 
@@ -30,8 +30,7 @@ pub(super) struct RawDefinition {
 
 /// Why an override cannot be applied.
 fn refused(code: &'static str, message: String, help: Option<String>) -> Box<Problem> {
-    let (severity, file) = (Severity::Error, FILE.to_string());
-    Box::new(Problem { severity, code, file, position: None, path: String::new(), message, help })
+    Box::new(Problem { help, ..Problem::error(code, FILE, None, "", message) })
 }
 
 /// Applies the overrides in their order; those that fit nothing become problems.

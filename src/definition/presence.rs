@@ -1,7 +1,6 @@
 //! Rules about the presence of entities: JSON to [`Presence`], with the defaults of the semantics.
 
-use super::changes::{RuleChange, other_spans};
-use super::comparison::{Condition, condition, label_operator};
+use super::comparison::{Condition, RuleChange, condition, label_operator, other_spans};
 use super::entity::{entity_labels, has_entity_type, is_entity_type};
 use super::findings::Reported;
 use super::object::{Field, Keys, Object};

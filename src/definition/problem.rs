@@ -81,3 +81,11 @@ pub struct Problem {
     /// What to do about it, when that is known.
     pub help: Option<String>,
 }
+
+impl Problem {
+    /// A mistake that keeps a file from being used.
+    pub fn error(code: &'static str, file: &str, position: Option<Position>, path: &str, message: String) -> Problem {
+        let (file, path) = (file.to_string(), path.to_string());
+        Problem { severity: Severity::Error, code, file, position, path, message, help: None }
+    }
+}

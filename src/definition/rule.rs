@@ -2,8 +2,7 @@
 //!
 //! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own.
 
-use super::changes::{RuleChange, of_condition};
-use super::comparison::Condition;
+use super::comparison::{Condition, RuleChange, of_condition};
 use super::findings::{Reported, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};

@@ -1,7 +1,6 @@
 //! Threshold rules: an aggregate of a metric over a window, compared with a value.
 
-use super::changes::{RuleChange, other_spans};
-use super::comparison::{Condition, condition, malformed_metric, pattern_operator};
+use super::comparison::{Condition, RuleChange, condition, malformed_metric, other_spans, pattern_operator};
 use super::findings::Reported;
 use super::metric_id::{MetricId, MetricPattern};
 use super::object::{Field, Keys, Object};

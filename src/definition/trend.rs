@@ -3,7 +3,7 @@
 //! Owns the parameters of the detector with their defaults and profiles. What they do is the engine's business, described
 //! in `docs/leak-detection.md`.
 
-use super::changes::{FAR, RuleChange, other_numbers, other_spans};
+use super::comparison::{FAR, RuleChange, other_numbers, other_spans};
 use super::findings::{Reported, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
@@ -82,9 +82,8 @@ pub struct TrendParameters {
 
 impl Default for TrendParameters {
     fn default() -> Self {
-        let level = |minutes: i64, points, growth| WindowLevel { window_ms: minutes * 60_000, points, growth };
         TrendParameters {
-            ladder: vec![level(5, 10, 0.25), level(10, 20, 0.10), level(30, 20, 0.10), level(60, 20, 0.10)],
+            ladder: ladder_of([(5, 10, 0.25), (10, 20, 0.10), (30, 20, 0.10), (60, 20, 0.10)]),
             zmin: 3.090_232_306_167_813,
             smin: 8192.0,
             cover: 0.9,
@@ -101,6 +100,12 @@ impl Default for TrendParameters {
     }
 }
 
+/// Windows by their minutes, points and growth.
+fn ladder_of(levels: [(i64, usize, f64); 4]) -> Vec<WindowLevel> {
+    let level = |(minutes, points, growth)| WindowLevel { window_ms: minutes * 60_000, points, growth };
+    levels.map(level).to_vec()
+}
+
 /// Names of the sets of parameters a rule can begin with.
 const PROFILES: [&str; 4] = ["default", "strict", "early", "patient"];
 
@@ -108,41 +113,34 @@ impl TrendParameters {
     /// The parameters of a profile: `default`, `strict` (fewer false alerts, later), `early` (the other way round), or
     /// `patient` (later, in exchange for some more leaks and some fewer false alerts).
     pub fn profile(name: &str) -> Option<TrendParameters> {
+        let usual = TrendParameters::default();
         let with_growth = |growth: [f64; 4]| {
-            let ladder = TrendParameters::default().ladder;
-            ladder.into_iter().zip(growth).map(|(level, growth)| WindowLevel { growth, ..level }).collect()
+            usual.ladder.iter().zip(growth).map(|(level, growth)| WindowLevel { growth, ..*level }).collect()
         };
-        match name {
-            "default" => Some(TrendParameters::default()),
-            "strict" => Some(TrendParameters {
-                ladder: with_growth([0.30, 0.15, 0.12, 0.12]),
-                hold_ms: 300_000,
-                ..TrendParameters::default()
-            }),
-            "early" => Some(TrendParameters {
+        Some(match name {
+            "default" => usual,
+            "strict" => TrendParameters { ladder: with_growth([0.30, 0.15, 0.12, 0.12]), hold_ms: 300_000, ..usual },
+            "early" => TrendParameters {
                 ladder: with_growth([0.25, 0.08, 0.06, 0.06]),
                 hold_ms: 120_000,
                 smin: 4096.0,
                 dec: 0.8,
                 rho2: 0.25,
-                ..TrendParameters::default()
-            }),
-            "patient" => {
-                let level = |minutes: i64, points, growth| WindowLevel { window_ms: minutes * 60_000, points, growth };
-                Some(TrendParameters {
-                    ladder: vec![level(5, 10, 0.30), level(10, 20, 0.10), level(30, 15, 0.07), level(60, 10, 0.05)],
-                    zmin: 2.6,
-                    rho: 0.85,
-                    rho2: 0.2,
-                    dec: 0.8,
-                    record: 1.01,
-                    hold_ms: 300_000,
-                    tol_ms: 120_000,
-                    ..TrendParameters::default()
-                })
-            }
-            _ => None,
-        }
+                ..usual
+            },
+            "patient" => TrendParameters {
+                ladder: ladder_of([(5, 10, 0.30), (10, 20, 0.10), (30, 15, 0.07), (60, 10, 0.05)]),
+                zmin: 2.6,
+                rho: 0.85,
+                rho2: 0.2,
+                dec: 0.8,
+                record: 1.01,
+                hold_ms: 300_000,
+                tol_ms: 120_000,
+                ..usual
+            },
+            _ => return None,
+        })
     }
 
     /// The shortest time, in milliseconds, from the start of a process to a raise.

@@ -234,7 +234,9 @@ impl Search<'_> {
         for attributes in ATTRIBUTES {
             for key in keys(draft, attributes) {
                 let mut next = draft.clone();
-                next.series.iter_mut().for_each(|series| *attributes(series) = without(attributes(series), &key));
+                for own in next.series.iter_mut().map(attributes) {
+                    *own = each(own, |name, value| (name != key).then(|| value.clone()));
+                }
                 // Series that differ in nothing else would become one.
                 if is_distinct(&next) && self.gives(&next) {
                     *draft = next;
@@ -281,12 +283,12 @@ impl Search<'_> {
         let mut kept = BTreeSet::new();
         for attributes in ATTRIBUTES {
             for key in keys(draft, attributes) {
-                let hash = |next: &mut SampledScenario| {
-                    for series in &mut next.series {
-                        *attributes(series) = hashed(attributes(series), &key, &secret);
+                let hashed = |next: &mut SampledScenario| {
+                    for own in next.series.iter_mut().map(attributes) {
+                        *own = each(own, |name, v| Some(if name == key { hash(v, &secret) } else { v.clone() }));
                     }
                 };
-                if !self.keep(draft, hash) {
+                if !self.keep(draft, hashed) {
                     kept.insert(key);
                 }
             }
@@ -358,16 +360,9 @@ fn is_distinct(draft: &SampledScenario) -> bool {
     draft.series.iter().all(|series| seen.insert((&series.resource, &series.metric, &series.attributes)))
 }
 
-fn without(attributes: &Attributes, key: &str) -> Attributes {
-    let pairs = attributes.iter().filter(|(name, _)| *name != key);
-    Attributes::new(pairs.map(|(name, value)| (name.to_string(), value.clone())).collect())
-}
-
-fn hashed(attributes: &Attributes, key: &str, secret: &hmac::Key) -> Attributes {
-    let pairs = attributes.iter().map(|(name, value)| {
-        let value = if name == key { hash(value, secret) } else { value.clone() };
-        (name.to_string(), value)
-    });
+/// The attributes with other values, or without some.
+fn each(attributes: &Attributes, of: impl Fn(&str, &Value) -> Option<Value>) -> Attributes {
+    let pairs = attributes.iter().filter_map(|(key, value)| Some((key.to_string(), of(key, value)?)));
     Attributes::new(pairs.collect())
 }
 

@@ -41,7 +41,6 @@
 //! The language of users' `*.test.yaml` files and of our own tests. Owns the language, read ([`parse`]) and printed. Absent on
 //! purpose: running a scenario and comparing it with what it expects, which is [`crate::gate`]'s, and files.
 
-mod expected;
 mod parse;
 mod print;
 mod reader;
@@ -51,8 +50,7 @@ mod values;
 
 pub use parse::{RuleOrigin, Scenario, parse};
 
-pub(crate) use expected::{ExpectedClose, ExpectedEvent, ExpectedTime, ExpectedVerdict};
-pub(crate) use parse::DEFAULT_START;
+pub(crate) use parse::{DEFAULT_START, ExpectedClose, ExpectedEvent, ExpectedTime, ExpectedVerdict};
 pub(crate) use print::{SampledScenario, SampledSeries, quoted, span};
 pub(crate) use series::{ReceiveTime, ScenarioSeries};
 pub(crate) use tree::{Key, Node};

@@ -4,7 +4,7 @@
 //! Absent on purpose: which keys there are.
 
 use super::tree::{Content, Key, Node};
-use crate::definition::{Position, Problem, Severity};
+use crate::definition::{Position, Problem};
 use crate::model::{Attributes, Nanos, SECOND, Value};
 use std::cell::RefCell;
 
@@ -30,15 +30,8 @@ impl ScenarioText<'_> {
         message: impl Into<String>,
         help: Option<&str>,
     ) {
-        self.problems.borrow_mut().push(Problem {
-            severity: Severity::Error,
-            code,
-            file: self.file.to_string(),
-            position: Some(at),
-            path: path.to_string(),
-            message: message.into(),
-            help: help.map(str::to_string),
-        });
+        let problem = Problem::error(code, self.file, Some(at), path, message.into());
+        self.problems.borrow_mut().push(Problem { help: help.map(str::to_string), ..problem });
     }
 }
 

@@ -134,8 +134,8 @@ fn runs(of: &NodeReader<'_>) -> Option<Vec<ValueRun>> {
     match values::parse(text) {
         Ok(runs) if !runs.is_empty() => Some(runs),
         Ok(_) => of.wanted("at least one value"),
-        Err(bad) => {
-            of.of.problem("bad-value", of.inside(text, bad.offset), &of.path, bad.message, None);
+        Err((offset, message)) => {
+            of.of.problem("bad-value", of.inside(text, offset), &of.path, message, None);
             None
         }
     }

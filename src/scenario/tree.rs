@@ -46,16 +46,11 @@ pub(crate) struct Key {
     pub name: String,
 }
 
-/// A text that is not YAML, or more of it than is read.
-pub(crate) struct YamlError {
-    pub at: Option<Position>,
-    pub message: String,
-}
-
-/// The documents of a text. Empty documents are left out.
-pub(crate) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
+/// The documents of a text. Empty documents are left out. An error is a sentence about what is no YAML, or more of it than is
+/// read, and its place when that is known.
+pub(crate) fn documents(text: &str) -> Result<Vec<Node>, (Option<Position>, String)> {
     if text.len() > MAX_BYTES {
-        return Err(YamlError { at: None, message: format!("longer than {} MiB", MAX_BYTES >> 20) });
+        return Err((None, format!("longer than {} MiB", MAX_BYTES >> 20)));
     }
     let events = text.len() + 64;
     let options = serde_saphyr::options! {
@@ -83,8 +78,8 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
             let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
             // The scanner's errors carry their position in the message only.
             match position_in_message(&message, text) {
-                Some((sentence, at)) => YamlError { at: Some(at), message: sentence.to_string() },
-                None => YamlError { at, message },
+                Some((sentence, at)) => (Some(at), sentence.to_string()),
+                None => (at, message),
             }
         })
 }

@@ -175,22 +175,15 @@ impl HistogramValue {
     }
 }
 
-/// A word that is not understood: where it begins in the text, and why.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct BadWord {
-    pub offset: usize,
-    pub message: String,
-}
-
-/// Reads the notation.
-pub(crate) fn parse(text: &str) -> Result<Vec<ValueRun>, BadWord> {
+/// Reads the notation. An error is where the word begins that is not understood, and why.
+pub(crate) fn parse(text: &str) -> Result<Vec<ValueRun>, (usize, String)> {
     let mut runs = Vec::new();
     let mut total = 0u64;
     for (offset, word) in words(text) {
-        let run = run(word).map_err(|message| BadWord { offset, message })?;
+        let run = run(word).map_err(|message| (offset, message))?;
         total = total.saturating_add(run.slots);
         if total > MAX_SLOTS {
-            return Err(BadWord { offset, message: format!("`{word}`: more than {MAX_SLOTS} values in one series") });
+            return Err((offset, format!("`{word}`: more than {MAX_SLOTS} values in one series")));
         }
         runs.push(run);
     }
@@ -451,7 +444,7 @@ mod tests {
             ("1+2+3x3", 0),
             ("(1)+(2)+(3)x3", 0),
         ] {
-            assert_eq!(parse(text).map_err(|e| e.offset), Err(offset), "{text}");
+            assert_eq!(parse(text).map_err(|(offset, _)| offset), Err(offset), "{text}");
         }
         assert!(parse("0x400000 0x400000").is_err());
     }
