@@ -2,7 +2,7 @@
 //! can write by mistake, which a scenario should notice: values move by a twentieth and spans of time by a factor of two. Each kind
 //! of rule lists its own changes with these.
 
-use super::findings::{Place, Reported};
+use super::findings::{Checked, Place, Reported};
 use super::metric_id::MetricIdError;
 use super::object::{Field, Object};
 use super::wildcard::MatchOperator;
@@ -118,7 +118,7 @@ fn least(values: &[f64], margin: impl Fn(f64) -> f64) -> (Option<(f64, usize)>, 
 }
 
 /// `conditionOperator` and `conditionValue`.
-pub(super) fn condition(object: &Object<'_>) -> Result<Condition, Reported> {
+pub(super) fn condition(object: &Object<'_>) -> Checked<Condition> {
     let operator = compare_operator(object);
     let value = object.required("conditionValue", |field| field.json.as_f64().ok_or_else(|| not_a_number(field)));
     Ok(Condition { operator: operator?, value: value? })
@@ -130,24 +130,24 @@ fn not_a_number(field: &Field<'_>) -> Reported {
     field.at().refuse("not-a-number", "is not a number", help)
 }
 
-fn compare_operator(object: &Object<'_>) -> Result<CompareOp, Reported> {
+fn compare_operator(object: &Object<'_>) -> Checked<CompareOp> {
     const KEY: &str = "conditionOperator";
     if object.required_text(KEY)? == "==" {
         let what = "is `==`, which the published format spells `=`";
         object.at(KEY).warn("old-operator", what, Some("write `=`".to_string()));
         return Ok(CompareOp::Equal);
     }
-    object.one_of(KEY, &CompareOp::ALL, ("unknown-operator", "operator"))
+    object.one_of(KEY, &CompareOp::ALL, "unknown-operator")
 }
 
 /// The operator of a metric pattern.
-pub(super) fn pattern_operator(object: &Object<'_>) -> Result<MatchOperator, Reported> {
-    object.one_of("operator", &MATCH_OPERATORS, ("unknown-operator", "operator"))
+pub(super) fn pattern_operator(object: &Object<'_>) -> Checked<MatchOperator> {
+    object.one_of("operator", &MATCH_OPERATORS, "unknown-operator")
 }
 
 /// The operator of a verification rule: all but `any`.
-pub(super) fn label_operator(object: &Object<'_>) -> Result<MatchOperator, Reported> {
-    object.one_of("matchingOperator", &MATCH_OPERATORS[..4], ("unknown-operator", "operator"))
+pub(super) fn label_operator(object: &Object<'_>) -> Checked<MatchOperator> {
+    object.one_of("matchingOperator", &MATCH_OPERATORS[..4], "unknown-operator")
 }
 
 /// Reports a metric id, or the attributes of a pattern, that cannot be read.
@@ -171,10 +171,6 @@ pub struct RuleChange<T> {
 }
 
 impl<T> RuleChange<T> {
-    pub(super) fn new(field: &'static str, change: impl Into<String>, to: T) -> Self {
-        RuleChange { field, change: change.into(), to }
-    }
-
     /// The same change of what holds the rule.
     pub(super) fn map<U>(self, hold: impl FnOnce(T) -> U) -> RuleChange<U> {
         RuleChange { field: self.field, change: self.change, to: hold(self.to) }
@@ -197,11 +193,11 @@ pub(super) fn other_numbers(value: f64) -> [(String, f64); 2] {
 pub(super) fn of_condition(condition: Condition) -> Vec<RuleChange<Condition>> {
     let operators = other_operators(condition.operator).iter().map(|&operator| {
         let change = format!("{} to {}", condition.operator.as_str(), operator.as_str());
-        RuleChange::new("conditionOperator", change, Condition { operator, ..condition })
+        RuleChange { field: "conditionOperator", change, to: Condition { operator, ..condition } }
     });
     let values = other_numbers(condition.value).map(|(change, value)| {
         let to = Condition { value, ..condition };
-        RuleChange::new("conditionValue", change, to)
+        RuleChange { field: "conditionValue", change, to }
     });
     operators.chain(values).collect()
 }

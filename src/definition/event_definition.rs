@@ -121,7 +121,7 @@ pub(super) fn definition(object: &Object<'_>, name: &str, file: &str) -> Option<
     let expiration = object.read("expirationTime", Field::milliseconds).ok().flatten();
     let operator = object.get("ruleLogicalOperator").and_then(|_| {
         let known = [("AND", LogicalOperator::And), ("OR", LogicalOperator::Or)];
-        object.one_of("ruleLogicalOperator", &known, ("unknown-operator", "operator")).ok()
+        object.one_of("ruleLogicalOperator", &known, "unknown-operator").ok()
     });
     let rules = rules(object);
     if object.findings.has(Severity::Error) {

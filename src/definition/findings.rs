@@ -13,6 +13,9 @@ pub(super) type ByteRange = (usize, usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
 
+/// What was read, unless there was a mistake.
+pub(super) type Checked<T> = Result<T, Reported>;
+
 /// One mistake before it has a line and a column, or a file.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {

@@ -4,7 +4,7 @@
 //! the two may differ, so a position is always optional. A key that is `null` is absent. Every reader either returns a
 //! value or adds the reason to the findings and returns [`Reported`].
 
-use super::findings::{ByteRange, Findings, Place, Reported, did_you_mean};
+use super::findings::{ByteRange, Checked, Findings, Place, Reported, did_you_mean};
 use super::syntax::range_of;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
@@ -93,20 +93,12 @@ impl<'a> Object<'a> {
     }
 
     /// The value of a key, read by one of a field's methods; absent is `None`.
-    pub(super) fn read<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&Field<'a>) -> Result<T, Reported>,
-    ) -> Result<Option<T>, Reported> {
+    pub(super) fn read<T>(&self, key: &str, read: impl FnOnce(&Field<'a>) -> Checked<T>) -> Checked<Option<T>> {
         self.get(key).map(|field| read(&field)).transpose()
     }
 
     /// The same for a key without which the definition cannot be evaluated.
-    pub(super) fn required<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&Field<'a>) -> Result<T, Reported>,
-    ) -> Result<T, Reported> {
+    pub(super) fn required<T>(&self, key: &str, read: impl FnOnce(&Field<'a>) -> Checked<T>) -> Checked<T> {
         self.read(key, read)?.ok_or_else(|| self.missing(key))
     }
 
@@ -130,13 +122,8 @@ impl<'a> Object<'a> {
         self.tree.map(|t| (t.start(), t.start() + 1))
     }
 
-    /// A text that must be there and one of a list, with what it stands for; `what` is the noun for it.
-    pub(super) fn one_of<T: Copy>(
-        &self,
-        key: &str,
-        known: &[(impl AsRef<str>, T)],
-        (code, what): (&'static str, &str),
-    ) -> Result<T, Reported> {
+    /// A text that must be there and one of a list, with what it stands for; `code` tells what is unknown when it is none.
+    pub(super) fn one_of<T: Copy>(&self, key: &str, known: &[(impl AsRef<str>, T)], code: &'static str) -> Checked<T> {
         let text = self.required_text(key)?;
         if let Some((_, value)) = known.iter().find(|(name, _)| name.as_ref() == text) {
             return Ok(*value);
@@ -144,11 +131,12 @@ impl<'a> Object<'a> {
         let names = || known.iter().map(|(name, _)| name.as_ref());
         let help = did_you_mean(text, names())
             .unwrap_or_else(|| format!("known are {}", names().collect::<Vec<_>>().join(", ")));
+        let what = code.trim_start_matches("unknown-");
         Err(self.at(key).refuse(code, format!("has the unknown {what} `{text}`"), Some(help)))
     }
 
     /// A text; absent is `None`.
-    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, Reported> {
+    pub(super) fn text(&self, key: &str) -> Checked<Option<&'a str>> {
         let text = self.read(key, |field| field.json.as_str().ok_or_else(|| field.wrong_type("a text")))?;
         if let (Some(text), Some(limit)) = (text, longest(key))
             && text.chars().count() > limit
@@ -159,7 +147,7 @@ impl<'a> Object<'a> {
     }
 
     /// A text that must be there and not blank, or the definition cannot be evaluated.
-    pub(super) fn required_text(&self, key: &str) -> Result<&'a str, Reported> {
+    pub(super) fn required_text(&self, key: &str) -> Checked<&'a str> {
         self.text(key)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| self.missing(key))
     }
 
@@ -204,17 +192,17 @@ impl<'a> Field<'a> {
     }
 
     /// True or false.
-    pub(super) fn bool(&self) -> Result<bool, Reported> {
+    pub(super) fn bool(&self) -> Checked<bool> {
         self.json.as_bool().ok_or_else(|| self.wrong_type("true or false"))
     }
 
     /// A whole number.
-    pub(super) fn integer(&self) -> Result<i64, Reported> {
+    pub(super) fn integer(&self) -> Checked<i64> {
         whole(self.json).ok_or_else(|| self.wrong_type("a whole number"))
     }
 
     /// A number of milliseconds, not negative. Whole decimal numbers in quotes are accepted.
-    pub(super) fn milliseconds(&self) -> Result<i64, Reported> {
+    pub(super) fn milliseconds(&self) -> Checked<i64> {
         let refused = || self.at().refuse("not-milliseconds", "is not a whole number of milliseconds", None);
         let ms = match self.json {
             Json::String(text) => {
@@ -241,14 +229,14 @@ impl<'a> Field<'a> {
     }
 
     /// The value as an object.
-    pub(super) fn object(&self) -> Result<Object<'a>, Reported> {
+    pub(super) fn object(&self) -> Checked<Object<'a>> {
         let map = self.json.as_object().ok_or_else(|| self.wrong_type("an object"))?;
         let tree = self.tree.and_then(|t| t.as_object());
         Ok(Object { map, tree, path: self.path.clone(), findings: self.findings })
     }
 
     /// The elements of a list.
-    pub(super) fn elements(&self) -> Result<impl ExactSizeIterator<Item = Field<'a>>, Reported> {
+    pub(super) fn elements(&self) -> Checked<impl ExactSizeIterator<Item = Field<'a>>> {
         let list = self.json.as_array().ok_or_else(|| self.wrong_type("a list"))?;
         let tree = self.tree.and_then(|t| t.as_array());
         let (path, findings) = (self.path.clone(), self.findings);

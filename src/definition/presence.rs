@@ -2,7 +2,7 @@
 
 use super::comparison::{Condition, RuleChange, condition, label_operator, other_spans};
 use super::entity::{entity_labels, has_entity_type, is_entity_type};
-use super::findings::Reported;
+use super::findings::Checked;
 use super::object::{Field, Keys, Object};
 use super::wildcard::{MatchOperator, fold};
 use crate::model::Attributes;
@@ -198,24 +198,24 @@ impl Presence {
     }
 }
 
-pub(super) fn count(object: &Object<'_>) -> Result<Presence, Reported> {
+pub(super) fn count(object: &Object<'_>) -> Checked<Presence> {
     Ok(Presence::Count { condition: condition(object)? })
 }
 
-pub(super) fn count_verification(object: &Object<'_>) -> Result<Presence, Reported> {
+pub(super) fn count_verification(object: &Object<'_>) -> Checked<Presence> {
     let matching = matching(object);
     let offline_ms = offline(object);
     let condition = condition(object);
     Ok(Presence::CountVerification { matching: matching?, offline_ms: offline_ms?, condition: condition? })
 }
 
-pub(super) fn verification(object: &Object<'_>) -> Result<Presence, Reported> {
+pub(super) fn verification(object: &Object<'_>) -> Checked<Presence> {
     let matching = matching(object);
     let offline_ms = offline(object);
     Ok(Presence::Verification { matching: matching?, offline_ms: offline_ms? })
 }
 
-pub(super) fn system(object: &Object<'_>) -> Result<Presence, Reported> {
+pub(super) fn system(object: &Object<'_>) -> Checked<Presence> {
     let id = object.required_text("systemRuleId")?;
     if id == ENTITY_OFFLINE {
         return Ok(Presence::Offline);
@@ -224,26 +224,26 @@ pub(super) fn system(object: &Object<'_>) -> Result<Presence, Reported> {
     Err(object.at("systemRuleId").refuse("unknown-system-rule", what, None))
 }
 
-fn matching(object: &Object<'_>) -> Result<EntityMatch, Reported> {
+fn matching(object: &Object<'_>) -> Checked<EntityMatch> {
     let entity_type = object.required_text("matchingEntityType");
     let label = object.required_text("matchingEntityLabel");
     let operator = label_operator(object);
     Ok(EntityMatch { entity_type: entity_type?.to_string(), label: label?.to_string(), operator: operator? })
 }
 
-fn offline(object: &Object<'_>) -> Result<i64, Reported> {
+fn offline(object: &Object<'_>) -> Checked<i64> {
     positive(object, "offlineDuration", OFFLINE_MS)
 }
 
 /// Milliseconds above 0; an entity that is present for no time at all could never be seen.
-fn positive(object: &Object<'_>, key: &str, default: i64) -> Result<i64, Reported> {
+fn positive(object: &Object<'_>, key: &str, default: i64) -> Checked<i64> {
     match object.read(key, Field::milliseconds)?.unwrap_or(default) {
         ..=0 => Err(object.at(key).refuse("out-of-range", "must be above 0", None)),
         ms => Ok(ms),
     }
 }
 
-pub(super) fn availability(object: &Object<'_>) -> Result<Presence, Reported> {
+pub(super) fn availability(object: &Object<'_>) -> Checked<Presence> {
     let offline_ms = offline(object);
     let close_after_ms = positive(object, "closeAfter", CLOSE_AFTER_MS);
     let tag_filter = object.read("tagFilter", |field| tag_filter(&field.object()?));
@@ -258,14 +258,14 @@ pub(super) fn availability(object: &Object<'_>) -> Result<Presence, Reported> {
     Ok(Presence::Availability { offline_ms, close_after_ms, tag_filter: tag_filter? })
 }
 
-fn tag_filter(object: &Object<'_>) -> Result<TagFilter, Reported> {
+fn tag_filter(object: &Object<'_>) -> Checked<TagFilter> {
     object.check_keys(&[TAG_FILTER], |_| None);
     if let Some(name) = object.text("name")?.filter(|name| *name != "tag") {
         let what = format!("is `{name}`; only filters on `tag` can be evaluated");
         return Err(object.at("name").refuse("unknown-tag-filter", what, None));
     }
     let key = object.required_text("key");
-    let test = object.one_of("operator", &TAG_OPERATORS, ("unknown-operator", "operator"));
+    let test = object.one_of("operator", &TAG_OPERATORS, "unknown-operator");
     let operator = object.text("operator");
     let value = object.read("value", |field| match field.json {
         Json::String(text) => Ok(text.clone()),

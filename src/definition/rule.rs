@@ -3,7 +3,7 @@
 //! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own.
 
 use super::comparison::{Condition, RuleChange, of_condition};
-use super::findings::{Reported, did_you_mean};
+use super::findings::{Checked, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
 use super::presence::{self, Presence};
@@ -57,7 +57,7 @@ pub(super) struct RuleType {
     read: ReadRule,
 }
 
-type ReadRule = fn(&Object<'_>) -> Result<RuleKind, Reported>;
+type ReadRule = fn(&Object<'_>) -> Checked<RuleKind>;
 
 /// The rule types of the published format, and our own.
 pub(super) static RULE_TYPES: [RuleType; 7] = [
@@ -103,7 +103,7 @@ pub(super) fn is_rule_key(key: &str) -> bool {
 }
 
 /// Reads one rule.
-pub(super) fn read(object: &Object<'_>) -> Result<Rule, Reported> {
+pub(super) fn read(object: &Object<'_>) -> Checked<Rule> {
     let name = object.required_text("ruleType");
     let severity = severity(object);
     let known = name.ok().and_then(RuleType::named);
@@ -121,7 +121,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Rule, Reported> {
     Ok(Rule { rule_type: name.to_string(), severity: severity?, kind: kind?, written })
 }
 
-fn severity(object: &Object<'_>) -> Result<i64, Reported> {
+fn severity(object: &Object<'_>) -> Checked<i64> {
     let severity = object.read("severity", Field::integer)?.unwrap_or(5);
     if !matches!(severity, 5 | 10 | -1) {
         let help = Some("5 is a warning, 10 critical, -1 a change".to_string());
@@ -202,28 +202,22 @@ impl Rule {
 
     /// The rule with one parameter changed, in all ways that somebody may have meant.
     pub fn changes(&self) -> Vec<RuleChange<Rule>> {
-        let with = |kind: RuleKind| Rule { kind, ..self.clone() };
+        let with = |change: RuleChange<RuleKind>| change.map(|kind| Rule { kind, ..self.clone() });
         let severity = if self.severity == 10 { 5 } else { 10 };
         let change = format!("{} to {severity}", self.severity);
-        let mut all = vec![RuleChange::new("severity", change, Rule { severity, ..self.clone() })];
+        let mut all = vec![RuleChange { field: "severity", change, to: Rule { severity, ..self.clone() } }];
         let condition = self.clone().condition_mut().map(|condition| *condition);
-        all.extend(condition.into_iter().flat_map(of_condition).map(|change| {
-            change.map(|condition| {
-                let mut rule = self.clone();
-                rule.condition_mut().into_iter().for_each(|own| *own = condition);
-                rule
-            })
-        }));
+        for change in condition.into_iter().flat_map(of_condition) {
+            let mut to = self.clone();
+            to.condition_mut().into_iter().for_each(|own| *own = change.to);
+            all.push(change.map(|_| to));
+        }
         match &self.kind {
-            RuleKind::Threshold(threshold) => {
-                all.extend(threshold.changes().into_iter().map(|one| one.map(RuleKind::Threshold).map(with)));
+            RuleKind::Threshold(of) => {
+                all.extend(of.changes().into_iter().map(|one| with(one.map(RuleKind::Threshold))))
             }
-            RuleKind::Presence(presence) => {
-                all.extend(presence.changes().into_iter().map(|one| one.map(RuleKind::Presence).map(with)));
-            }
-            RuleKind::Trend(trend) => {
-                all.extend(trend.changes().into_iter().map(|one| one.map(RuleKind::Trend).map(with)));
-            }
+            RuleKind::Presence(of) => all.extend(of.changes().into_iter().map(|one| with(one.map(RuleKind::Presence)))),
+            RuleKind::Trend(of) => all.extend(of.changes().into_iter().map(|one| with(one.map(RuleKind::Trend)))),
         }
         all
     }

@@ -1,7 +1,7 @@
 //! Threshold rules: an aggregate of a metric over a window, compared with a value.
 
 use super::comparison::{Condition, RuleChange, condition, malformed_metric, other_spans, pattern_operator};
-use super::findings::Reported;
+use super::findings::{Checked, Reported};
 use super::metric_id::{MetricId, MetricPattern};
 use super::object::{Field, Keys, Object};
 use super::wildcard::MatchOperator;
@@ -119,7 +119,7 @@ fn other_aggregations(aggregation: Aggregation) -> &'static [Aggregation] {
 }
 
 /// Reads a threshold rule.
-pub(super) fn read(object: &Object<'_>) -> Result<Threshold, Reported> {
+pub(super) fn read(object: &Object<'_>) -> Checked<Threshold> {
     let selector = selector(object);
     let aggregation = aggregation(object);
     let window = window(object);
@@ -128,7 +128,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Threshold, Reported> {
     Ok(Threshold { selector: selector?, aggregation: aggregation?, window_ms, rollup_ms, condition: condition? })
 }
 
-fn selector(object: &Object<'_>) -> Result<Selector, Reported> {
+fn selector(object: &Object<'_>) -> Checked<Selector> {
     let name = object.text("metricName");
     let pattern = object.read("metricPattern", Field::object);
     match (name?.filter(|name| !name.trim().is_empty()), pattern?) {
@@ -146,12 +146,12 @@ fn selector(object: &Object<'_>) -> Result<Selector, Reported> {
 }
 
 /// A text that is a metric id.
-pub(super) fn metric_id(field: &Field<'_>) -> Result<MetricId, Reported> {
+pub(super) fn metric_id(field: &Field<'_>) -> Checked<MetricId> {
     let text = field.json.as_str().ok_or_else(|| field.wrong_type("a text"))?;
     MetricId::parse(text).map_err(|error| malformed_metric(field.part((error.offset, error.offset + 1)), &error))
 }
 
-fn metric_pattern(object: &Object<'_>) -> Result<MetricPattern, Reported> {
+fn metric_pattern(object: &Object<'_>) -> Checked<MetricPattern> {
     object.check_keys(&[PATTERN], |_| None);
     let prefix = object.required_text("prefix");
     let operator = pattern_operator(object);
@@ -169,10 +169,10 @@ fn metric_pattern(object: &Object<'_>) -> Result<MetricPattern, Reported> {
     })
 }
 
-fn aggregation(object: &Object<'_>) -> Result<Aggregation, Reported> {
+fn aggregation(object: &Object<'_>) -> Checked<Aggregation> {
     const KEY: &str = "aggregation";
     let known: Vec<_> = PUBLISHED.iter().chain(&EXTENSIONS).map(|one| (one.name(), *one)).collect();
-    let found = object.one_of(KEY, &known, ("unknown-aggregation", "aggregation"))?;
+    let found = object.one_of(KEY, &known, "unknown-aggregation")?;
     if EXTENSIONS.contains(&found) {
         let what = format!("is `{}`, which the published format does not list", found.name());
         let help = format!("it lists {}", PUBLISHED.map(Aggregation::name).join(", "));
@@ -182,7 +182,7 @@ fn aggregation(object: &Object<'_>) -> Result<Aggregation, Reported> {
 }
 
 /// Window and roll-up; the roll-up is the window when there is none.
-fn window(object: &Object<'_>) -> Result<(i64, i64), Reported> {
+fn window(object: &Object<'_>) -> Checked<(i64, i64)> {
     let window = object.read("window", Field::milliseconds);
     let rollup = object.read("rollup", Field::milliseconds);
     match (window?.unwrap_or(0), rollup?.unwrap_or(0)) {

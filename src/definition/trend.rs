@@ -4,7 +4,7 @@
 //! in `docs/leak-detection.md`.
 
 use super::comparison::{FAR, RuleChange, other_numbers, other_spans};
-use super::findings::{Reported, did_you_mean};
+use super::findings::{Checked, Reported, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
 use super::threshold::metric_id;
@@ -209,7 +209,7 @@ const MOST_POINTS: i64 = 60;
 const MOST_LEVELS: usize = 8;
 
 /// Reads a trend rule.
-pub(super) fn read(object: &Object<'_>) -> Result<Trend, Reported> {
+pub(super) fn read(object: &Object<'_>) -> Checked<Trend> {
     let what = "is `trend`, which Instana does not have: the definition cannot be imported there";
     object.at("ruleType").warn("not-importable", what, None);
     let metrics = metrics(object);
@@ -219,7 +219,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Trend, Reported> {
 }
 
 /// `metricName`: one id, or a list of them.
-fn metrics(object: &Object<'_>) -> Result<Vec<MetricId>, Reported> {
+fn metrics(object: &Object<'_>) -> Checked<Vec<MetricId>> {
     let field = object.get("metricName").filter(|field| match field.json {
         Json::String(text) => !text.trim().is_empty(),
         Json::Array(list) => !list.is_empty(),
@@ -237,7 +237,7 @@ fn metrics(object: &Object<'_>) -> Result<Vec<MetricId>, Reported> {
 }
 
 /// A metric id whose values can be a level.
-fn level(field: &Field<'_>) -> Result<MetricId, Reported> {
+fn level(field: &Field<'_>) -> Checked<MetricId> {
     let id = metric_id(field)?;
     if id.plural() == Some(Kind::Histogram.plural()) {
         let help = Some("a trend needs a gauge or a sum, as metrics.sums.process.memory.usage".to_string());
@@ -246,7 +246,7 @@ fn level(field: &Field<'_>) -> Result<MetricId, Reported> {
     Ok(id)
 }
 
-fn memory_limit(field: &Field<'_>) -> Result<MemoryLimit, Reported> {
+fn memory_limit(field: &Field<'_>) -> Checked<MemoryLimit> {
     match field.json {
         Json::Number(number) => {
             let bytes = number.as_f64().filter(|bytes| *bytes > 0.0);
@@ -257,7 +257,7 @@ fn memory_limit(field: &Field<'_>) -> Result<MemoryLimit, Reported> {
     }
 }
 
-fn parameters(object: &Object<'_>) -> Result<TrendParameters, Reported> {
+fn parameters(object: &Object<'_>) -> Checked<TrendParameters> {
     let mut read = profile(object)?;
     let ladder = object.read("ladder", ladder);
     let mut nmin = read.nmin as f64;
@@ -298,7 +298,7 @@ fn parameters(object: &Object<'_>) -> Result<TrendParameters, Reported> {
     Ok(read)
 }
 
-fn profile(object: &Object<'_>) -> Result<TrendParameters, Reported> {
+fn profile(object: &Object<'_>) -> Checked<TrendParameters> {
     let Some(name) = object.text("profile")? else { return Ok(TrendParameters::default()) };
     TrendParameters::profile(name).ok_or_else(|| {
         let help = did_you_mean(name, PROFILES).unwrap_or_else(|| format!("known are {}", PROFILES.join(", ")));
@@ -306,7 +306,7 @@ fn profile(object: &Object<'_>) -> Result<TrendParameters, Reported> {
     })
 }
 
-fn number(field: &Field<'_>, least: f64, most: f64) -> Result<f64, Reported> {
+fn number(field: &Field<'_>, least: f64, most: f64) -> Checked<f64> {
     let number = field.json.as_f64().ok_or_else(|| field.wrong_type("a number"))?;
     match number {
         _ if (least..=most).contains(&number) => Ok(number),
@@ -316,7 +316,7 @@ fn number(field: &Field<'_>, least: f64, most: f64) -> Result<f64, Reported> {
 }
 
 /// A span in milliseconds, at most as long as what is remembered.
-fn span(field: &Field<'_>) -> Result<i64, Reported> {
+fn span(field: &Field<'_>) -> Checked<i64> {
     match field.milliseconds()? {
         ms @ ..=LONGEST_WINDOW_MS => Ok(ms),
         _ => Err(out_of_range(field, "at most 21600000 (6 h)")),
@@ -327,7 +327,7 @@ fn out_of_range(field: &Field<'_>, wanted: &str) -> Reported {
     field.at().refuse("out-of-range", format!("must be {wanted}"), None)
 }
 
-fn ladder(field: &Field<'_>) -> Result<Vec<WindowLevel>, Reported> {
+fn ladder(field: &Field<'_>) -> Checked<Vec<WindowLevel>> {
     let levels: Vec<_> = field.elements()?.map(|element| window_level(&element.object()?)).collect();
     let levels = levels.into_iter().collect::<Result<Vec<_>, _>>()?;
     if levels.is_empty() || levels.len() > MOST_LEVELS {
@@ -339,7 +339,7 @@ fn ladder(field: &Field<'_>) -> Result<Vec<WindowLevel>, Reported> {
     Ok(levels)
 }
 
-fn window_level(object: &Object<'_>) -> Result<WindowLevel, Reported> {
+fn window_level(object: &Object<'_>) -> Checked<WindowLevel> {
     object.check_keys(&[WINDOW_LEVEL], |_| None);
     let growth = object.required("growth", |field| number(field, 0.0, 1000.0));
     let window_ms = object.required("window", |field| match field.milliseconds()? {

@@ -261,9 +261,8 @@ mod span_text {
 mod tests {
     use super::*;
 
-    #[test]
-    fn stored_texts_are_read_back_and_others_are_refused() {
-        let event = |opens| GoldenEvent {
+    fn event(opens: Nanos) -> GoldenEvent {
+        GoldenEvent {
             definition: "d".into(),
             entity: "shop (i-1)".into(),
             opens,
@@ -271,7 +270,11 @@ mod tests {
             closes: Some(Closed { at: 3_600 * SECOND, reason: "recovered".into() }),
             severity: 5,
             peak: Some(1e-7),
-        };
+        }
+    }
+
+    #[test]
+    fn stored_texts_are_read_back_and_others_are_refused() {
         let events = vec![event(90 * SECOND), event(-1_500_000_000), event(0)];
         let golden = Golden { schema_version: 1, definitions: [("d".into(), "fired".into())].into(), events };
         let text = golden.to_text().expect("a text");
@@ -291,15 +294,6 @@ mod tests {
     #[test]
     fn times_far_apart_are_far_apart() {
         let mut found = Vec::new();
-        let event = |opens| GoldenEvent {
-            definition: "d".into(),
-            entity: String::new(),
-            opens,
-            last_violation: 0,
-            closes: None,
-            severity: 5,
-            peak: None,
-        };
         events(&[event(Nanos::MIN)], &[event(Nanos::MAX)], Tolerance { time: 0, value: 0.0 }, &mut found);
         assert_eq!(found.len(), 1, "{found:?}");
     }

@@ -112,16 +112,9 @@ struct Search<'a> {
     slack: Nanos,
 }
 
-/// An event as a trial gives it, relative to the draft's start.
-struct Found {
-    opens: Nanos,
-    severity: i64,
-    entity: Option<String>,
-}
-
 impl Search<'_> {
-    /// Runs the draft with the one definition and looks for the event.
-    fn find(&mut self, draft: &SampledScenario) -> Option<Found> {
+    /// Runs the draft with the one definition and looks for the event; also since the draft's start when it opens.
+    fn find(&mut self, draft: &SampledScenario) -> Option<(Nanos, Event)> {
         self.trials += 1;
         let definition = self.wanted.definition;
         let text = format!("{}quiet: {}\n", draft.to_text("the definition"), quoted(&definition.name));
@@ -135,7 +128,7 @@ impl Search<'_> {
         };
         let nearest = |event: &&Event| (event.start - draft.start - draft.until).abs();
         let event = report.events.iter().filter(meant).min_by_key(nearest)?;
-        Some(Found { opens: event.start - draft.start, severity: event.severity, entity: entity_of(event) })
+        Some((event.start - draft.start, event.clone()))
     }
 
     fn gives(&mut self, draft: &SampledScenario) -> bool {
@@ -168,8 +161,8 @@ impl Search<'_> {
                     let draft = self.draft(&picked, from, rounding);
                     let interval = draft.series.iter().map(|series| series.interval).max().unwrap_or(0);
                     self.slack = self.wanted.step.max(interval.min(MINUTE));
-                    if let Some(found) = self.find(&draft) {
-                        return Some(SampledScenario { until: found.opens, ..draft });
+                    if let Some((until, _)) = self.find(&draft) {
+                        return Some(SampledScenario { until, ..draft });
                     }
                 }
                 if from == earliest {
@@ -298,14 +291,14 @@ impl Search<'_> {
 
     /// The whole text: with what is expected, and run once more with all of the rules.
     fn finished(&mut self, draft: &mut SampledScenario) -> Result<String, NotFound> {
-        let found = self.find(draft).ok_or(NotFound::NotReproduced)?;
-        draft.until = found.opens;
+        let (opens, event) = self.find(draft).ok_or(NotFound::NotReproduced)?;
+        draft.until = opens;
         let mut entity = String::new();
-        if let Some(label) = found.entity.filter(|label| !label.is_empty()) {
+        if let Some(label) = entity_of(&event).filter(|label| !label.is_empty()) {
             let _ = write!(entity, ", entity: {}", quoted(&label));
         }
         let name = quoted(&self.wanted.definition.name);
-        let (opens, severity) = (span(found.opens), found.severity);
+        let (opens, severity) = (span(opens), event.severity);
         let expect = format!("expect:\n  - {{definition: {name}, opens: {opens}, severity: {severity}{entity}}}\n");
         let mut why = String::new();
         for others in ["", "others: allowed\n"] {

@@ -55,8 +55,8 @@ impl Scenario {
     }
 }
 
-const SCENARIO_KEYS: &str = "scenario rules definitions options start until interval resource scope recordings series expect quiet \
-    inconclusive disabled others dropped";
+const SCENARIO_KEYS: &str = "scenario rules definitions options start until interval resource scope recordings series expect \
+     quiet inconclusive disabled others dropped";
 const COMMON_KEYS: &str = "rules definitions options start until interval resource scope recordings";
 
 /// Which rules a scenario is evaluated with.
@@ -96,7 +96,7 @@ pub fn parse(file: &str, text: &str, rules: RuleOrigin) -> (Vec<Scenario>, Vec<P
     }
     if scenarios.is_empty() && count() == 0 {
         let at = Position { line: 1, column: 1, bytes: (0, 0) };
-        of.problem("no-scenario", at, "", "there is no scenario here", None);
+        of.problem("no-scenario", at, "", "there is no scenario here".to_string(), None);
     }
     (scenarios, of.problems.into_inner())
 }
@@ -108,12 +108,12 @@ fn common_of<'n>(document: &NodeReader<'n>) -> Option<&'n [(Key, Node)]> {
     if key.name != "common" {
         return None;
     }
-    NodeReader { node, path: "common".to_string(), ..document.clone() }.fields(COMMON_KEYS.split(' '), &[])?;
+    NodeReader { node, path: "common".to_string(), ..document.clone() }.fields(COMMON_KEYS, &[])?;
     if let Content::Map(given) = &node.content { Some(given) } else { None }
 }
 
 fn scenario(document: &NodeReader<'_>, common: &[(Key, Node)], origin: RuleOrigin) -> Option<Scenario> {
-    let fields = document.fields(SCENARIO_KEYS.split(' '), common)?;
+    let fields = document.fields(SCENARIO_KEYS, common)?;
     let name = fields.required("scenario", NodeReader::text).unwrap_or_default();
     let rules = fields.texts("rules");
     let definitions = fields.read("definitions", |of| match &of.node.content {
@@ -175,7 +175,7 @@ const COUNTERS: [(&str, Counters); 2] = [("raw", Counters::Raw), ("increase", Co
 const TIMESTAMPS: [(&str, Timestamps); 2] = [("event", Timestamps::Event), ("arrival", Timestamps::Arrival)];
 
 fn options(of: &NodeReader<'_>) -> Option<Options> {
-    let fields = of.fields(OPTION_KEYS.split(' '), &[])?;
+    let fields = of.fields(OPTION_KEYS, &[])?;
     let usual = Options::default();
     let step = fields.read("step", |of| {
         let step = of.duration().filter(|step| *step >= SECOND);
@@ -256,8 +256,8 @@ pub(crate) struct ExpectedVerdict {
     pub verdict: Option<Verdict>,
 }
 
-const EVENT_KEYS: &str = "definition entity opens ends closes reason severity last-violation attributes value points peak tolerance \
-    within note";
+const EVENT_KEYS: &str = "definition entity opens ends closes reason severity last-violation attributes value points peak \
+     tolerance within note";
 const CLOSE_REASONS: [(&str, CloseReason); 2] =
     [("recovered", CloseReason::Recovered), ("no_data", CloseReason::NoData)];
 
@@ -265,7 +265,7 @@ const CLOSE_REASONS: [(&str, CloseReason); 2] =
 const COUNTS: RangeInclusive<i64> = 0..=u32::MAX as i64;
 
 fn expected_event(of: &NodeReader<'_>) -> Option<ExpectedEvent> {
-    let fields = of.fields(EVENT_KEYS.split(' '), &[])?;
+    let fields = of.fields(EVENT_KEYS, &[])?;
     let whole = |key: &str| fields.read(key, |of| of.whole(-1..=*COUNTS.end()));
     let number = |key: &str| fields.read(key, NodeReader::number);
     let definition = fields.required("definition", NodeReader::text);
@@ -331,7 +331,7 @@ fn verdicts(fields: &MapFields<'_>) -> Vec<ExpectedVerdict> {
 
 /// Numbers of dropped samples; what is not named is 0.
 fn dropped(of: &NodeReader<'_>) -> Vec<(DropReason, u64)> {
-    let Some(fields) = of.fields(DropReason::ALL.into_iter().map(DropReason::as_str), &[]) else { return Vec::new() };
+    let Some(fields) = of.fields(&DropReason::ALL.map(DropReason::as_str).join(" "), &[]) else { return Vec::new() };
     let count = |reason: DropReason| Some((reason, fields.read(reason.as_str(), |of| of.whole(COUNTS))? as u64));
     DropReason::ALL.into_iter().filter_map(count).collect()
 }

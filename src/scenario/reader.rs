@@ -22,15 +22,8 @@ pub struct ScenarioText<'a> {
 
 impl ScenarioText<'_> {
     /// Notes a problem.
-    pub fn problem(
-        &self,
-        code: &'static str,
-        at: Position,
-        path: &str,
-        message: impl Into<String>,
-        help: Option<&str>,
-    ) {
-        let problem = Problem::error(code, self.file, Some(at), path, message.into());
+    pub fn problem(&self, code: &'static str, at: Position, path: &str, message: String, help: Option<&str>) {
+        let problem = Problem::error(code, self.file, Some(at), path, message);
         self.problems.borrow_mut().push(Problem { help: help.map(str::to_string), ..problem });
     }
 }
@@ -96,7 +89,7 @@ impl<'n> MapFields<'n> {
 
     /// Notes a problem of the mapping, about a key.
     pub fn problem(&self, code: &'static str, key: &str, message: impl Into<String>, help: Option<&str>) {
-        self.of.problem(code, self.at, &self.path(key), message, help);
+        self.of.problem(code, self.at, &self.path(key), message.into(), help);
     }
 
     fn path(&self, name: &str) -> String {
@@ -107,7 +100,7 @@ impl<'n> MapFields<'n> {
 impl<'n> NodeReader<'n> {
     /// Notes a problem; there is no value.
     pub fn problem<T>(&self, code: &'static str, message: impl Into<String>, help: Option<&str>) -> Option<T> {
-        self.of.problem(code, self.node.at, &self.path, message, help);
+        self.of.problem(code, self.node.at, &self.path, message.into(), help);
         None
     }
 
@@ -116,13 +109,9 @@ impl<'n> NodeReader<'n> {
         self.problem("wrong-type", format!("{wanted} is expected here, this is {}", self.node.what()), None)
     }
 
-    /// Its keys; each must be one of `known`.
-    pub fn fields(
-        &self,
-        known: impl Iterator<Item = &'static str>,
-        common: &'n [(Key, Node)],
-    ) -> Option<MapFields<'n>> {
-        let known: Vec<&str> = known.collect();
+    /// Its keys; each must be one of `known`, which has blanks between them.
+    pub fn fields(&self, known: &str, common: &'n [(Key, Node)]) -> Option<MapFields<'n>> {
+        let known: Vec<&str> = known.split(' ').collect();
         let Content::Map(own) = &self.node.content else { return self.wanted("a mapping") };
         let fields = MapFields { at: self.node.at, path: self.path.clone(), own, common, of: self.of };
         for (key, _) in own.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {

@@ -15,8 +15,8 @@ const KINDS: [(&str, Kind); 4] = [
 ];
 const TEMPORALITIES: [(&str, Temporality); 2] =
     [("cumulative", Temporality::Cumulative), ("delta", Temporality::Delta)];
-const SERIES_KEYS: &str = "metric kind monotonic temporality attributes values starts-at interval resource scope late-by at bounds \
-    scale offset";
+const SERIES_KEYS: &str = "metric kind monotonic temporality attributes values starts-at interval resource scope late-by at \
+     bounds scale offset";
 
 /// A series, or a part of one.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ pub(super) fn all(fields: &MapFields<'_>) -> Vec<ScenarioSeries> {
 }
 
 fn one(of: &NodeReader<'_>, defaults: &SeriesDefaults<'_>) -> Option<ScenarioSeries> {
-    let fields = of.fields(SERIES_KEYS.split(' '), &[])?;
+    let fields = of.fields(SERIES_KEYS, &[])?;
     let name = fields.required("metric", NodeReader::text);
     let kind = fields.required("kind", |of| of.word(&KINDS));
     let runs = fields.required("values", runs);

@@ -297,16 +297,9 @@ fn binary(x: f64) -> (f64, f64) {
     around(x, BINARY.iter().map(|factor| factor * 1024f64.powi(exponent)))
 }
 
-fn around(x: f64, numbers: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (mut lower, mut upper) = (0.0, f64::INFINITY);
-    for number in numbers {
-        if number <= x && number > lower {
-            lower = number;
-        }
-        if number >= x && number < upper {
-            upper = number;
-        }
-    }
+fn around(x: f64, numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let lower = numbers.clone().filter(|number| *number <= x).fold(0.0, f64::max);
+    let upper = numbers.filter(|number| *number >= x).fold(f64::INFINITY, f64::min);
     (lower, if upper.is_finite() { upper } else { x })
 }
 

@@ -188,13 +188,11 @@ fn place(source: &Source, params: &BTreeMap<String, String>, path: &str) -> Resu
 
 fn replaced(text: &str, mut places: Vec<(usize, usize, String)>) -> String {
     places.sort_unstable();
-    let (mut out, mut done) = (String::new(), 0);
-    for (start, end, new) in places {
-        out.push_str(&text[done..start]);
-        out.push_str(&new);
-        done = end;
+    let mut text = text.to_string();
+    for (start, end, new) in places.into_iter().rev() {
+        text.replace_range(start..end, &new);
     }
-    out + &text[done..]
+    text
 }
 
 /// A number as people write it in JSON: whole ones without a point.
