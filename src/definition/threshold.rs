@@ -18,19 +18,10 @@ pub(super) const PATTERN: Keys = Keys::of("prefix operator placeholder postfix",
 /// Aggregations of the published format.
 const PUBLISHED: [Aggregation; 6] = [Sum, Avg, Min, Max, AbsoluteDiff, RelativeDiff];
 
-/// Aggregations that are evaluated although the published format does not list them; shipped packages use the first three.
-const EXTENSIONS: [Aggregation; 10] = [
-    Rate,
-    Delta,
-    Count,
-    Percentile(0.25),
-    Percentile(0.50),
-    Percentile(0.75),
-    Percentile(0.90),
-    Percentile(0.95),
-    Percentile(0.98),
-    Percentile(0.99),
-];
+/// Aggregations that are evaluated although the published format does not list them; shipped packages use these, and not the
+/// percentiles.
+const EXTENSIONS: [Aggregation; 3] = [Rate, Delta, Count];
+const PERCENTILES: [f64; 7] = [0.25, 0.50, 0.75, 0.90, 0.95, 0.98, 0.99];
 
 /// A threshold rule.
 #[derive(Clone, Debug)]
@@ -171,9 +162,10 @@ fn metric_pattern(object: &Object<'_>) -> Checked<MetricPattern> {
 
 fn aggregation(object: &Object<'_>) -> Checked<Aggregation> {
     const KEY: &str = "aggregation";
-    let known: Vec<_> = PUBLISHED.iter().chain(&EXTENSIONS).map(|one| (one.name(), *one)).collect();
+    let known = PUBLISHED.into_iter().chain(EXTENSIONS).chain(PERCENTILES.map(Percentile));
+    let known: Vec<_> = known.map(|one| (one.name(), one)).collect();
     let found = object.one_of(KEY, &known, "unknown-aggregation")?;
-    if EXTENSIONS.contains(&found) {
+    if !PUBLISHED.contains(&found) {
         let what = format!("is `{}`, which the published format does not list", found.name());
         let help = format!("it lists {}", PUBLISHED.map(Aggregation::name).join(", "));
         object.at(KEY).warn("unpublished-aggregation", what, Some(help));

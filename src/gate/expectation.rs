@@ -184,11 +184,7 @@ fn event_failures(scenario: &Scenario, expected: &ExpectedEvent, event: &Event, 
         }
         None => {}
     }
-    let word = |reason| match reason {
-        Some(CloseReason::Recovered) => "recovered",
-        Some(CloseReason::NoData) => "no_data",
-        None => "none",
-    };
+    let word = |reason: Option<CloseReason>| reason.map_or("none", CloseReason::as_str);
     if expected.reason.is_some() && expected.reason != reason {
         differ("reason", &word(expected.reason), &word(reason));
     }

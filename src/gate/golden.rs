@@ -6,7 +6,7 @@
 
 use super::case::{Case, Difference, FileLocation};
 use crate::definition::EventDefinition;
-use crate::engine::{CloseReason, EvaluationReport, Event, EventState, Verdict};
+use crate::engine::{EvaluationReport, Event, EventState, Verdict};
 use crate::model::{Nanos, SECOND};
 use crate::scenario::span;
 use serde::{Deserialize, Serialize};
@@ -115,11 +115,7 @@ impl GoldenEvent {
         let closes = match event.state {
             EventState::Open => None,
             EventState::Closed { closed_at, reason, .. } => {
-                let reason = match reason {
-                    CloseReason::Recovered => "recovered",
-                    CloseReason::NoData => "no_data",
-                };
-                Some(Closed { at: closed_at - from, reason: reason.into() })
+                Some(Closed { at: closed_at - from, reason: reason.as_str().to_string() })
             }
         };
         GoldenEvent {

@@ -4,9 +4,7 @@
 //! Absent on purpose: changes of texts, which no scenario can notice, and whether a surviving mutant is equivalent.
 
 use super::case::{Case, FileLocation, Finding};
-use super::run::Prepared;
 use crate::definition::{EventDefinition, LogicalOperator, Position, Query, RuleChange, other_spans};
-use crate::engine::Inputs;
 
 /// A definition with one thing changed.
 #[derive(Clone, Debug)]
@@ -64,13 +62,6 @@ pub fn mutants(definition: &EventDefinition) -> Vec<Mutant> {
         }
     }
     mutants
-}
-
-impl Prepared {
-    /// Whether the scenario fails when a definition of its rules is another one.
-    pub fn notices(&self, other: &EventDefinition, recording: Option<&mut dyn Inputs>) -> bool {
-        !self.run_alone(other, recording).is_empty()
-    }
 }
 
 /// Part of the mutants that were noticed; `None` when there are none.

@@ -100,13 +100,13 @@ impl Prepared {
         self.definitions.get(..self.from_rules).unwrap_or_default()
     }
 
-    /// What fails of one definition of its rules, in the form given here, evaluated without the others.
-    pub(super) fn run_alone(&self, definition: &EventDefinition, recording: Option<&mut dyn Inputs>) -> Vec<Failure> {
+    /// Whether it fails when a definition of its rules is another one, evaluated without the others.
+    pub fn notices(&self, other: &EventDefinition, recording: Option<&mut dyn Inputs>) -> bool {
         let mut scenario = self.scenario.clone();
-        scenario.events.retain(|event| event.definition == definition.name);
-        scenario.verdicts.retain(|verdict| verdict.definition == definition.name);
+        scenario.events.retain(|event| event.definition == other.name);
+        scenario.verdicts.retain(|verdict| verdict.definition == other.name);
         scenario.dropped = None;
-        evaluate(&scenario, vec![definition.clone()], recording).failures
+        !evaluate(&scenario, vec![other.clone()], recording).failures.is_empty()
     }
 
     /// Whether something is expected of a definition.

@@ -258,8 +258,6 @@ pub(crate) struct ExpectedVerdict {
 
 const EVENT_KEYS: &str = "definition entity opens ends closes reason severity last-violation attributes value points peak \
      tolerance within note";
-const CLOSE_REASONS: [(&str, CloseReason); 2] =
-    [("recovered", CloseReason::Recovered), ("no_data", CloseReason::NoData)];
 
 /// Every number that is counted.
 const COUNTS: RangeInclusive<i64> = 0..=u32::MAX as i64;
@@ -268,6 +266,7 @@ fn expected_event(of: &NodeReader<'_>) -> Option<ExpectedEvent> {
     let fields = of.fields(EVENT_KEYS, &[])?;
     let whole = |key: &str| fields.read(key, |of| of.whole(-1..=*COUNTS.end()));
     let number = |key: &str| fields.read(key, NodeReader::number);
+    let reasons = [CloseReason::Recovered, CloseReason::NoData].map(|reason| (reason.as_str(), reason));
     let definition = fields.required("definition", NodeReader::text);
     let opens = fields.required("opens", time);
     let closes = fields.read("closes", closes);
@@ -277,7 +276,7 @@ fn expected_event(of: &NodeReader<'_>) -> Option<ExpectedEvent> {
         closes,
         entity: fields.read("entity", NodeReader::text).map(str::to_string),
         ends: fields.read("ends", time),
-        reason: fields.read("reason", |of| of.word(&CLOSE_REASONS)),
+        reason: fields.read("reason", |of| of.word(&reasons)),
         severity: whole("severity"),
         last_violation: fields.read("last-violation", time),
         attributes: fields.get("attributes").map(|of| of.attributes(&Attributes::default())),

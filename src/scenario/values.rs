@@ -289,22 +289,17 @@ fn function(sign: f64, text: &str) -> Result<ValueTerm, String> {
     let (name, rest) = text.split_once('(').unwrap_or((text, ""));
     let inner = rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: the closing parenthesis is missing"))?;
     let arguments: Vec<&str> = inner.split([',', ' ', '\t', '\n', '\r']).filter(|part| !part.is_empty()).collect();
-    let amplitude = |text: &str| number(text).map(|amplitude| sign * amplitude);
-    let term = match (name, arguments.as_slice()) {
+    let amplitude = |part: &str| match sign * number(part)? {
+        amplitude if amplitude.is_finite() => Ok(amplitude),
+        _ => Err(format!("`{text}`: the number is not finite")),
+    };
+    Ok(match (name, arguments.as_slice()) {
         ("sin", [height, period]) => ValueTerm::Sin { amplitude: amplitude(height)?, period: span(text, period)? },
         ("noise", [seed]) => ValueTerm::Noise { amplitude: sign, seed: whole(text, seed)? },
         ("noise", [seed, height]) => ValueTerm::Noise { amplitude: amplitude(height)?, seed: whole(text, seed)? },
         ("leak", [rate]) => ValueTerm::Leak { rate: amplitude(rate)? },
         _ => return Err(format!("`{text}`: there are sin(amplitude period), noise(seed amplitude) and leak(rate)")),
-    };
-    match term {
-        ValueTerm::Sin { amplitude, .. } | ValueTerm::Noise { amplitude, .. } | ValueTerm::Leak { rate: amplitude }
-            if !amplitude.is_finite() =>
-        {
-            Err(format!("`{text}`: the number is not finite"))
-        }
-        ValueTerm::Sin { .. } | ValueTerm::Noise { .. } | ValueTerm::Leak { .. } => Ok(term),
-    }
+    })
 }
 
 fn whole(text: &str, seed: &str) -> Result<u64, String> {

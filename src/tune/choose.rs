@@ -175,15 +175,15 @@ fn allowed(study: &RuleStudy, budget: f64) -> f64 {
 fn choose(study: &RuleStudy, needed: &[usize], budget: f64) -> Choice {
     let current = study.condition.value;
     let stays = |reason| Choice { value: Some(current), reason };
+    let none = |reason| Choice { value: None, reason };
     if study.evaluated == 0 {
-        return Choice { value: None, reason: Reason::NoValue };
+        return none(Reason::NoValue);
     }
     let allowed = allowed(study, budget);
     let fits = |candidate: &&Candidate| candidate.false_events as f64 <= allowed;
     let seen = |candidate: &Candidate| needed.iter().filter(|&&i| candidate.seen[i].is_some()).count();
     let Some(most) = study.candidates.iter().filter(fits).map(seen).max() else {
-        let reason = if bound(study).is_none() { Reason::OtherRules } else { Reason::NoneFits };
-        return Choice { value: None, reason };
+        return none(if bound(study).is_none() { Reason::OtherRules } else { Reason::NoneFits });
     };
     let Some(now) = study.candidates.iter().find(|candidate| candidate.threshold == current) else {
         return stays(Reason::Fits);
@@ -211,9 +211,7 @@ fn choose(study: &RuleStudy, needed: &[usize], budget: f64) -> Choice {
     match chosen.map(|candidate| candidate.threshold) {
         Some(value) if value == current => stays(Reason::Fits),
         // Where everything was 0 there is no scale for a headroom.
-        Some(_) if bound(study) == Some(0.0) && reason != Reason::Misses => {
-            Choice { value: None, reason: Reason::NoneFits }
-        }
+        Some(_) if bound(study) == Some(0.0) && reason != Reason::Misses => none(Reason::NoneFits),
         value => Choice { value, reason },
     }
 }

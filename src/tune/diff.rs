@@ -4,7 +4,7 @@
 use crate::definition::{EventDefinition, Rule};
 use crate::engine::{DefinitionReport, EvaluationReport, Event, EventState, Verdict};
 use crate::model::{MS, Nanos};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that differs, and what does not.
 #[derive(Debug)]
@@ -157,9 +157,7 @@ fn by_entity<'a>(events: &[&'a Event]) -> BTreeMap<EntityKey, Vec<&'a Event>> {
 /// What differs, and how many events do not.
 fn changes(old: &[&Event], new: &[&Event]) -> (Vec<EventChange>, usize) {
     let (mut olds, mut news) = (by_entity(old), by_entity(new));
-    let mut keys: Vec<EntityKey> = olds.keys().chain(news.keys()).cloned().collect();
-    keys.sort();
-    keys.dedup();
+    let keys: BTreeSet<EntityKey> = olds.keys().chain(news.keys()).cloned().collect();
     let (mut found, mut unchanged) = (Vec::new(), 0);
     for key in keys {
         let (old, new) = (olds.remove(&key).unwrap_or_default(), news.remove(&key).unwrap_or_default());
@@ -179,22 +177,16 @@ fn changes(old: &[&Event], new: &[&Event]) -> (Vec<EventChange>, usize) {
 
 /// Events of one entity side by side: those with the same start, then those that overlap, the rest alone. By time.
 fn pairs<'a>(old: &[&'a Event], new: &[&'a Event]) -> Vec<(Option<&'a Event>, Option<&'a Event>)> {
-    let mut of_new: Vec<Option<usize>> = vec![None; new.len()];
-    let mut is_taken = vec![false; old.len()];
+    let mut left = old.to_vec();
+    let mut all: Vec<(Option<&Event>, Option<&Event>)> = new.iter().map(|event| (None, Some(*event))).collect();
     let rules: [fn(&Event, &Event) -> bool; 2] = [|a, b| a.start == b.start, overlap];
     for fits in rules {
-        for (number, event) in
-            new.iter().enumerate().filter(|(number, _)| of_new[*number].is_none()).collect::<Vec<_>>()
-        {
-            let partner = (0..old.len()).find(|&i| !is_taken[i] && fits(old[i], event));
-            if let Some(partner) = partner {
-                (of_new[number], is_taken[partner]) = (Some(partner), true);
-            }
+        for (old, new) in all.iter_mut().filter(|(old, _)| old.is_none()) {
+            let partner = left.iter().position(|old| new.is_some_and(|new| fits(old, new)));
+            *old = partner.map(|place| left.remove(place));
         }
     }
-    let both = new.iter().zip(&of_new).map(|(event, partner)| (partner.map(|i| old[i]), Some(*event)));
-    let alone = old.iter().zip(&is_taken).filter(|(_, taken)| !**taken).map(|(event, _)| (Some(*event), None));
-    let mut all: Vec<_> = both.chain(alone).collect();
+    all.extend(left.into_iter().map(|event| (Some(event), None)));
     all.sort_by_key(|(old, new)| old.or(*new).map(|event| event.start));
     all
 }

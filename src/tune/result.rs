@@ -184,11 +184,8 @@ fn fleet(entities: &[EntityFigures]) -> Option<Fleet> {
     let (highest, middle) = (*peaks.first()?, *peaks.get(peaks.len() / 2)?);
     let (far, near) = (highest.abs().max(middle.abs()), highest.abs().min(middle.abs()));
     let times = far / near;
-    (peaks.len() > 1 && highest.signum() == middle.signum() && times.is_finite() && times >= DIFFERS).then_some(Fleet {
-        highest,
-        middle,
-        times,
-    })
+    let differs = highest.signum() == middle.signum() && times.is_finite() && times >= DIFFERS;
+    (peaks.len() > 1 && differs).then_some(Fleet { highest, middle, times })
 }
 
 /// Whether the aggregate counts exports, or the metric itself depends on the export interval.
