@@ -2,9 +2,9 @@
 //! can write by mistake, which a scenario should notice: values move by a twentieth and spans of time by a factor of two. Each kind
 //! of rule lists its own changes with these.
 
-use super::findings::{Checked, Place, Reported};
 use super::metric_id::MetricIdError;
 use super::object::{Field, Object};
+use super::problem::{Checked, Place, Reported};
 use super::wildcard::MatchOperator;
 
 const MATCH_OPERATORS: [(&str, MatchOperator); 5] = [

@@ -2,11 +2,10 @@
 //! them, then types. Whatever an override sets is checked by the same code as what stands in a file.
 
 use super::event_definition::{EventDefinition, definition, path_in_file, shape};
-use super::findings::{Finding, Findings, locate, mark_length};
 use super::object::Object;
 use super::overrides::{self, RawDefinition};
 use super::params::{Substituted, substitute};
-use super::problem::{Problem, Severity};
+use super::problem::{Finding, Findings, Problem, Severity, locate, mark_length};
 use super::syntax;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;

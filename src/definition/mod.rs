@@ -7,7 +7,6 @@ mod builtin;
 mod comparison;
 mod entity;
 mod event_definition;
-mod findings;
 mod load;
 mod metric_id;
 mod object;

@@ -4,7 +4,7 @@
 //! the two may differ, so a position is always optional. A key that is `null` is absent. Every reader either returns a
 //! value or adds the reason to the findings and returns [`Reported`].
 
-use super::findings::{ByteRange, Checked, Findings, Place, Reported, did_you_mean};
+use super::problem::{ByteRange, Checked, Findings, Place, Reported, did_you_mean};
 use super::syntax::range_of;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;

@@ -4,9 +4,8 @@
 //! out when only one rule has such a field.
 
 use super::event_definition::EVENT;
-use super::findings::{Finding, closest, did_you_mean};
 use super::object::Keys;
-use super::problem::Problem;
+use super::problem::{Finding, Problem, closest, did_you_mean};
 use super::rule::{EVERY_RULE, RULE_TYPES, RuleType};
 use serde_json::Value as Json;
 

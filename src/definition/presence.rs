@@ -2,8 +2,8 @@
 
 use super::comparison::{Condition, RuleChange, condition, label_operator, other_spans};
 use super::entity::{entity_labels, has_entity_type, is_entity_type};
-use super::findings::Checked;
 use super::object::{Field, Keys, Object};
+use super::problem::Checked;
 use super::wildcard::{MatchOperator, fold};
 use crate::model::Attributes;
 use serde_json::Value as Json;

@@ -8,7 +8,7 @@
 //! out would be wrong silently.
 
 use super::entity::{entity_labels, entity_types};
-use super::findings::ByteRange;
+use super::problem::ByteRange;
 use super::wildcard::{Wildcard, fold};
 use crate::model::Attributes;
 

@@ -3,10 +3,10 @@
 //! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own.
 
 use super::comparison::{Condition, RuleChange, of_condition};
-use super::findings::{Checked, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
 use super::presence::{self, Presence};
+use super::problem::{Checked, did_you_mean};
 use super::threshold::{self, Threshold};
 use super::trend::{self, Trend};
 use crate::model::{Attributes, MetricIdentity};

@@ -1,9 +1,8 @@
 //! JSON text to values and to their positions. `serde_json` alone decides what is JSON; the parser of the syntax tree is
 //! more lenient and is used for positions only, afterwards.
 
-use super::findings::{ByteRange, Finding, mark_length, position};
 use super::params::{Substituted, substitute};
-use super::problem::{Position, Severity};
+use super::problem::{ByteRange, Finding, Position, Severity, mark_length, position};
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use serde_json::Value as Json;

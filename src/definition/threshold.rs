@@ -1,9 +1,9 @@
 //! Threshold rules: an aggregate of a metric over a window, compared with a value.
 
 use super::comparison::{Condition, RuleChange, condition, malformed_metric, other_spans, pattern_operator};
-use super::findings::{Checked, Reported};
 use super::metric_id::{MetricId, MetricPattern};
 use super::object::{Field, Keys, Object};
+use super::problem::{Checked, Reported};
 use super::wildcard::MatchOperator;
 use crate::model::Aggregation::{AbsoluteDiff, Avg, Count, Delta, Max, Min, Percentile, Rate, RelativeDiff, Sum};
 use crate::model::{Aggregation, Attributes, MetricIdentity};

@@ -4,9 +4,9 @@
 //! in `docs/leak-detection.md`.
 
 use super::comparison::{FAR, RuleChange, other_numbers, other_spans};
-use super::findings::{Checked, Reported, did_you_mean};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
+use super::problem::{Checked, Reported, did_you_mean};
 use super::threshold::metric_id;
 use crate::model::Kind;
 use serde_json::Value as Json;

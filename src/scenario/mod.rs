@@ -43,7 +43,6 @@
 
 mod parse;
 mod print;
-mod reader;
 mod series;
 mod tree;
 mod values;

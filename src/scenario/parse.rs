@@ -4,9 +4,8 @@
 //! other document is a scenario. All mistakes of a file are collected with their positions, and nothing is ignored: unknown
 //! keys are errors. Absent on purpose: files (rules are named and fetched by the caller), running, comparing.
 
-use super::reader::{MapFields, NodeReader, ScenarioText};
 use super::series::{self, ScenarioSeries};
-use super::tree::{self, Content, Key, Node};
+use super::tree::{self, Content, Key, MapFields, Node, NodeReader, ScenarioText};
 use crate::definition::{Position, Problem};
 use crate::engine::{CloseReason, Counters, DropReason, InconclusiveReason, Options, SeriesMode, Timestamps, Verdict};
 use crate::model::{Attributes, Nanos, SECOND};

@@ -54,25 +54,33 @@ impl SampledScenario {
         for line in &self.comment {
             let _ = writeln!(out, "# {}", line.escape_debug());
         }
-        let _ = writeln!(out, "scenario: {}", quoted(&self.name));
-        let _ = writeln!(out, "rules: {}", quoted(rules));
-        self.write_options(&mut out);
-        if self.start != DEFAULT_START {
-            let start = chrono::DateTime::from_timestamp_nanos(self.start);
-            let _ = writeln!(out, "start: {}", start.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
-        }
         let last = |of: &SampledSeries| of.starts + of.interval * (of.samples.len() as Nanos - 1) + of.late_by;
-        if self.series.iter().map(last).max().is_none_or(|last| last < self.until) {
-            let _ = writeln!(out, "until: {}", span(self.until));
-        }
+        let is_longer = self.series.iter().map(last).max().is_none_or(|last| last < self.until);
+        let start = || {
+            let start = chrono::DateTime::from_timestamp_nanos(self.start);
+            format!("start: {}", start.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+        };
         let shared = Shared::of(&self.series);
-        shared.write(&mut out);
-        let _ = writeln!(out, "series:");
+        let interval = shared.interval.filter(|interval| *interval != 10 * SECOND);
+        let lines = [
+            Some(format!("scenario: {}", quoted(&self.name))),
+            Some(format!("rules: {}", quoted(rules))),
+            self.options(),
+            (self.start != DEFAULT_START).then(start),
+            is_longer.then(|| format!("until: {}", span(self.until))),
+            interval.map(|interval| format!("interval: {}", span(interval))),
+            shared.resource.filter(|of| !of.is_empty()).map(|resource| format!("resource: {}", mapping(resource))),
+            shared.scope.filter(|of| !of.is_empty()).map(|scope| format!("scope: {}", quoted(scope))),
+            Some("series:".to_string()),
+        ];
+        for line in lines.iter().flatten() {
+            let _ = writeln!(out, "{line}");
+        }
         self.series.iter().for_each(|series| write_series(&mut out, series, &shared));
         out
     }
 
-    fn write_options(&self, out: &mut String) {
+    fn options(&self) -> Option<String> {
         let (own, usual) = (&self.options, Options::default());
         let is_word = |is_set: bool, word: &str| is_set.then(|| word.to_string());
         let most = own.max_points_per_series;
@@ -85,9 +93,7 @@ impl SampledScenario {
             (most != usual.max_points_per_series).then(|| format!("max-points-per-series: {most}")),
         ];
         let keys: Vec<String> = keys.into_iter().flatten().collect();
-        if !keys.is_empty() {
-            let _ = writeln!(out, "options: {{{}}}", keys.join(", "));
-        }
+        (!keys.is_empty()).then(|| format!("options: {{{}}}", keys.join(", ")))
     }
 }
 
@@ -109,18 +115,6 @@ impl<'a> Shared<'a> {
             resource: shared(all, |series| &series.resource),
             scope: shared(all, |series| series.metric.scope.as_str()),
             interval: shared(all, |series| series.interval),
-        }
-    }
-
-    fn write(&self, out: &mut String) {
-        if let Some(interval) = self.interval.filter(|interval| *interval != 10 * SECOND) {
-            let _ = writeln!(out, "interval: {}", span(interval));
-        }
-        if let Some(resource) = self.resource.filter(|resource| !resource.is_empty()) {
-            let _ = writeln!(out, "resource: {}", mapping(resource));
-        }
-        if let Some(scope) = self.scope.filter(|scope| !scope.is_empty()) {
-            let _ = writeln!(out, "scope: {}", quoted(scope));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the keys of a series and which of them go together. Absent on purpose: the notation of values.
 
-use super::reader::{MAX_SPAN, MapFields, NodeReader};
+use super::tree::{MAX_SPAN, MapFields, NodeReader};
 use super::values::{self, BucketLayout, MAX_SLOTS, RunKind, SlotSample, ValueRun};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, SECOND, Temporality};
 
