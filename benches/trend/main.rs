@@ -12,7 +12,7 @@ mod measure;
 use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::Detector;
 use foreshock::engine::trend::minima::{BUCKET, KEPT};
-use foreshock::engine::trend::windows::Workbench;
+use foreshock::engine::trend::windows::WindowEvaluator;
 use foreshock::model::SECOND;
 use measure::{cpu_ns, resident_bytes};
 use std::process::ExitCode;
@@ -51,8 +51,8 @@ fn usage() -> ExitCode {
 
 fn run(series: usize) -> bool {
     let parameters = TrendParameters::default();
-    let mut bench = Workbench::default();
-    let distinct: Vec<Detector> = (0..DISTINCT as u64).map(|seed| filled(seed, &parameters, &mut bench)).collect();
+    let mut windows = WindowEvaluator::default();
+    let distinct: Vec<Detector> = (0..DISTINCT as u64).map(|seed| filled(seed, &parameters, &mut windows)).collect();
     let before = resident_bytes();
     let mut all: Vec<Detector> = (0..series).map(|i| distinct[i % DISTINCT].clone()).collect();
     let bytes = (resident_bytes() - before) as f64 / series as f64;
@@ -63,10 +63,10 @@ fn run(series: usize) -> bool {
         let began = cpu_ns();
         for (i, detector) in all.iter_mut().enumerate() {
             detector.add(bucket * BUCKET + SECOND, value(i as u64, bucket));
-            detector.close((bucket + 1) * BUCKET, &parameters, &mut bench);
+            detector.close((bucket + 1) * BUCKET, &parameters, &mut windows);
         }
         best = best.min((cpu_ns() - began) as f64 / 1000.0 / series as f64);
-        raised = all.iter().filter(|detector| detector.is_raised()).count();
+        raised = all.iter().filter(|detector| detector.is_leaking()).count();
     }
     println!("cargo bench --bench trend -- --series {series}");
     println!("One thread, CPU time, least of {ROUNDS} rounds; {raised} of the series have a leak raised.\n");
@@ -82,11 +82,11 @@ fn run(series: usize) -> bool {
 }
 
 /// A detector with six hours of floors.
-fn filled(seed: u64, parameters: &TrendParameters, bench: &mut Workbench) -> Detector {
+fn filled(seed: u64, parameters: &TrendParameters, windows: &mut WindowEvaluator) -> Detector {
     let mut detector = Detector::new(0);
     for bucket in 0..KEPT as i64 {
         detector.add(bucket * BUCKET + SECOND, value(seed, bucket));
-        detector.close((bucket + 1) * BUCKET, parameters, bench);
+        detector.close((bucket + 1) * BUCKET, parameters, windows);
     }
     detector
 }

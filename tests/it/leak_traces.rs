@@ -7,7 +7,7 @@
 use flate2::read::GzDecoder;
 use foreshock::definition::TrendParameters;
 use foreshock::engine::trend::minima::{BUCKET, bucket_of};
-use foreshock::engine::trend::windows::{Figures, Workbench};
+use foreshock::engine::trend::windows::{Figures, WindowEvaluator};
 use foreshock::engine::trend::{Detector, LeakChange};
 use foreshock::model::{Nanos, SECOND};
 use serde::Deserialize;
@@ -43,7 +43,7 @@ pub fn traces(path: &Path) -> Vec<Trace> {
 /// A detector with the way of its reference implementation around it.
 pub struct Driven {
     parameters: TrendParameters,
-    bench: Workbench,
+    windows: WindowEvaluator,
     detector: Option<(i64, Detector)>,
     bucket: i64,
 }
@@ -61,7 +61,7 @@ pub struct Happened {
 
 impl Driven {
     pub fn new(parameters: TrendParameters) -> Self {
-        Driven { parameters, bench: Workbench::default(), detector: None, bucket: 0 }
+        Driven { parameters, windows: WindowEvaluator::default(), detector: None, bucket: 0 }
     }
 
     /// Takes a point in.
@@ -70,7 +70,7 @@ impl Driven {
         let bucket = bucket_of(t * SECOND);
         if let Some((of, detector)) = &mut self.detector {
             if *of != start {
-                happened.extend(detector.is_raised().then_some(Happened { told: t, at: t, raise: None }));
+                happened.extend(detector.is_leaking().then_some(Happened { told: t, at: t, raise: None }));
                 self.detector = None;
             } else if bucket != self.bucket {
                 happened.extend(self.close(t));
@@ -86,10 +86,10 @@ impl Driven {
     pub fn close(&mut self, told: i64) -> Option<Happened> {
         let (_, detector) = self.detector.as_mut()?;
         let at: Nanos = (self.bucket + 1) * BUCKET;
-        let change = detector.close(at, &self.parameters, &mut self.bench)?.change?;
+        let change = detector.close(at, &self.parameters, &mut self.windows)?.change?;
         let raise = match change {
-            LeakChange::Raised(figures) => Some(figures),
-            LeakChange::Cleared => None,
+            LeakChange::Begins(figures) => Some(figures),
+            LeakChange::Ends => None,
         };
         Some(Happened { told, at: at / SECOND, raise })
     }

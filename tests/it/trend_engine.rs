@@ -311,5 +311,8 @@ fn after_six_hours_of_silence_a_life_begins_anew() {
     let report = fed.end();
     let lives = &report.definitions[0].lives;
     assert_eq!(lives.iter().map(|life| life.verdict).collect::<Vec<_>>(), [TrendVerdict::Leak, TrendVerdict::Leak]);
-    assert_eq!(lives.iter().map(|life| seconds(life.raised[0])).collect::<Vec<_>>(), [510.0, 8.0 * 3600.0 + 450.0]);
+    assert_eq!(
+        lives.iter().map(|life| seconds(life.leaks_began[0])).collect::<Vec<_>>(),
+        [510.0, 8.0 * 3600.0 + 450.0]
+    );
 }

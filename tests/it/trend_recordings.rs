@@ -52,7 +52,7 @@ fn told(report: &EvaluationReport) -> Vec<Told> {
         .map(|life| {
             let (name, instance) = (attribute(life, "service.name"), attribute(life, "service.instance.id"));
             let figures = life.evidence.as_ref().map(|evidence| evidence.figures);
-            let raises = life.raised.iter().map(|&at| {
+            let raises = life.leaks_began.iter().map(|&at| {
                 let figures = figures.expect("a raise has figures");
                 (at / SECOND, figures.window / SECOND, figures.slope)
             });

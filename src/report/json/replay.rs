@@ -256,7 +256,7 @@ fn life(life: &LifeReport, parameters: &TrendParameters) -> JsonNode {
         "seen": to_ms(life.seen),
         "verdict": life.verdict.as_str(),
         "reason": maybe(reason),
-        "raised": list(life.raised.iter().map(|&at| to_ms(at))),
+        "raised": list(life.leaks_began.iter().map(|&at| to_ms(at))),
         "text": trend::life(life, parameters, Detail::Brief),
         "ignoredPoints": life.ignored,
         "trend": maybe(life.evidence.as_ref().map(evidence_node)),

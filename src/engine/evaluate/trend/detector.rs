@@ -1,10 +1,10 @@
 //! One life of a process: its minima, and whether a leak is active.
 //!
 //! A point costs its bucket a comparison; the evaluation is paid once, when the bucket closes. The conditions must hold for a
-//! while until a leak is raised, and growth must be gone for a while until it is cleared.
+//! while until a leak begins, and growth must be gone for a while until it ends.
 
 use super::minima::{BUCKET, Minima};
-use super::windows::{Figures, Reading, View, Workbench};
+use super::windows::{Figures, Reading, View, WindowEvaluator};
 use crate::definition::TrendParameters;
 use crate::model::{MS, Nanos};
 
@@ -15,11 +15,11 @@ pub struct Detector {
     minima: Minima,
     /// The conditions hold since here, short failures not counted.
     since: Option<Nanos>,
-    /// The last instant at which they held.
+    /// When they held last.
     last: Nanos,
-    /// The last instant of a raised leak with some growth left.
+    /// When an active leak had some growth left last.
     last_weak: Nanos,
-    raised: bool,
+    leaking: bool,
 }
 
 /// What the end of a bucket brings.
@@ -27,26 +27,26 @@ pub struct Detector {
 pub struct BucketEvaluation {
     /// Whether a window is covered by points.
     pub covered: bool,
-    /// What the windows say, while a leak is raised.
+    /// What the windows say, while a leak is active.
     pub reading: Option<Reading>,
-    /// Whether a leak is raised or cleared by it.
+    /// Whether a leak begins or ends with it.
     pub change: Option<LeakChange>,
 }
 
 /// A leak begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LeakChange {
-    /// Raised; the figures are those of the longest window that shows it.
-    Raised(Figures),
-    /// Cleared: the growth has ended.
-    Cleared,
+    /// It begins; the figures are those of the longest window that shows it.
+    Begins(Figures),
+    /// The growth has ended.
+    Ends,
 }
 
 impl Detector {
-    /// A process that started at an instant.
+    /// A process that started at a time.
     pub fn new(start: Nanos) -> Self {
         let never = Nanos::MIN / 2;
-        Detector { start, minima: Minima::default(), since: None, last: never, last_weak: never, raised: false }
+        Detector { start, minima: Minima::default(), since: None, last: never, last_weak: never, leaking: false }
     }
 
     /// When the process started.
@@ -65,31 +65,31 @@ impl Detector {
         &mut self,
         at: Nanos,
         parameters: &TrendParameters,
-        bench: &mut Workbench,
+        windows: &mut WindowEvaluator,
     ) -> Option<BucketEvaluation> {
         if !self.minima.close(at) {
             return None;
         }
         let view = self.view(at, parameters);
-        if !self.raised {
-            let glance = bench.glance(&view);
-            if !self.holds(at, glance.leak, parameters) {
-                return Some(BucketEvaluation { covered: glance.covered, reading: None, change: None });
+        if !self.leaking {
+            let check = windows.check(&view);
+            if !self.holds(at, check.leak, parameters) {
+                return Some(BucketEvaluation { covered: check.covered, reading: None, change: None });
             }
-            let reading = bench.evaluate(&self.view(at, parameters));
-            self.raised = true;
-            let change = reading.leak.map(LeakChange::Raised);
+            let reading = windows.evaluate(&self.view(at, parameters));
+            self.leaking = true;
+            let change = reading.leak.map(LeakChange::Begins);
             return Some(BucketEvaluation { covered: true, reading: Some(reading), change });
         }
-        let reading = bench.evaluate(&view);
-        let change = self.clears(at, &reading, parameters).then_some(LeakChange::Cleared);
+        let reading = windows.evaluate(&view);
+        let change = self.clears(at, &reading, parameters).then_some(LeakChange::Ends);
         Some(BucketEvaluation { covered: reading.covered.is_some(), reading: Some(reading), change })
     }
 
     /// What the windows say of the newest bucket that was closed.
-    pub fn reading(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<Reading> {
+    pub fn reading(&self, parameters: &TrendParameters) -> Option<Reading> {
         let at = (self.minima.newest()?.bucket() + 1).saturating_mul(BUCKET);
-        Some(bench.evaluate(&self.view(at, parameters)))
+        Some(WindowEvaluator::default().evaluate(&self.view(at, parameters)))
     }
 
     fn view<'a>(&'a self, at: Nanos, parameters: &'a TrendParameters) -> View<'a> {
@@ -118,18 +118,18 @@ impl Detector {
         if at - self.last.max(self.last_weak) < parameters.clear_ms * MS {
             return false;
         }
-        self.raised = false;
+        self.leaking = false;
         true
     }
 
-    /// Whether a leak is raised and not cleared.
-    pub fn is_raised(&self) -> bool {
-        self.raised
+    /// Whether a leak is active.
+    pub fn is_leaking(&self) -> bool {
+        self.leaking
     }
 
-    /// Ends the life: what is raised ends with it, and its open buckets are not evaluated.
+    /// Ends the life: an active leak ends with it, and its open buckets are not evaluated.
     pub fn end(&mut self) {
-        self.raised = false;
+        self.leaking = false;
         self.minima.drop_open();
     }
 

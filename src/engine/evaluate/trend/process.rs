@@ -3,13 +3,13 @@
 use super::detector::{BucketEvaluation, Detector, LeakChange};
 use super::minima::{BUCKET, BucketMinimum, KEPT, bucket_of};
 use super::statistics::median;
-use super::windows::{Figures, Reading, Workbench};
+use super::windows::{Figures, Reading, WindowEvaluator};
 use crate::definition::TrendParameters;
 use crate::engine::verdict::InconclusiveReason;
 use crate::model::{MINUTE, MS, Nanos};
 
-/// Instants of raises that are kept of a life.
-const MOST_RAISES: usize = 32;
+/// Leaks of a life whose beginning is kept.
+const MOST_LEAKS: usize = 32;
 
 /// Values of the first minute that are kept, until their median is known.
 const MOST_EARLY: usize = 64;
@@ -22,16 +22,16 @@ pub(super) struct ProcessLife {
     pub detector: Detector,
     /// A younger life of the series has begun, and no point of this one came since.
     pub ended: bool,
-    pub raised_at: Vec<Nanos>,
-    /// What the windows said at the first raise.
+    pub leaks_began: Vec<Nanos>,
+    /// What the windows said when the first leak began.
     pub first_leak: Option<LifeFigures>,
     /// The first minimum that counts, and the newest bucket that was closed.
     first: Option<BucketMinimum>,
     newest: i64,
     /// Covered windows without a break longer than the detector bears: since when and until when.
     covered: Option<(Nanos, Nanos)>,
-    /// Whether that was ever long enough to raise a leak.
-    conclusive: bool,
+    /// Whether that was ever long enough for a leak to begin.
+    pub is_conclusive: bool,
     early: Early,
 }
 
@@ -49,7 +49,7 @@ impl LifeFigures {
     }
 }
 
-/// What a life at instants without a start time looks like when it begins: a process that has restarted is as small again.
+/// What a life without a start time looks like when it begins: a process that has restarted is as small again.
 #[derive(Clone, Debug, Default)]
 struct Early {
     values: Vec<f64>,
@@ -64,12 +64,12 @@ impl ProcessLife {
             key,
             detector: Detector::new(if key == 0 { first } else { key }),
             ended: false,
-            raised_at: Vec::new(),
+            leaks_began: Vec::new(),
             first_leak: None,
             first: None,
             newest: bucket_of(first),
             covered: None,
-            conclusive: false,
+            is_conclusive: false,
             early: Early::default(),
         }
     }
@@ -109,19 +109,19 @@ impl ProcessLife {
         &mut self,
         at: Nanos,
         parameters: &TrendParameters,
-        bench: &mut Workbench,
+        windows: &mut WindowEvaluator,
     ) -> Option<BucketEvaluation> {
-        let evaluation = self.detector.close(at, parameters, bench)?;
+        let evaluation = self.detector.close(at, parameters, windows)?;
         let newest = *self.detector.minima().newest()?;
         self.newest = newest.bucket();
         let from = self.detector.start().saturating_add(parameters.skip_ms * MS);
         if self.first.is_none() && newest.bucket() * BUCKET >= from {
             self.first = Some(newest);
         }
-        if matches!(evaluation.change, Some(LeakChange::Raised(_))) {
+        if matches!(evaluation.change, Some(LeakChange::Begins(_))) {
             self.first_leak = self.first_leak.or(evaluation.reading.as_ref().and_then(LifeFigures::of));
-            if self.raised_at.len() < MOST_RAISES {
-                self.raised_at.push(at);
+            if self.leaks_began.len() < MOST_LEAKS {
+                self.leaks_began.push(at);
             }
         }
         if evaluation.covered {
@@ -130,14 +130,15 @@ impl ProcessLife {
         Some(evaluation)
     }
 
-    /// What the windows say while a leak is raised; the first raise stands in when no window is covered at the moment.
+    /// What the windows say while a leak is active; the beginning of the first one stands in when no window is covered at the
+    /// moment.
     pub fn figures_now(&self, evaluation: &BucketEvaluation) -> Option<LifeFigures> {
         evaluation.reading.as_ref().and_then(LifeFigures::of).or(self.first_leak)
     }
 
-    /// What the windows said in the end: at the first raise, else of the newest bucket.
-    pub fn figures_at_end(&self, parameters: &TrendParameters, bench: &mut Workbench) -> Option<LifeFigures> {
-        self.first_leak.or_else(|| LifeFigures::of(&self.detector.reading(parameters, bench)?))
+    /// What the windows said in the end: when the first leak began, else of the newest bucket.
+    pub fn figures_at_end(&self, parameters: &TrendParameters) -> Option<LifeFigures> {
+        self.first_leak.or_else(|| LifeFigures::of(&self.detector.reading(parameters)?))
     }
 
     fn note_coverage(&mut self, at: Nanos, parameters: &TrendParameters) {
@@ -146,7 +147,7 @@ impl ProcessLife {
             _ => at,
         };
         self.covered = Some((since, at));
-        self.conclusive |= at - since >= parameters.hold_ms * MS;
+        self.is_conclusive |= at - since >= parameters.hold_ms * MS;
     }
 
     /// How much the newest minimum is above the first one that counted.
@@ -167,12 +168,7 @@ impl ProcessLife {
         (self.detector.minima().newest_bucket().unwrap_or(self.newest) + 1).saturating_mul(BUCKET)
     }
 
-    /// Whether a leak could have been raised.
-    pub fn is_conclusive(&self) -> bool {
-        self.conclusive
-    }
-
-    /// Why no leak could have been raised: it was too short, or there were holes between its points.
+    /// Why no leak could have begun: it was too short, or there were holes between its points.
     pub fn reason(&self, parameters: &TrendParameters) -> InconclusiveReason {
         let mut spacings: Vec<i64> = Vec::new();
         let mut later = None;

@@ -1,12 +1,12 @@
 //! A series as one rule looks at it: lives of processes, kept apart by their start times.
 //!
 //! A younger start time ends the life before it. When the older one speaks again several processes write the series: their
-//! lives are then watched side by side. Without start times (gauges never have one) a life ends when the value falls back to
+//! lives are then looked at side by side. Without start times (gauges never have one) a life ends when the value falls back to
 //! where it began. Bounded: so many lives, and the times of the points in open buckets.
 
 use super::detector::BucketEvaluation;
 use super::process::ProcessLife;
-use super::windows::Workbench;
+use super::windows::WindowEvaluator;
 use crate::definition::TrendParameters;
 use crate::model::{Nanos, Sample};
 use crate::series::{NotKept, SeriesId};
@@ -23,7 +23,7 @@ pub(super) struct TrendSeries {
     /// Whether start times tell lives apart.
     pub has_starts: bool,
     pub lives: Vec<ProcessLife>,
-    /// Lives that are over and forgotten, until they are collected.
+    /// Lives that are over, until they are collected.
     pub over: Vec<ProcessLife>,
     pub several_writers: bool,
     /// Points that came after their bucket had closed.
@@ -108,13 +108,13 @@ impl TrendSeries {
         &mut self,
         at: Nanos,
         parameters: &TrendParameters,
-        bench: &mut Workbench,
+        windows: &mut WindowEvaluator,
         mut each: impl FnMut(&ProcessLife, &BucketEvaluation),
     ) {
         for life in &mut self.lives {
             if life.ended {
                 life.detector.end();
-            } else if let Some(evaluation) = life.close(at, parameters, bench) {
+            } else if let Some(evaluation) = life.close(at, parameters, windows) {
                 each(life, &evaluation);
             }
         }
@@ -134,8 +134,8 @@ impl TrendSeries {
         self.lives.iter().filter_map(|life| life.detector.minima().next_close()).min()
     }
 
-    /// Whether a leak is raised in a life that goes on.
-    pub fn is_raised(&self) -> bool {
-        self.lives.iter().any(|life| !life.ended && life.detector.is_raised())
+    /// Whether a leak is active in a life that goes on.
+    pub fn is_leaking(&self) -> bool {
+        self.lives.iter().any(|life| !life.ended && life.detector.is_leaking())
     }
 }

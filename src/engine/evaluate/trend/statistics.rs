@@ -73,7 +73,8 @@ impl Scratch {
                 s += i64::from(b > a) - i64::from(b < a);
             }
         }
-        self.sort_values(points);
+        self.collect_values(points);
+        self.values.sort_unstable_by(f64::total_cmp);
         let n = points.len() as f64;
         let mut variance = n * (n - 1.0) * (2.0 * n + 5.0);
         for ties in self.values.chunk_by(|a, b| a == b).filter(|ties| ties.len() > 1) {
@@ -109,8 +110,7 @@ impl Scratch {
 
     /// The median of the values of points.
     pub fn level(&mut self, points: &[Point]) -> f64 {
-        self.values.clear();
-        self.values.extend(points.iter().map(|(_, x)| x));
+        self.collect_values(points);
         median(&mut self.values)
     }
 
@@ -122,10 +122,9 @@ impl Scratch {
         }
     }
 
-    fn sort_values(&mut self, points: &[Point]) {
+    fn collect_values(&mut self, points: &[Point]) {
         self.values.clear();
         self.values.extend(points.iter().map(|(_, x)| x));
-        self.values.sort_unstable_by(f64::total_cmp);
     }
 }
 

@@ -9,7 +9,7 @@ use super::minima::BUCKET;
 use super::process::{LifeFigures, ProcessLife};
 use super::series::TrendSeries;
 use super::verdict::{Evidence, LifeReport, TrendVerdict};
-use super::windows::Workbench;
+use super::windows::WindowEvaluator;
 use crate::definition::{LogicalOperator, MemoryLimit, Trend};
 use crate::engine::alert::event::{ViolatedRule, ViolatingSeries};
 use crate::engine::evaluate::finding::{About, Finding, Opening, Violation};
@@ -48,7 +48,7 @@ pub(in crate::engine) struct Trends {
     /// Reports of lives that are no more, by rule, and how many were not kept.
     past: Vec<(u32, LifeReport)>,
     left_out: HashMap<u32, u64, RandomState>,
-    bench: Workbench,
+    windows: WindowEvaluator,
 }
 
 /// Of several ids of a rule the first that selects a series of a resource, and those series.
@@ -185,11 +185,11 @@ impl Trends {
             let auxiliary = Auxiliary::of((rule, series, ignored), trend, &self.collections, &self.limits, ingest);
             let totals = &mut tally.rules[rule as usize];
             let of = &mut self.series[number as usize];
-            of.close(at, &trend.parameters, &mut self.bench, |life, evaluation| {
+            of.close(at, &trend.parameters, &mut self.windows, |life, evaluation| {
                 totals.evaluations += u64::from(evaluation.covered);
                 totals.warming_up += u64::from(!evaluation.covered);
                 totals.best_covered = totals.best_covered.max(life.seen());
-                if let Some(figures) = life.figures_now(evaluation).filter(|_| life.detector.is_raised()) {
+                if let Some(figures) = life.figures_now(evaluation).filter(|_| life.detector.is_leaking()) {
                     leaks.push(ActiveLeak { rule, series, evidence: auxiliary.evidence(life, figures) });
                 }
             });
@@ -209,7 +209,7 @@ impl Trends {
             if leaks.iter().any(|leak| leak.rule as usize == rule) {
                 return ConditionState::Violating;
             }
-            let is_silent = series().any(|of| of.rule as usize == rule && of.is_raised());
+            let is_silent = series().any(|of| of.rule as usize == rule && of.is_leaking());
             if is_silent { ConditionState::Unknown } else { ConditionState::Clear }
         });
         combine(definition.operator == LogicalOperator::Or, states)
@@ -235,39 +235,31 @@ impl Trends {
             *self.left_out.entry(rule).or_default() += 1;
             return;
         }
-        let mut bench = std::mem::take(&mut self.bench);
-        let report = self.life_report(number, life, &mut bench, ingest);
+        let report = self.life_report(number, life, ingest);
         self.past.extend(report.map(|report| (rule, report)));
-        self.bench = bench;
     }
 
-    fn life_report(
-        &self,
-        number: u32,
-        life: &ProcessLife,
-        bench: &mut Workbench,
-        ingest: &Ingest,
-    ) -> Option<LifeReport> {
+    fn life_report(&self, number: u32, life: &ProcessLife, ingest: &Ingest) -> Option<LifeReport> {
         let TrendSeries { rule, series, ignored, several_writers, .. } = self.series[number as usize];
         let trend = ingest.rules.trend(rule)?;
-        let verdict = if !life.raised_at.is_empty() {
+        let verdict = if !life.leaks_began.is_empty() {
             TrendVerdict::Leak
         } else if several_writers {
             TrendVerdict::Inconclusive(InconclusiveReason::SeveralWriters)
-        } else if life.is_conclusive() {
+        } else if life.is_conclusive {
             TrendVerdict::NoLeak
         } else {
             TrendVerdict::Inconclusive(life.reason(&trend.parameters))
         };
         let auxiliary = Auxiliary::of((rule, series, ignored), trend, &self.collections, &self.limits, ingest);
-        let figures = life.figures_at_end(&trend.parameters, bench);
+        let figures = life.figures_at_end(&trend.parameters);
         Some(LifeReport {
             rule: ingest.rules.rules[rule as usize].index,
             series: ingest.series_label(series),
             start: life.detector.start(),
             seen: life.seen(),
             verdict,
-            raised: life.raised_at.clone(),
+            leaks_began: life.leaks_began.clone(),
             evidence: figures.map(|figures| auxiliary.evidence(life, figures)),
             ignored,
         })
@@ -283,10 +275,9 @@ impl Trends {
         let is_own = |rule: u32| ingest.rules.compiled[d].rules.contains(&(rule as usize));
         let past = self.past.iter().filter(|(rule, _)| is_own(*rule));
         let mut reports: Vec<LifeReport> = past.map(|(_, report)| report.clone()).collect();
-        let mut bench = Workbench::default();
         for (of, number) in self.series.iter().zip(0..).filter(|(of, _)| is_own(of.rule)) {
             let lives = of.over.iter().chain(&of.lives);
-            reports.extend(lives.filter_map(|life| self.life_report(number, life, &mut bench, ingest)));
+            reports.extend(lives.filter_map(|life| self.life_report(number, life, ingest)));
         }
         reports
     }

@@ -5,7 +5,7 @@ use crate::engine::label::SeriesLabel;
 use crate::engine::verdict::InconclusiveReason;
 use crate::model::Nanos;
 
-/// The evidence of one life at one instant.
+/// The evidence of one life at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// When the life began: the start time of its points, or its first point.
@@ -53,9 +53,9 @@ impl Evidence {
 /// What is said of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrendVerdict {
-    /// A leak was raised.
+    /// There was a leak.
     Leak,
-    /// A leak would have been raised, if there had been one of the smallest size shown.
+    /// A leak would have been found, if there had been one of the smallest size shown.
     NoLeak,
     /// It cannot be told.
     Inconclusive(InconclusiveReason),
@@ -85,9 +85,9 @@ pub struct LifeReport {
     pub seen: Nanos,
     /// The verdict.
     pub verdict: TrendVerdict,
-    /// The instants at which a leak was raised; the first ones when there are many.
-    pub raised: Vec<Nanos>,
-    /// The evidence: of the first raise, else the newest there is.
+    /// When leaks began; the first ones when there are many.
+    pub leaks_began: Vec<Nanos>,
+    /// The evidence: of the beginning of the first leak, else the newest there is.
     pub evidence: Option<Evidence>,
     /// Points of the series that came after their bucket had closed.
     pub ignored: u64,

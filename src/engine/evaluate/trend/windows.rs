@@ -15,7 +15,7 @@ const FEWEST: usize = 6;
 /// What one window says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// The instant of the evaluation.
+    /// The time of the evaluation.
     pub at: Nanos,
     /// Length of the window.
     pub window: Nanos,
@@ -54,7 +54,7 @@ impl Figures {
     }
 }
 
-/// What all windows say at an instant.
+/// What all windows say at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
     /// The longest window that fulfils every condition.
@@ -63,13 +63,13 @@ pub struct Reading {
     pub covered: Option<Figures>,
     /// The smallest growth that a covered window would have shown.
     pub smallest: f64,
-    /// Whether a covered window still grows enough to keep a raised leak from being cleared.
+    /// Whether a covered window still grows enough to keep an active leak from ending.
     pub weak: bool,
 }
 
 /// The same, as far as it takes to see that there is no leak: most processes have none, and then this is all the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Glance {
+pub struct LeakCheck {
     /// Whether a window fulfils every condition.
     pub leak: bool,
     /// Whether a window is covered by points.
@@ -81,7 +81,7 @@ pub struct Glance {
 pub struct View<'a> {
     /// The closed minima.
     pub minima: &'a Minima,
-    /// Floors of buckets that begin before this do not count.
+    /// Minima of buckets that begin before this do not count.
     pub from: Nanos,
     /// The end of the bucket.
     pub at: Nanos,
@@ -89,26 +89,26 @@ pub struct View<'a> {
     pub parameters: &'a TrendParameters,
 }
 
-/// Buffers of an evaluation.
+/// Evaluates windows; keeps the buffers for it.
 #[derive(Clone, Debug, Default)]
-pub struct Workbench {
+pub struct WindowEvaluator {
     scratch: Scratch,
     /// The points of the window that is looked at, in the order of time, and their numbers from the newest on.
     points: Vec<Point>,
     numbers: Vec<i64>,
 }
 
-impl Workbench {
+impl WindowEvaluator {
     /// Whether there is a leak, and no more.
-    pub fn glance(&mut self, view: &View<'_>) -> Glance {
-        let mut glance = Glance { leak: false, covered: false };
+    pub fn check(&mut self, view: &View<'_>) -> LeakCheck {
+        let mut check = LeakCheck { leak: false, covered: false };
         for (i, window) in view.parameters.ladder.iter().enumerate() {
             if self.gather(view, window) && self.is_covered(view, window) {
-                glance.covered = true;
-                glance.leak = glance.leak || self.rises(view, window) && self.is_steady(view, i + 1);
+                check.covered = true;
+                check.leak = check.leak || self.rises(view, window) && self.is_steady(view, i + 1);
             }
         }
-        glance
+        check
     }
 
     /// Everything the windows say.
@@ -240,7 +240,7 @@ fn merged(window: &WindowLevel) -> i64 {
     (seconds(window) / window.points as f64 / (BUCKET / SECOND) as f64).round_ties_even().max(1.0) as i64
 }
 
-/// Floors that become one point: their number from the newest on, where they begin, and the least of them.
+/// Minima that become one point: their number from the newest on, where they begin, and the least of them.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     number: i64,
@@ -294,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_sees_what_an_evaluation_finds() {
-        let (parameters, mut bench) = (TrendParameters::default(), Workbench::default());
+    fn a_check_sees_what_an_evaluation_finds() {
+        let (parameters, mut windows) = (TrendParameters::default(), WindowEvaluator::default());
         let mut leaks = 0;
         for world in 0..60 {
             let mut minima = Minima::default();
@@ -305,9 +305,9 @@ mod tests {
                 let at = (bucket + 1) * BUCKET;
                 minima.close(at);
                 let view = View { minima: &minima, from: 2 * BUCKET, at, parameters: &parameters };
-                let (glance, reading) = (bench.glance(&view), bench.evaluate(&view));
-                assert_eq!(glance, Glance { leak: reading.leak.is_some(), covered: reading.covered.is_some() });
-                leaks += usize::from(glance.leak);
+                let (check, reading) = (windows.check(&view), windows.evaluate(&view));
+                assert_eq!(check, LeakCheck { leak: reading.leak.is_some(), covered: reading.covered.is_some() });
+                leaks += usize::from(check.leak);
             }
         }
         assert!((1000..11_000).contains(&leaks), "{leaks}");
