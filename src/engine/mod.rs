@@ -12,13 +12,11 @@
 mod alert;
 mod evaluate;
 mod ingest;
-mod label;
 mod options;
 mod report;
 mod rules;
 mod step;
 mod summary;
-mod verdict;
 
 pub use alert::event::{
     CloseReason, Event, EventLife, EventState, Observation, Peak, Transition, ViolatedRule, ViolatingSeries,
@@ -28,8 +26,9 @@ pub use evaluate::trace::{EvaluationTrace, TraceLimits, TracePoint, TraceSpan, T
 pub use evaluate::trend;
 pub use ingest::classify::{Received, classify, count_dropped};
 pub use ingest::drop_reason::DropReason;
-pub use label::{EntityLabel, SeriesLabel};
+pub use ingest::entity::{EntityLabel, SeriesLabel};
 pub use options::{Counters, Options, Retention, SeriesMode, Timestamps};
-pub use report::{Counts, Coverage, DefinitionReport, EvaluationReport, Nearest, RuleReport};
+pub use report::{
+    Counts, Coverage, DefinitionReport, EvaluationReport, InconclusiveReason, Nearest, RuleReport, Verdict,
+};
 pub use step::{Engine, Input, Inputs, drive};
-pub use verdict::{InconclusiveReason, Verdict};

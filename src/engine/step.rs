@@ -39,20 +39,19 @@ pub struct Engine {
 impl Engine {
     /// An engine for these definitions (in the order outputs shall have).
     pub fn new(definitions: Vec<EventDefinition>, options: Options) -> Self {
-        Engine::of(Rules::compile(definitions, &options), &options, None)
+        Engine::of(definitions, &options, None)
     }
 
     /// An engine that records what decides each rule, to be read with [`Engine::trace`]. It evicts nothing: an entity keeps
     /// its number from the first pass to the last.
     pub fn tracing(definitions: Vec<EventDefinition>, options: Options, limits: TraceLimits) -> Self {
         let retention = Retention { forget_after: None, ..options.retention.clone() };
-        let options = Options { retention, ..options };
-        let mut rules = Rules::compile(definitions, &options);
-        let recorder = Recorder::new(&mut rules, limits);
-        Engine::of(rules, &options, Some(recorder))
+        Engine::of(definitions, &Options { retention, ..options }, Some(limits))
     }
 
-    fn of(rules: Rules, options: &Options, recorder: Option<Recorder>) -> Self {
+    fn of(definitions: Vec<EventDefinition>, options: &Options, trace: Option<TraceLimits>) -> Self {
+        let mut rules = Rules::compile(definitions, options);
+        let recorder = trace.map(|limits| Recorder::new(&mut rules, limits));
         Engine {
             evaluate: Evaluate::new(&rules, options, recorder),
             alerts: Alerts::new(rules.definitions.len(), options.retention.closed_events),

@@ -16,6 +16,5 @@ pub use index::renumbering::Renumbering;
 pub use index::series_index::Lookup;
 pub use series_store::{EvictionHorizon, Renumbered, SeriesStore};
 pub use store::block::NotKept;
-pub use window::frame::{WindowFrame, WindowRequest};
-pub use window::rule_result::{ResultSeries, RuleResult};
+pub use window::frame::{ResultSeries, RuleResult, WindowFrame, WindowRequest};
 pub use window::subscription::{SubscribedRequest, Subscription};

@@ -14,8 +14,8 @@ use super::store::sample_store::SampleStore;
 use super::store::table::Mark;
 use super::window::aggregate::SeriesPoints;
 use super::window::block_windows::BlockWindows;
+use super::window::frame::{RuleResult, emit_one};
 use super::window::histogram::HistogramChain;
-use super::window::rule_result::{RuleResult, emit_one};
 use super::window::subscription::{SubscribedRequest, Subscription, Subscriptions};
 use crate::model::{Attributes, Kind, MetricIdentity, Nanos, PointSpan, PointValue, Sample, SampleValue};
 use std::sync::Arc;
@@ -158,7 +158,8 @@ impl SeriesStore {
                 self.samples.put_number(&mut cursor.row, (block, column), Sample { time, start, value }, now)
             }
             (Location::Histogram(number), SampleValue::Histogram(value)) => {
-                self.samples.put_histogram(number, Sample { time, start, value: *value }, now)
+                let (series, limit) = (&mut self.samples.histograms[number as usize], self.samples.limit);
+                series.put(Sample { time, start, value: *value }, now, limit)
             }
             _ => Ok(()),
         }
@@ -319,13 +320,8 @@ impl SeriesStore {
     }
 
     /// How many series there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.index.series.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.index.series.is_empty()
     }
 
     /// How many series a resource has.
@@ -384,23 +380,18 @@ impl SeriesStore {
 
     /// Whether a monotonic delta sum sent a negative delta.
     pub fn has_negative_delta(&self, series: SeriesId) -> bool {
-        self.is_marked(Mark::NegativeDelta, series)
+        let Location::Column { block, column } = self.index.series[series as usize].location() else { return false };
+        self.samples.blocks[block as usize].table.is_marked(Mark::NegativeDelta, column as usize)
     }
 
     /// Whether several processes write a series: its start times go back and forth.
     pub fn has_several_writers(&self, series: SeriesId) -> bool {
         match self.index.series[series as usize].location() {
+            Location::Nowhere | Location::Forwarded { .. } => false,
             Location::Histogram(number) => self.samples.histograms[number as usize].has_several_writers,
-            _ => self.is_marked(Mark::SeveralWriters, series),
-        }
-    }
-
-    fn is_marked(&self, mark: Mark, series: SeriesId) -> bool {
-        match self.index.series[series as usize].location() {
             Location::Column { block, column } => {
-                self.samples.blocks[block as usize].table.is_marked(mark, column as usize)
+                self.samples.blocks[block as usize].table.is_marked(Mark::SeveralWriters, column as usize)
             }
-            Location::Nowhere | Location::Forwarded { .. } | Location::Histogram(_) => false,
         }
     }
 }

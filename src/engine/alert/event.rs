@@ -2,7 +2,7 @@
 
 use crate::engine::evaluate::schedule::multiple_from;
 use crate::engine::evaluate::trend::Evidence;
-use crate::engine::label::{EntityLabel, SeriesLabel};
+use crate::engine::ingest::entity::{EntityLabel, SeriesLabel};
 use crate::model::{Attributes, MetricIdentity, Nanos};
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::state::ConditionState;
 use crate::engine::alert::event::ViolatedRule;
-use crate::engine::label::EntityLabel;
+use crate::engine::ingest::entity::EntityLabel;
 use crate::series::SeriesId;
 use std::sync::Arc;
 

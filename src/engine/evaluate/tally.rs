@@ -5,7 +5,7 @@
 
 use super::schedule::multiple_from;
 use super::state::{ConditionState, RuleState};
-use crate::engine::label::SeriesLabel;
+use crate::engine::ingest::entity::SeriesLabel;
 use crate::engine::report::RuleReport;
 use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::{MS, Nanos};

@@ -10,15 +10,15 @@
 use super::schedule::multiple_from;
 use super::state::RuleState;
 use crate::definition::{CompareOp, Condition};
+use crate::engine::ingest::entity::{EntityLabel, SeriesLabel};
 use crate::engine::ingest::resources::Ingest;
-use crate::engine::label::{EntityLabel, SeriesLabel};
 use crate::engine::rules::{CompiledDefinition, Rules};
 use crate::model::{MS, Nanos};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Changes that are kept together.
-const CHUNK: usize = 1 << 14;
+/// Room for at least so many changes is added at a time.
+const GROWTH: usize = 1 << 10;
 /// Gaps between reports that the interval of an entity is the median of.
 const GAPS: usize = 15;
 /// Bytes that a change takes while the trace is put in order.
@@ -41,13 +41,9 @@ pub(in crate::engine) struct Recorder {
     end: usize,
     rules: usize,
     most_changes: usize,
-    /// Changes in one chunk.
-    chunk: usize,
     /// By entity and rule what was noted last.
     last: Vec<LastChange>,
-    chunks: Vec<Vec<Change>>,
-    /// Changes in all chunks but the last.
-    full: usize,
+    changes: Vec<Change>,
     intervals: Vec<Interval>,
     /// What violates each rule, as it is written.
     conditions: Vec<Condition>,
@@ -122,10 +118,8 @@ impl Recorder {
             end: usize::MAX,
             rules: conditions.len(),
             most_changes,
-            chunk: (most_changes / 8).clamp(1, CHUNK),
             last: Vec::new(),
-            chunks: Vec::new(),
-            full: 0,
+            changes: Vec::new(),
             intervals: Vec::new(),
             conditions,
         }
@@ -168,18 +162,13 @@ impl Recorder {
             return;
         }
         *last = LastChange { bits: value.to_bits(), changes: last.changes + 1 };
-        let change = Change { at, value, place: place as u32, series: state.series };
-        match self.chunks.last_mut() {
-            Some(chunk) if chunk.len() < self.chunk => chunk.push(change),
-            last => {
-                self.full += last.map_or(0, |chunk| chunk.len());
-                let mut chunk = Vec::with_capacity(self.chunk);
-                chunk.push(change);
-                self.chunks.push(chunk);
-                if self.full > self.most_changes {
-                    self.give_up();
-                }
-            }
+        if self.changes.len() == self.changes.capacity() {
+            // By a quarter, because memory is limited.
+            self.changes.reserve_exact((self.changes.len() / 4).max(GROWTH));
+        }
+        self.changes.push(Change { at, value, place: place as u32, series: state.series });
+        if self.changes.len() > self.most_changes {
+            self.give_up();
         }
     }
 
@@ -191,24 +180,13 @@ impl Recorder {
         let mut kept = 0;
         let stay = changes.iter().take_while(|n| {
             kept += **n;
-            kept <= self.full / 2
+            kept <= self.changes.len() / 2
         });
         let alone = changes.first().is_some_and(|&n| n <= self.most_changes);
         self.end = self.first + stay.count().max(usize::from(alone));
-        for chunk in &mut self.chunks {
-            chunk.retain(|change| (change.place as usize) < (self.end - self.first) * self.rules);
-        }
-        // Small chunks would make the count of full ones say little.
-        let mut together: Vec<Vec<Change>> = Vec::new();
-        for chunk in std::mem::take(&mut self.chunks) {
-            match together.last_mut() {
-                Some(last) if last.len() + chunk.len() <= self.chunk => last.extend(chunk),
-                _ => together.push(chunk),
-            }
-        }
-        self.chunks = together;
-        self.full = self.chunks.iter().rev().skip(1).map(Vec::len).sum();
-        self.last.truncate((self.end - self.first) * self.rules);
+        let places = (self.end - self.first) * self.rules;
+        self.changes.retain(|change| (change.place as usize) < places);
+        self.last.truncate(places);
         self.intervals.truncate(self.end - self.first);
     }
 }
@@ -279,7 +257,7 @@ impl EvaluationTrace {
             conditions: recorder.conditions,
             ..EvaluationTrace::default()
         };
-        trace.sort(&recorder.last, recorder.chunks);
+        trace.sort(&recorder.last, recorder.changes);
         let named = ingest.store.series_ids().map(|series| {
             // A label is read from the bytes of a resource: that of an entity is read once and shared.
             let entity = trace.entities.get((ingest.entity_of(series) as usize).checked_sub(recorder.first)?)?;
@@ -291,7 +269,7 @@ impl EvaluationTrace {
         trace
     }
 
-    fn sort(&mut self, last: &[LastChange], chunks: Vec<Vec<Change>>) {
+    fn sort(&mut self, last: &[LastChange], changes: Vec<Change>) {
         let places = self.entities.len() * self.conditions.len();
         let mut next = Vec::with_capacity(places + 1);
         let mut begin = 0;
@@ -302,7 +280,7 @@ impl EvaluationTrace {
         next.push(begin);
         self.starts = next.clone();
         self.points = vec![TracePoint { at: 0, value: 0.0, series: 0 }; begin];
-        for Change { at, value, place, series } in chunks.into_iter().flatten() {
+        for Change { at, value, place, series } in changes {
             let to = &mut next[place as usize];
             self.points[*to] = TracePoint { at, value, series };
             *to += 1;

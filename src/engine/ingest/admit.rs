@@ -74,7 +74,7 @@ pub(super) fn admit_entity(ingest: &Ingest) -> Result<(), DropReason> {
     if ingest.entities.len() as u64 >= retention.entities {
         return Err(DropReason::TooManyEntities);
     }
-    if ingest.store.len() as u64 >= retention.series {
+    if ingest.store.count() as u64 >= retention.series {
         return Err(DropReason::TooManySeries);
     }
     Ok(())
@@ -90,7 +90,7 @@ pub(super) fn admit_resource(ingest: &Ingest, entity: u32) -> Result<(), DropRea
 pub(super) fn has_room(ingest: &Ingest, entity: u32) -> bool {
     let retention = &ingest.options.retention;
     let own = ingest.entities[entity as usize].series;
-    (ingest.store.len() as u64) < retention.series && u64::from(own) < retention.series_of_entity
+    (ingest.store.count() as u64) < retention.series && u64::from(own) < retention.series_of_entity
 }
 
 #[cold]
@@ -101,7 +101,7 @@ fn add_series(ingest: &mut Ingest, cursor: &mut ExportCursor, key: KeyId) -> Ser
     let subscription = subscriptions.subscription(rules, store, resource.class, key);
     let series = store.add_series(cursor, key, subscription);
     ingest.counts.series += 1;
-    ingest.counts.series_now = store.len() as u64;
+    ingest.counts.series_now = store.count() as u64;
     let Some(subscription) = subscription else { return series };
     if store.subscription(subscription).forwards {
         ingest.changes.trend_series.push(series);

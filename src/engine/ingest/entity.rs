@@ -1,9 +1,9 @@
 //! Resources and entities. An entity is the resource that is evaluated; several resources are one entity when they have the
-//! same service name and instance.
+//! same service name and instance. How entities and series are named in outputs.
 
-use crate::engine::label::EntityLabel;
-use crate::model::{Attributes, Nanos, Value};
+use crate::model::{Attributes, MetricIdentity, Nanos, Value};
 use crate::series::{Renumbered, ResourceId, SeriesId, SubscribedRequest};
+use std::sync::Arc;
 
 /// One resource.
 #[derive(Debug)]
@@ -83,4 +83,24 @@ pub(super) fn entity_label(resource: &Attributes) -> EntityLabel {
         resource.clone()
     };
     EntityLabel { resource: identity, label }
+}
+
+/// How an entity is named in outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityLabel {
+    /// The identifying attributes, or the whole resource when it has no service name or instance id.
+    pub resource: Attributes,
+    /// `<service.name> (<service.instance.id>)`, as far as present.
+    pub label: String,
+}
+
+/// How a series is named in outputs.
+#[derive(Clone, Debug)]
+pub struct SeriesLabel {
+    /// Its entity.
+    pub entity: Arc<EntityLabel>,
+    /// Its metric.
+    pub metric: Arc<MetricIdentity>,
+    /// Its attributes; empty for a merged series.
+    pub attributes: Arc<Attributes>,
 }

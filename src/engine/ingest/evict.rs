@@ -6,7 +6,7 @@
 //! no window holds its points, no event of it is open, no presence rule is about it, no trend compares with it. When it comes
 //! back it is new. What was counted stays counted.
 
-use crate::engine::label::SeriesLabel;
+use super::entity::SeriesLabel;
 use crate::engine::options::Options;
 use crate::engine::rules::Rules;
 use crate::model::{MetricIdentity, Nanos, SECOND};

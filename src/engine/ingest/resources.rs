@@ -6,10 +6,9 @@
 use super::admit::{admit_entity, admit_resource};
 use super::changes::Changes;
 use super::drop_reason::DropReason;
-use super::entity::{Entity, KnownResource, MergedSeries, entity_label};
+use super::entity::{Entity, EntityLabel, KnownResource, MergedSeries, SeriesLabel, entity_label};
 use super::evict::{Evicted, EvictionSchedule};
 use super::subscriptions::{Subscriptions, TrendInput};
-use crate::engine::label::{EntityLabel, SeriesLabel};
 use crate::engine::options::{Options, SeriesMode};
 use crate::engine::report::{Counts, Coverage};
 use crate::engine::rules::Rules;

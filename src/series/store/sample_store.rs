@@ -2,7 +2,7 @@
 
 use super::block::{Block, NotKept, NumberKind, OpenRow};
 use super::histograms::HistogramSeries;
-use crate::model::{Histogram, MetricIdentity, Nanos, Sample};
+use crate::model::{MetricIdentity, Nanos, Sample};
 use crate::series::index::location::{Location, SeriesId};
 use crate::series::index::renumbering::Renumbering;
 use crate::series::index::series_index::StoredResource;
@@ -59,11 +59,6 @@ impl SampleStore {
             }
         };
         self.blocks[block as usize].put(open, column as usize, sample, self.limit)
-    }
-
-    /// Keeps a sample of a histogram series.
-    pub fn put_histogram(&mut self, number: u32, sample: Sample<Histogram>, now: Nanos) -> Result<(), NotKept> {
-        self.histograms[number as usize].put(sample, now, self.limit)
     }
 
     /// The samples of a row are in, or the rows of its block are about to change.

@@ -117,7 +117,7 @@ pub fn delta_step(value: f64, start: Nanos, time: Nanos, before: Nanos) -> f64 {
 }
 
 #[inline]
-fn per_second(increase: f64, elapsed: Nanos) -> Option<f64> {
+pub fn per_second(increase: f64, elapsed: Nanos) -> Option<f64> {
     (elapsed > 0).then(|| increase / (elapsed as f64 / SECOND as f64))
 }
 

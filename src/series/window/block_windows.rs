@@ -4,8 +4,7 @@
 //! the points of each column are gathered first; both give the same bits.
 
 use super::aggregate::{SeriesPoints, aggregate_values};
-use super::frame::{WindowEnd, WindowFrame, WindowRequest};
-use super::rule_result::{ResultSeries, RuleResult, emit_one};
+use super::frame::{ResultSeries, RuleResult, WindowEnd, WindowFrame, WindowRequest, emit_one};
 use super::running::RunningSums;
 use crate::model::{Aggregation, Nanos, SECOND};
 use crate::series::store::block::{Block, NumberKind};

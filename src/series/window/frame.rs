@@ -1,9 +1,11 @@
-//! One window: what is asked of it, and what it is when it is laid over the times of a series: which points are inside, how
-//! much of it they cover, and from which point on steps are counted.
+//! One window: what is asked of it, what it is when it is laid over the times of a series (which points are inside, how much
+//! of it they cover, and from which point on steps are counted), and what a rule gets of it.
 //!
 //! A frame is made of times alone, so that all series of a block share it.
 
 use crate::model::{Aggregation, Nanos};
+use crate::series::index::location::SeriesId;
+use crate::series::store::table::Table;
 use crate::series::store::times::{points_until, sampling_interval};
 
 /// What a rule reads of a series.
@@ -107,4 +109,47 @@ impl WindowEnd {
         }
         WindowFrame { first, end, chain, covered, is_covered, valid_until }
     }
+}
+
+/// The result of a rule for one or several series with a window in common.
+#[derive(Debug)]
+pub struct RuleResult<'a> {
+    /// Number of the rule among all rules.
+    pub rule: u32,
+    /// The window.
+    pub frame: WindowFrame,
+    /// Per series the aggregate; not finite where it has no value, and for all of them when the window is not covered.
+    pub values: &'a [f64],
+    /// The series.
+    pub series: ResultSeries<'a>,
+}
+
+/// The series of a result, by their position in it.
+#[derive(Debug)]
+pub enum ResultSeries<'a> {
+    /// One series.
+    One(SeriesId),
+    /// Columns of a table.
+    Columns(&'a Table, &'a [u32]),
+}
+
+impl ResultSeries<'_> {
+    /// The series at a position.
+    #[inline]
+    pub fn get(&self, position: usize) -> SeriesId {
+        match self {
+            ResultSeries::One(series) => *series,
+            ResultSeries::Columns(table, columns) => table.series(columns[position] as usize),
+        }
+    }
+}
+
+/// Emits the result of one series: its window, and the value.
+pub fn emit_one(
+    rule: u32,
+    series: SeriesId,
+    (frame, value): (WindowFrame, f64),
+    emit: &mut impl FnMut(&RuleResult<'_>),
+) {
+    emit(&RuleResult { rule, frame, values: &[value], series: ResultSeries::One(series) });
 }

@@ -3,9 +3,10 @@
 //! A step is again a histogram: what was observed since the point before. Explicit and exponential buckets are two forms of
 //! one thing; exponential ones are brought to the smaller scale before they are compared or added.
 
+use super::aggregate::per_second;
 use super::frame::{WindowEnd, WindowFrame, WindowRequest};
 use super::sum::sum as sum_of;
-use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, SECOND, Sample, Temporality};
+use crate::model::{Aggregation, Buckets, ExponentialBuckets, Histogram, Nanos, Sample, Temporality};
 use crate::series::store::histograms::HistogramSeries;
 use std::collections::BTreeMap;
 
@@ -118,10 +119,7 @@ impl HistogramChain {
             Aggregation::Count | Aggregation::Delta => Some(count),
             Aggregation::Sum => sum(),
             Aggregation::Avg => (count > 0.0).then(sum).flatten().map(|sum| sum / count),
-            Aggregation::Rate => {
-                let elapsed = self.links[frame.end - 1].time - self.links[frame.chain].time;
-                (elapsed > 0).then(|| count / (elapsed as f64 / SECOND as f64))
-            }
+            Aggregation::Rate => per_second(count, self.links[frame.end - 1].time - self.links[frame.chain].time),
             Aggregation::Percentile(q) => percentile(&steps, q),
             Aggregation::Min | Aggregation::Max | Aggregation::AbsoluteDiff | Aggregation::RelativeDiff => None,
         }

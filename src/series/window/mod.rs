@@ -6,7 +6,6 @@ pub(super) mod aggregate;
 pub(super) mod block_windows;
 pub(super) mod frame;
 pub(super) mod histogram;
-pub(super) mod rule_result;
 pub(super) mod running;
 pub(super) mod subscription;
 pub(super) mod sum;

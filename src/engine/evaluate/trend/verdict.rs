@@ -1,8 +1,8 @@
 //! What is said of a process life: leak, no leak, or why that cannot be told, with the figures behind it. Data only.
 
 use super::windows::Figures;
-use crate::engine::label::SeriesLabel;
-use crate::engine::verdict::InconclusiveReason;
+use crate::engine::ingest::entity::SeriesLabel;
+use crate::engine::report::InconclusiveReason;
 use crate::model::Nanos;
 
 /// The evidence of one life at one time.
