@@ -9,11 +9,10 @@ mod series_store;
 mod store;
 mod window;
 
-pub use index::last_export::ExportCursor;
 pub use index::location::{KeyId, ResourceId, SeriesId};
 pub use index::names::NameBytes;
 pub use index::renumbering::Renumbering;
-pub use index::series_index::Lookup;
+pub use index::series_index::{ExportCursor, Lookup, SeriesIndex};
 pub use series_store::{EvictionHorizon, Renumbered, SeriesStore};
 pub use store::block::NotKept;
 pub use window::frame::{ResultSeries, RuleResult, WindowFrame, WindowRequest};

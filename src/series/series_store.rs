@@ -1,14 +1,14 @@
 //! The public face of the room: samples in, windows out.
 //!
-//! An export is read with an [`ExportCursor`]: [`SeriesStore::begin`], then for each metric [`SeriesStore::metric`] and for
-//! each point [`SeriesStore::find`] and one of the `put`s, at last [`SeriesStore::end`]. An export of the same shape as the
+//! An export is read with an [`ExportCursor`]: [`SeriesIndex::begin`], then for each metric [`SeriesIndex::metric`] and for
+//! each point [`SeriesIndex::find`] and [`SeriesStore::put`], at last [`SeriesStore::end`]. An export of the same shape as the
 //! resource's last one goes in whole by [`SeriesStore::put_row`].
 
-use super::index::last_export::{ExportCursor, ExportedPoint, LastExport, NO_COLUMN, UNREADABLE};
 use super::index::location::{KeyId, Location, ResourceId, SeriesId};
-use super::index::names::NameBytes;
 use super::index::renumbering::Renumbering;
-use super::index::series_index::{Lookup, SeriesIndex, StoredResource};
+use super::index::series_index::{
+    ExportCursor, ExportedPoint, LastExport, NO_COLUMN, SeriesIndex, StoredResource, UNREADABLE,
+};
 use super::store::block::NotKept;
 use super::store::sample_store::SampleStore;
 use super::store::table::Mark;
@@ -96,39 +96,13 @@ impl SeriesStore {
         last.forwarded.get(n).map(|&position| (position as usize, last.points[position as usize].series))
     }
 
-    /// Starts to read an export of a resource. Hand it back with [`SeriesStore::end`].
+    /// The index, to read an export with.
     #[inline]
-    pub fn begin(&mut self, resource: ResourceId) -> ExportCursor {
-        self.index.begin(resource)
+    pub fn index(&mut self) -> &mut SeriesIndex {
+        &mut self.index
     }
 
-    /// Turns to the next metric of an export. `identity` is called only for bytes never seen. Without room for another series
-    /// a metric never seen is passed over.
-    #[inline]
-    pub fn metric(
-        &mut self,
-        cursor: &mut ExportCursor,
-        bytes: &NameBytes<'_>,
-        has_room: bool,
-        identity: impl FnOnce() -> MetricIdentity,
-    ) {
-        self.index.metric(cursor, bytes, has_room, identity);
-    }
-
-    /// Finds the series of the next data point of an export. `parse` is called only for bytes never seen. Without room for
-    /// another series nothing new is remembered.
-    #[inline]
-    pub fn find(
-        &mut self,
-        cursor: &mut ExportCursor,
-        bytes: &[u8],
-        has_room: bool,
-        parse: impl FnOnce() -> Option<Attributes>,
-    ) -> Lookup {
-        self.index.find(cursor, bytes, has_room, parse)
-    }
-
-    /// Adds the series that [`SeriesStore::find`] has just called new. Without a subscription nothing of it is kept.
+    /// Adds the series that [`SeriesIndex::find`] has just called new. Without a subscription nothing of it is kept.
     pub fn add_series(&mut self, cursor: &mut ExportCursor, key: KeyId, subscription: Option<u32>) -> SeriesId {
         let id = self.index.series.len() as u32;
         self.samples.close(&mut cursor.row);

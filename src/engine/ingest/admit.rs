@@ -30,7 +30,7 @@ pub(super) fn admit(
 ) -> Result<(), DropReason> {
     let has_room = has_room(ingest, admission.entity);
     let Admission { cursor, now, .. } = admission;
-    let found = ingest.store.find(cursor, attributes, has_room, || otlp::attributes(attributes).ok());
+    let found = ingest.store.index().find(cursor, attributes, has_room, || otlp::attributes(attributes).ok());
     if found == Lookup::Unreadable {
         return Err(DropReason::Malformed);
     }

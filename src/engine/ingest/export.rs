@@ -93,7 +93,7 @@ fn begin_export(ingest: &mut Ingest, raw: &[u8]) -> Result<Admission, DropReason
         None => add_bytes(ingest, raw)?,
     };
     let entity = ingest.resources[resource as usize].entity;
-    let cursor = ingest.store.begin(resource);
+    let cursor = ingest.store.index().begin(resource);
     // A sample that `classify` lets pass has been received.
     Ok(Admission { cursor, entity, now: ingest.now.unwrap_or(Nanos::MIN), newest: Nanos::MIN })
 }
@@ -106,7 +106,7 @@ fn begin_metric(ingest: &mut Ingest, admission: &mut Admission, export: &Export,
         scope: export.bytes(metric.scope),
         name: export.bytes(metric.name),
     };
-    ingest.store.metric(&mut admission.cursor, &bytes, has_room, || otlp::metric(export, metric));
+    ingest.store.index().metric(&mut admission.cursor, &bytes, has_room, || otlp::metric(export, metric));
 }
 
 /// An export of a resource is in; the newest of its samples has this time.

@@ -2,7 +2,6 @@
 //!
 //! Absent on purpose: the points of series, and the wire (identities are handed in when bytes are new).
 
-pub(super) mod last_export;
 pub(super) mod location;
 pub(super) mod names;
 pub(super) mod renumbering;

@@ -1,14 +1,15 @@
 //! The index of resources and series: from the bytes of an export to the series of its points.
 //!
-//! Recognising a point costs one comparison of bytes with the resource's last export; only bytes that differ are looked up,
-//! and only bytes never seen are parsed. When there is no room for another series, known ones are found and nothing new is
-//! remembered.
+//! Each point of a resource's last export is remembered in order, with its series. A point of the next one is compared, byte
+//! for byte, with the one at its position; only bytes that differ are looked up, and only bytes never seen are parsed. An
+//! export of the same shape (see [`crate::model::ResourceSpan`]) is equal byte for byte and needs no comparison at all. When
+//! there is no room for another series, known ones are found and nothing new is remembered.
 
-use super::last_export::{ExportCursor, LastExport, UNREADABLE};
 use super::location::{KeyId, Location, ResourceId, SeriesId, StoredSeries};
 use super::names::{NameBytes, Names, SeriesKeys};
 use super::renumbering::Renumbering;
 use crate::model::{Attributes, MetricIdentity};
+use crate::series::store::block::OpenRow;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,78 @@ pub struct StoredResource {
     pub histograms: Vec<u32>,
 }
 
+/// A point of an export.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportedPoint {
+    /// Names of the metric and of the attribute set.
+    pub metric: u32,
+    pub attributes: u32,
+    /// Its series; `UNREADABLE` when the attributes cannot be read.
+    pub series: SeriesId,
+    /// Column in the resource's block, or `NO_COLUMN`; holds while `LastExport::fills_row` does.
+    pub column: u32,
+}
+
+/// The series of a point whose attributes cannot be read.
+pub const UNREADABLE: SeriesId = SeriesId::MAX;
+/// Nothing of the point is kept.
+pub const NO_COLUMN: u32 = u32::MAX;
+
+/// The last export of a resource.
+#[derive(Debug, Default)]
+pub struct LastExport {
+    /// Its shape; 0 when it has none or was not read whole.
+    pub shape: u64,
+    /// How many columns of the resource's block it fills, when each of its points has a column of its own there or is not kept.
+    pub fills_row: Option<u32>,
+    pub points: Vec<ExportedPoint>,
+    /// The positions of points that are forwarded, when it fills a row.
+    pub forwarded: Vec<u32>,
+}
+
+/// An export while it is read.
+#[derive(Debug)]
+pub struct ExportCursor {
+    pub resource: ResourceId,
+    pub last: LastExport,
+    /// Position in the last export.
+    pub position: usize,
+    /// Name of the metric; `None` when it was never seen and there is no room for its series.
+    pub metric: Option<u32>,
+    /// The row that is being filled, with its block.
+    pub row: Option<(u32, OpenRow)>,
+}
+
+impl ExportCursor {
+    /// The resource that sent the export.
+    pub fn resource(&self) -> ResourceId {
+        self.resource
+    }
+
+    /// How many points were recognised or learned.
+    pub fn points(&self) -> usize {
+        self.position
+    }
+
+    /// The series of the next point, when it is the one that stood at its position last time.
+    #[inline(always)]
+    pub fn next_as_before(&mut self, names: &Names, attributes: &[u8]) -> Option<SeriesId> {
+        let point = self.last.points.get(self.position)?;
+        if self.metric != Some(point.metric) || !names.is(point.attributes, &NameBytes::attributes(attributes)) {
+            return None;
+        }
+        self.position += 1;
+        Some(point.series)
+    }
+
+    /// Remembers a point: bytes differ, so all behind them may stand elsewhere now.
+    pub fn learn(&mut self, metric: u32, attributes: u32, series: SeriesId) {
+        self.last.points.truncate(self.position);
+        self.last.points.push(ExportedPoint { metric, attributes, series, column: NO_COLUMN });
+        self.position += 1;
+    }
+}
+
 /// What a data point's bytes say about its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
@@ -45,9 +118,9 @@ pub enum Lookup {
 /// All names, resources and series.
 #[derive(Debug, Default)]
 pub struct SeriesIndex {
-    pub keys: SeriesKeys,
-    pub resources: Vec<StoredResource>,
-    pub series: Vec<StoredSeries>,
+    pub(in crate::series) keys: SeriesKeys,
+    pub(in crate::series) resources: Vec<StoredResource>,
+    pub(in crate::series) series: Vec<StoredSeries>,
     names: Names,
     /// The series of large resources; those of the others are searched one by one.
     by_key: HashMap<(ResourceId, KeyId), SeriesId, RandomState>,
@@ -62,7 +135,7 @@ impl SeriesIndex {
         self.resources[resource as usize].exported_in = self.period;
     }
 
-    /// Starts to read an export of a resource.
+    /// Starts to read an export of a resource. Hand it back with `SeriesStore::end`.
     #[inline]
     pub fn begin(&mut self, resource: ResourceId) -> ExportCursor {
         self.note_export(resource);
@@ -70,7 +143,8 @@ impl SeriesIndex {
         ExportCursor { resource, last, position: 0, metric: None, row: None }
     }
 
-    /// Turns to the next metric of an export. `identity` is called only for bytes never seen.
+    /// Turns to the next metric of an export. `identity` is called only for bytes never seen. Without room for another series a
+    /// metric never seen is passed over.
     #[inline]
     pub fn metric(
         &mut self,
@@ -87,7 +161,8 @@ impl SeriesIndex {
         });
     }
 
-    /// Finds the series of the next data point. `parse` is called only for bytes never seen.
+    /// Finds the series of the next data point. `parse` is called only for bytes never seen. Without room for another series
+    /// nothing new is remembered.
     #[inline]
     pub fn find(
         &mut self,

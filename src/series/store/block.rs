@@ -111,7 +111,7 @@ impl Block {
         let mut size = self.table.size();
         size.keeps_masks |= self.table.len() > 1;
         size.keeps_starts |= matches!(kind, NumberKind::Delta { .. });
-        if self.table.columns() == size.columns {
+        if self.table.columns() == size.columns as usize {
             size.columns += 1 + size.columns / 2;
         }
         if size != self.table.size() {
@@ -233,7 +233,7 @@ impl Block {
         }
         part.shortest = self.shortest;
         let rows: Vec<usize> = (0..own.len()).filter(|&row| wanted.iter().any(|&c| own.has(row, c))).collect();
-        part.table.resize(TableSize { rows: rows.len() + 1, keeps_masks: true, ..part.table.size() });
+        part.table.resize(TableSize { rows: rows.len() as u32 + 1, keeps_masks: true, ..part.table.size() });
         for row in rows {
             part.push_empty_row(own.time(row));
             let to = part.table.len() - 1;
@@ -256,7 +256,7 @@ impl Block {
     /// Adds a newest row, which has the points of the row before until it is cleared or filled.
     #[inline]
     fn push_row(&mut self, time: Nanos) {
-        if self.table.len() == self.table.size().rows {
+        if self.table.len() == self.table.size().rows as usize {
             self.grow(time);
         }
         self.table.push_row(time);
@@ -276,7 +276,7 @@ impl Block {
     #[inline(never)]
     fn insert_empty_row(&mut self, row: usize, time: Nanos) {
         self.running.clear();
-        if self.table.len() == self.table.size().rows {
+        if self.table.len() == self.table.size().rows as usize {
             self.grow(self.table.time(self.table.len() - 1));
         }
         self.keep_masks();
@@ -302,10 +302,10 @@ impl Block {
         if len >= 1 {
             let gaps = (len as Nanos - Nanos::from(self.table.time(len - 1) == time)).max(1);
             let interval = (time - self.table.time(0)) / gaps;
-            let expected = ((self.longest / interval.max(1)).min(8192) as usize + 3).max(INTERVAL_POINTS + 2);
+            let expected = ((self.longest / interval.max(1)).min(8192) as u32 + 3).max(INTERVAL_POINTS as u32 + 2);
             size.rows = size.rows.max(expected.min(before * 64));
             // By now the columns are known: no room is kept for more.
-            size.columns = self.table.columns();
+            size.columns = self.table.columns() as u32;
             size.keeps_masks &= self.incomplete > 0;
         }
         self.table.resize(size);

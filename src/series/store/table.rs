@@ -28,11 +28,14 @@ pub enum Mark {
 const MARKS: usize = 8;
 
 /// How much room a table has, and what it keeps.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TableSize {
-    pub rows: usize,
-    pub columns: usize,
+    pub rows: u32,
+    /// Cells of a row.
+    pub columns: u32,
+    /// Whether it is kept which points the rows before the newest have; if not, they are full.
     pub keeps_masks: bool,
+    /// Whether the start times of points are kept.
     pub keeps_starts: bool,
 }
 
@@ -41,21 +44,15 @@ pub struct TableSize {
 pub struct Table {
     data: Vec<u64>,
     columns: u32,
-    /// Columns there is room for: cells of a row.
-    room: u32,
     /// Words of a mark.
     words: u32,
     /// Where the times and the values begin.
     times_at: u32,
     values_at: u32,
-    /// Physical row of the oldest time; rows in use; rows there is room for.
+    /// Physical row of the oldest time; rows in use.
     head: u32,
     len: u32,
-    capacity: u32,
-    /// Whether it is kept which points the rows before the newest have; if not, they are full.
-    keeps_masks: bool,
-    /// Whether the start times of points are kept.
-    keeps_starts: bool,
+    size: TableSize,
 }
 
 impl Table {
@@ -74,12 +71,7 @@ impl Table {
     /// What there is room for.
     #[inline]
     pub fn size(&self) -> TableSize {
-        TableSize {
-            rows: self.capacity as usize,
-            columns: self.room as usize,
-            keeps_masks: self.keeps_masks,
-            keeps_starts: self.keeps_starts,
-        }
+        self.size
     }
 
     /// Time of a row.
@@ -269,25 +261,17 @@ impl Table {
 
     /// Lays the memory out anew; `size` must hold the rows and columns there are.
     pub fn resize(&mut self, size: TableSize) {
-        let words = size.columns.div_ceil(64);
-        let mut new = Table {
-            data: Vec::new(),
-            room: size.columns as u32,
-            words: words as u32,
-            head: 0,
-            capacity: size.rows as u32,
-            keeps_masks: size.keeps_masks,
-            keeps_starts: size.keeps_starts,
-            ..*self
-        };
-        new.times_at = (MARKS * words + 2 * size.columns) as u32;
-        new.values_at = new.masks_at() as u32 + if size.keeps_masks { size.rows * words } else { 0 } as u32;
-        new.data = vec![0; new.values_at as usize + size.rows * size.columns * (1 + usize::from(size.keeps_starts))];
+        let (rows, room) = (size.rows as usize, size.columns as usize);
+        let words = room.div_ceil(64);
+        let mut new = Table { data: Vec::new(), words: words as u32, head: 0, size, ..*self };
+        new.times_at = (MARKS * words + 2 * room) as u32;
+        new.values_at = new.masks_at() as u32 + if size.keeps_masks { rows * words } else { 0 } as u32;
+        new.data = vec![0; new.values_at as usize + rows * room * (1 + usize::from(size.keeps_starts))];
         let columns = self.columns();
         new.data[..columns].copy_from_slice(&self.data[..columns]);
         let used = columns.div_ceil(64);
         for mark in 0..MARKS {
-            let (from, to) = (self.room as usize + mark * self.words as usize, size.columns + mark * words);
+            let (from, to) = (self.size.columns as usize + mark * self.words as usize, room + mark * words);
             new.data[to..to + used].copy_from_slice(&self.data[from..from + used]);
         }
         let (from, to) = (self.newest_starts_at(), new.newest_starts_at());
@@ -301,7 +285,7 @@ impl Table {
             let (from, to) = (self.cell(row, 0), new.cell(row, 0));
             let parts =
                 [(self.values_at as usize, new.values_at as usize), (self.point_starts_at(), new.point_starts_at())];
-            for (old, new_at) in &parts[..1 + usize::from(self.keeps_starts)] {
+            for (old, new_at) in &parts[..1 + usize::from(self.size.keeps_starts)] {
                 new.data[new_at + to..][..columns].copy_from_slice(&self.data[old + from..][..columns]);
             }
         }
@@ -310,54 +294,54 @@ impl Table {
 
     /// Copies a row onto another one; masks must be kept.
     fn copy_row(&mut self, from: usize, to: usize) {
-        let (from, to, room) = (self.physical(from), self.physical(to), self.room as usize);
+        let (from, to, room) = (self.physical(from), self.physical(to), self.size.columns as usize);
         let parts = [
             (self.times_at as usize, 1),
             (self.masks_at(), self.words as usize),
             (self.values_at as usize, room),
             (self.point_starts_at(), room),
         ];
-        for (part, width) in &parts[..3 + usize::from(self.keeps_starts)] {
+        for (part, width) in &parts[..3 + usize::from(self.size.keeps_starts)] {
             self.data.copy_within(part + from * width..part + (from + 1) * width, part + to * width);
         }
     }
 
     #[inline]
     fn mark_at(&self, mark: Mark, column: usize) -> usize {
-        self.room as usize + mark as usize * self.words as usize + column / 64
+        self.size.columns as usize + mark as usize * self.words as usize + column / 64
     }
 
     #[inline]
     fn newest_starts_at(&self) -> usize {
-        self.room as usize + MARKS * self.words as usize
+        self.size.columns as usize + MARKS * self.words as usize
     }
 
     #[inline]
     fn masks_at(&self) -> usize {
-        self.times_at as usize + self.capacity as usize
+        self.times_at as usize + self.size.rows as usize
     }
 
     #[inline]
     fn point_starts_at(&self) -> usize {
-        self.values_at as usize + self.capacity as usize * self.room as usize
+        self.values_at as usize + self.size.rows as usize * self.size.columns as usize
     }
 
     #[inline]
     fn physical(&self, row: usize) -> usize {
         let i = self.head as usize + row;
-        if i >= self.capacity as usize { i - self.capacity as usize } else { i }
+        if i >= self.size.rows as usize { i - self.size.rows as usize } else { i }
     }
 
     /// Number of a cell among the values.
     #[inline]
     fn cell(&self, row: usize, column: usize) -> usize {
-        self.physical(row) * self.room as usize + column
+        self.physical(row) * self.size.columns as usize + column
     }
 
     /// Where it is kept which points a row has; `None` for a row that is full because nothing is kept of it.
     #[inline]
     fn mask_at(&self, row: usize) -> Option<usize> {
-        if self.keeps_masks {
+        if self.size.keeps_masks {
             Some(self.masks_at() + self.physical(row) * self.words as usize)
         } else if row + 1 == self.len() {
             Some(self.mark_at(Mark::InNewest, 0))
