@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The nearest a definition came to being violated, or the worst it was.
 #[derive(Clone, Debug)]
 pub struct Nearest {
-    /// Value and instant.
+    /// Value and time.
     pub observation: Observation,
     /// Index of the rule.
     pub rule: usize,
@@ -22,7 +22,7 @@ pub struct Nearest {
     pub series: Option<SeriesLabel>,
 }
 
-/// Everything that was judged.
+/// Everything that was evaluated.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluationReport {
     /// Each event once, in its final state, by start, definition and entity; those that are closed only when they are kept.
@@ -33,11 +33,11 @@ pub struct EvaluationReport {
     pub counts: Counts,
     /// What the input covered.
     pub coverage: Coverage,
-    /// Series that several processes write (alternating start times), first arrival first.
+    /// Series that several processes write (alternating start times), first seen first.
     pub several_writers: Vec<SeriesLabel>,
-    /// Monotonic delta sums that sent a negative delta, first arrival first.
+    /// Monotonic delta sums that sent a negative delta, first seen first.
     pub negative_deltas: Vec<Arc<MetricIdentity>>,
-    /// Every metric that arrived with its number of series, for "matches nothing" hints; by metric id.
+    /// Every metric that was received with its number of series, for "matches nothing" hints; by metric id.
     pub metrics: Vec<(Arc<MetricIdentity>, usize)>,
 }
 
@@ -50,15 +50,15 @@ pub struct Counts {
     pub series: u64,
     /// Entities with at least one such point.
     pub entities: u64,
-    /// Series that are not forgotten.
+    /// Series that are not evicted.
     pub series_now: u64,
-    /// Entities that are not forgotten.
+    /// Entities that are not evicted.
     pub entities_now: u64,
     /// Dropped points by reason; indexed by [`DropReason`].
     pub dropped: [u64; DropReason::ALL.len()],
 }
 
-/// First and last `at` with a point that had a time.
+/// First and last receive time with a point that had a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// First.
@@ -76,21 +76,21 @@ pub struct DefinitionReport {
     pub matched_series: u64,
     /// Entities with a series whose resource its query selects.
     pub matched_entities: u64,
-    /// Number of (rule, series, instant) with a value.
+    /// Number of (rule, series, time) with a value.
     pub evaluations: u64,
-    /// Number of (rule, series, instant) with points but not enough coverage.
+    /// Number of (rule, series, time) with points but not enough coverage.
     pub warming_up: u64,
     /// Events that were opened.
     pub opened: u64,
-    /// Instants at which the definition was violated on an entity, summed over entities, in steps of its grid.
+    /// Times at which the definition was violated on an entity, summed over entities, in its steps.
     pub violating: u64,
-    /// The grid step.
+    /// Between two evaluations.
     pub step: Nanos,
     /// The evaluation with the smallest margin.
     pub nearest: Option<Nearest>,
-    /// Per rule: the series it selected and how often it was judged.
+    /// Per rule: the series it selected and how often it was evaluated.
     pub rules: Vec<RuleReport>,
-    /// Of trend rules every life they watched, by series and start.
+    /// Of trend rules every life they looked at, by series and start.
     pub lives: Vec<LifeReport>,
     /// Lives that are left out of `lives` because they are too many.
     pub lives_left_out: u64,
@@ -116,15 +116,15 @@ pub struct RuleReport {
 pub enum Verdict {
     /// At least one event.
     Fired,
-    /// No event, and every rule was judged at least once.
+    /// No event, and every rule was evaluated at least once.
     Quiet,
-    /// It could not be judged.
+    /// It could not be evaluated.
     Inconclusive(InconclusiveReason),
     /// Switched off.
     Disabled,
 }
 
-/// Why a definition could not be judged.
+/// Why a definition could not be evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InconclusiveReason {
     /// No series matches a rule.

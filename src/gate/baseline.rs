@@ -108,8 +108,8 @@ impl Aggregates {
                 for entity in 0..observed.entities.len() {
                     let track = observed.track(entity, d, rule);
                     for (i, change) in track.iter().enumerate() {
-                        let until = track.get(i + 1).map_or(last + step, |next| next.at);
-                        let times = ((until - change.at) / step).max(0) as u64;
+                        let until = track.get(i + 1).map_or(last + step, |next| next.since);
+                        let times = ((until - change.since) / step).max(0) as u64;
                         if change.value.is_finite() && times > 0 {
                             sketch.add(change.value, times);
                         }

@@ -111,7 +111,7 @@ impl<'a> Expectations<'a> {
         }
         let wanted = expected.verdict.map_or("inconclusive".to_string(), verdict_text);
         let nearest = got.nearest.as_ref().map(|nearest| {
-            let (value, at) = (nearest.observation.value, since(self.scenario, nearest.observation.at));
+            let (value, at) = (nearest.observation.value, since(self.scenario, nearest.observation.evaluation_time));
             format!("; closest to the threshold was {value} at {at}")
         });
         let word = verdict_text(got.verdict) + &nearest.unwrap_or_default();

@@ -118,7 +118,7 @@ impl Inspection {
     ) -> Option<Nanos> {
         self.totals.points += 1;
         // Without a receive time no point is in the future.
-        let received = Received { at: at.or(Some(Nanos::MAX)), timestamps: Timestamps::Event };
+        let received = Received { received_at: at.or(Some(Nanos::MAX)), timestamps: Timestamps::Event };
         let sample = match classify(export, metric.kind, point, received) {
             Ok(sample) => sample,
             Err(reason) => return self.drop(reason),

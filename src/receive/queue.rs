@@ -154,7 +154,7 @@ impl ExportQueue {
         state.record(RecordingEvent::Export { received_at, payload })?;
         state.recorded += 1;
         state.last = received_at.or(state.last);
-        let drops = |timestamps| count_dropped(&export, Received { at: state.last, timestamps });
+        let drops = |timestamps| count_dropped(&export, Received { received_at: state.last, timestamps });
         let dropped = self.timestamps.map(drops).unwrap_or_default();
         let export = (!payload.is_empty()).then_some(export);
         let before = state.queued_bytes;

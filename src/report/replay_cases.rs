@@ -85,9 +85,9 @@ fn finding(verdicts: &Verdicts<'_>, definition: &EventDefinition, event: &Event)
     let whose = entity_name(event.entity.as_deref());
     let message = format!("{}, {severity}, {whose}: {}", definition.title, why(definition, event));
     let mut details = format!("opened {} UTC", date_time(event.start));
-    if let Some(peak) = event.peak.as_ref().filter(|peak| peak.observation.at != event.start) {
+    if let Some(peak) = event.peak.as_ref().filter(|peak| peak.observation.evaluation_time != event.start) {
         let (word, value) = (extreme_word(definition, peak), extreme_value(definition, event, peak));
-        details += &format!("\n{word} {} UTC: {value}", date_time(peak.observation.at));
+        details += &format!("\n{word} {} UTC: {value}", date_time(peak.observation.evaluation_time));
     }
     match event.state {
         EventState::Open => details += "\nstill open at the end",

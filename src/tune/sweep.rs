@@ -104,8 +104,8 @@ impl Tracked<'_> {
         }
         let own = observed.track(entity, target.definition, target.rule);
         let effects = alone(definition);
-        for (i, &TracePoint { at: from, value, series }) in own.iter().enumerate() {
-            let to = own.get(i + 1).map_or(last, |next| next.at - step);
+        for (i, &TracePoint { since: from, value, series }) in own.iter().enumerate() {
+            let to = own.get(i + 1).map_or(last, |next| next.since - step);
             each(Segment { from, to, value, series, effects });
         }
     }
@@ -185,11 +185,11 @@ impl<'a> Several<'a> {
         let mut series = u32::MAX;
         let coming = |next: &[usize]| {
             let coming = self.tracks.iter().zip(next).filter_map(|(track, &i)| track.get(i));
-            coming.map(|change| change.at).min()
+            coming.map(|change| change.since).min()
         };
         while let Some(from) = coming(&next) {
             for (rule, track) in self.tracks.iter().enumerate() {
-                let Some(change) = track.get(next[rule]).filter(|change| change.at == from) else { continue };
+                let Some(change) = track.get(next[rule]).filter(|change| change.since == from) else { continue };
                 values[rule] = change.value;
                 next[rule] += 1;
                 if rule == self.swept {

@@ -26,7 +26,7 @@ proptest! {
         let mut said = [0; DropReason::ALL.len()];
         for _ in 0..=usize::from(twice) {
             decoder.decode(Encoding::Protobuf, body.clone(), &mut export).expect("a body");
-            let counts = count_dropped(&export, Received { at, timestamps });
+            let counts = count_dropped(&export, Received { received_at: at, timestamps });
             said.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
             engine.step(Input { received_at: at, export: Some(&export) }, &mut |_| {});
         }

@@ -70,7 +70,7 @@ pub fn oracle(world: &World) -> Document {
 /// What the engine says that it should not say by itself, whatever the oracle says.
 fn inconsistencies(transitions: &[Transition], report: &EvaluationReport) -> Vec<String> {
     let mut out = Vec::new();
-    let opened = transitions.iter().filter(|t| t.at == t.event.start).count();
+    let opened = transitions.iter().filter(|t| t.evaluation_time == t.event.start).count();
     if opened != report.events.len() {
         out.push(format!("{opened} openings were emitted, {} events reported", report.events.len()));
     }
@@ -80,7 +80,7 @@ fn inconsistencies(transitions: &[Transition], report: &EvaluationReport) -> Vec
             out.push(format!("{} was last emitted as {last:?}, reported as {:?}", event.id, event.state));
         }
         if let Some(peak) = &event.peak
-            && !(event.start..=event.last_violation).contains(&peak.observation.at)
+            && !(event.start..=event.last_violation).contains(&peak.observation.evaluation_time)
         {
             out.push(format!("{}: its peak lies outside of it: {peak:?}", event.id));
         }

@@ -37,14 +37,14 @@ pub fn opened(n: usize) -> Transition {
         rules: Vec::new(),
         peak: None,
     };
-    Transition { at, event }
+    Transition { evaluation_time: at, event }
 }
 
 /// The `n`th event closes, ten seconds after it opened.
 pub fn closed(n: usize) -> Transition {
     let mut transition = opened(n);
-    let at = transition.at + 10 * SECOND;
-    transition.at = at;
+    let at = transition.evaluation_time + 10 * SECOND;
+    transition.evaluation_time = at;
     transition.event.state = EventState::Closed { end: at, closed_at: at, reason: CloseReason::Recovered };
     transition
 }

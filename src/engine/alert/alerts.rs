@@ -91,11 +91,11 @@ impl Alerts {
         self.next_close = Nanos::MAX;
         for (key, open) in &mut self.open {
             if opened.next_if(|opened| *opened == key).is_some() {
-                emit(Transition { at, event: open.event.clone() });
+                emit(Transition { evaluation_time: at, event: open.event.clone() });
             }
             if open.closes_at <= at {
                 open.event.state = open.life.close(at);
-                emit(Transition { at, event: open.event.clone() });
+                emit(Transition { evaluation_time: at, event: open.event.clone() });
                 over.push(*key);
             } else {
                 self.next_close = self.next_close.min(open.closes_at);
@@ -175,7 +175,7 @@ impl OpenEvent {
                 metric,
                 attributes,
             });
-            let observation = Observation { value, at };
+            let observation = Observation { value, evaluation_time: at };
             self.event.peak = Some(Peak { observation, rule: ingest.rules.rules[rule].index, series });
         }
     }
@@ -190,7 +190,7 @@ impl OpenEvent {
         }
         self.state = state;
         let is_clear = state == ConditionState::Clear;
-        // Growth that has ended needs no grace: the leak was watched long enough before it was called over.
+        // Growth that has ended needs no grace: the leak was looked at long enough before it was called over.
         let grace = if matches!(about, About::Trend { .. }) && is_clear { 0 } else { definition.grace };
         self.closes_at = self.life.rest(at, is_clear, grace, definition.step);
     }

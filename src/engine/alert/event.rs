@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// An event was opened or closed.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    /// The instant of the transition.
-    pub at: Nanos,
+    /// When it was evaluated.
+    pub evaluation_time: Nanos,
     /// The event as it stands after it.
     pub event: Event,
 }
@@ -26,9 +26,9 @@ pub struct Event {
     pub entity: Option<Arc<EntityLabel>>,
     /// Open or closed.
     pub state: EventState,
-    /// First violating instant.
+    /// First violating evaluation.
     pub start: Nanos,
-    /// Newest violating instant.
+    /// Newest violating evaluation.
     pub last_violation: Nanos,
     /// Highest severity of a rule that violated so far.
     pub severity: i64,
@@ -45,7 +45,7 @@ pub enum EventState {
     Open,
     /// Over.
     Closed {
-        /// First judged instant after the last violation that did not violate.
+        /// First evaluation after the last violation that did not violate.
         end: Nanos,
         /// When the grace period was over.
         closed_at: Nanos,
@@ -57,9 +57,9 @@ pub enum EventState {
 /// Why an event was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// At least one instant after the last violation was clear.
+    /// At least one evaluation after the last violation was clear.
     Recovered,
-    /// Nothing could be judged after the last violation.
+    /// Nothing could be evaluated after the last violation.
     NoData,
 }
 
@@ -79,7 +79,7 @@ impl CloseReason {
 pub struct ViolatedRule {
     /// Index in the definition's rules.
     pub index: usize,
-    /// Its violating series, ordered by metric, attributes, first arrival. Empty for presence rules.
+    /// Its violating series, ordered by metric, attributes, first sight. Empty for presence rules.
     pub series: Vec<ViolatingSeries>,
     /// What a presence rule counted, when it counts.
     pub observed: Option<f64>,
@@ -100,19 +100,19 @@ pub struct ViolatingSeries {
     pub trend: Option<Box<Evidence>>,
 }
 
-/// A value at an instant.
+/// A value at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     /// The aggregate.
     pub value: f64,
-    /// When it was judged.
-    pub at: Nanos,
+    /// When it was evaluated.
+    pub evaluation_time: Nanos,
 }
 
 /// The worst value of an event.
 #[derive(Clone, Debug)]
 pub struct Peak {
-    /// Value and instant.
+    /// Value and time.
     pub observation: Observation,
     /// Index of the rule.
     pub rule: usize,

@@ -293,7 +293,7 @@ impl Evaluate {
         let RuleState { margin, value, series, points, .. } = seen.state;
         let label = || ingest.label_on(seen.entity as usize, seen.rule, series);
         Some(Nearest {
-            observation: Observation { value, at: seen.at },
+            observation: Observation { value, evaluation_time: seen.at },
             rule: ingest.rules.rules[seen.rule].index,
             margin,
             points: points as usize,

@@ -224,7 +224,7 @@ pub struct TraceSpan {
 #[derive(Clone, Copy, Debug)]
 pub struct TracePoint {
     /// From here.
-    pub at: Nanos,
+    pub since: Nanos,
     /// The most violating value over the series; not a number where the rule is unknown.
     pub value: f64,
     /// The number of its series, see [`EvaluationTrace::series`].
@@ -279,10 +279,10 @@ impl EvaluationTrace {
         }
         next.push(begin);
         self.starts = next.clone();
-        self.points = vec![TracePoint { at: 0, value: 0.0, series: 0 }; begin];
+        self.points = vec![TracePoint { since: 0, value: 0.0, series: 0 }; begin];
         for Change { at, value, place, series } in changes {
             let to = &mut next[place as usize];
-            self.points[*to] = TracePoint { at, value, series };
+            self.points[*to] = TracePoint { since: at, value, series };
             *to += 1;
         }
     }

@@ -15,7 +15,7 @@ const FUTURE: Nanos = 5 * MINUTE;
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
     /// The receive time; without one no sample can be accepted.
-    pub at: Option<Nanos>,
+    pub received_at: Option<Nanos>,
     /// Which time a sample has.
     pub timestamps: Timestamps,
 }
@@ -25,14 +25,14 @@ impl Received {
     fn time_of(self, point: &PointSpan) -> Nanos {
         match self.timestamps {
             Timestamps::Event => point.time,
-            Timestamps::Arrival => self.at.unwrap_or(0),
+            Timestamps::Arrival => self.received_at.unwrap_or(0),
         }
     }
 
     /// The latest time of a sample.
     #[inline]
     fn latest(self) -> Nanos {
-        self.at.map_or(Nanos::MIN, |at| at.saturating_add(FUTURE))
+        self.received_at.map_or(Nanos::MIN, |at| at.saturating_add(FUTURE))
     }
 }
 

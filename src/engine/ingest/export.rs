@@ -36,7 +36,7 @@ fn ingest_row(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, points:
     if span.shape == 0 || ingest.merges() {
         return false;
     }
-    let received = Received { at: ingest.now, timestamps: ingest.options.timestamps };
+    let received = Received { received_at: ingest.now, timestamps: ingest.options.timestamps };
     let (Some(resource), Some(now)) = (ingest.find_bytes(export.bytes(span.raw)), ingest.now) else {
         return false;
     };
@@ -56,7 +56,7 @@ fn ingest_row(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, points:
 
 /// The second path: each sample is classified and admitted by itself. The points begin at `first`.
 fn ingest_samples(ingest: &mut Ingest, export: &Export, span: &ResourceSpan, metrics: &[MetricSpan], first: usize) {
-    let received = Received { at: ingest.now, timestamps: ingest.options.timestamps };
+    let received = Received { received_at: ingest.now, timestamps: ingest.options.timestamps };
     let mut admission: Option<Admission> = None;
     let mut begin = first;
     for metric in metrics {

@@ -176,7 +176,7 @@ fn observation(observation: Observation, series: Option<&SeriesLabel>, rule: Opt
             "attributes": series.attributes.to_json(),
         }
     });
-    object! { "value": observation.value, "at": to_ms(observation.at), "series": maybe(series) }
+    object! { "value": observation.value, "at": to_ms(observation.evaluation_time), "series": maybe(series) }
 }
 
 fn verdict(definition: &EventDefinition, report: &DefinitionReport) -> JsonNode {
@@ -207,7 +207,7 @@ fn evidence_node(evidence: &Evidence) -> JsonNode {
     let time = evidence.time_to_limit();
     object! {
         "start": to_ms(evidence.start),
-        "at": to_ms(figures.at),
+        "at": to_ms(figures.evaluation_time),
         "window": to_ms(figures.window),
         "points": figures.points,
         "slope": figures.slope,

@@ -100,7 +100,7 @@ impl<'a> DefinitionResult<'a> {
         let nearest = self.report.nearest.as_ref()?;
         let rule = self.definition.rules.get(nearest.rule)?;
         let seen = rule::observed(Some(rule), nearest.observation.value, nearest.series.as_ref());
-        let at = self.times.time(nearest.observation.at);
+        let at = self.times.time(nearest.observation.evaluation_time);
         let whose = nearest.series.as_ref().map(|series| self.whose(series)).unwrap_or_default();
         let text = match self.is_threshold(nearest) {
             true => format!("{} {seen} at {at}{whose}", rule::extreme_word(Some(rule))),

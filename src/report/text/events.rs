@@ -108,9 +108,9 @@ impl Story<'_> {
     }
 
     fn extreme(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.event.peak.as_ref().filter(|peak| peak.observation.at != self.event.start) {
+        match self.event.peak.as_ref().filter(|peak| peak.observation.evaluation_time != self.event.start) {
             Some(peak) => {
-                let lead = self.lead(extreme_word(self.definition, peak), peak.observation.at);
+                let lead = self.lead(extreme_word(self.definition, peak), peak.observation.evaluation_time);
                 paragraph(out, &lead, lead.chars().count(), &extreme_value(self.definition, self.event, peak))
             }
             None => Ok(()),
@@ -247,7 +247,7 @@ pub(super) fn transition(
     };
     let title = format!("{}  {}", style.strong(&clean(&definition.title)), clean(&definition.name));
     let entity = clean(&entity_name(event.entity.as_deref())).into_owned();
-    writeln!(out, "{}  {word}  {severity}  {title}  {entity}  {why}", date_time(transition.at))
+    writeln!(out, "{}  {word}  {severity}  {title}  {entity}  {why}", date_time(transition.evaluation_time))
 }
 
 /// Writes a line for each event with its id, for whoever has to name one.

@@ -176,7 +176,7 @@ pub fn of_report(definitions: &[EventDefinition], report: &EvaluationReport) -> 
             peak: e.peak.as_ref().and_then(|peak| {
                 let RuleKind::Threshold(threshold) = &definition.rules.get(peak.rule)?.kind else { return None };
                 let value = peak.observation.value;
-                Some((threshold.condition.margin(value), value, ms(peak.observation.at)))
+                Some((threshold.condition.margin(value), value, ms(peak.observation.evaluation_time)))
             }),
         }
     };
@@ -187,7 +187,7 @@ pub fn of_report(definitions: &[EventDefinition], report: &EvaluationReport) -> 
         matched_entities: d.matched_entities,
         evaluations: d.evaluations,
         warming_up: d.warming_up,
-        nearest: d.nearest.as_ref().map(|n| (n.margin, n.observation.value, ms(n.observation.at))),
+        nearest: d.nearest.as_ref().map(|n| (n.margin, n.observation.value, ms(n.observation.evaluation_time))),
         evaluated_rules: d.rules.iter().filter(|rule| rule.evaluations > 0).count(),
     });
     let counts = &report.counts;

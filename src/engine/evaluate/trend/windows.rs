@@ -16,7 +16,7 @@ const FEWEST: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
     /// The time of the evaluation.
-    pub at: Nanos,
+    pub evaluation_time: Nanos,
     /// Length of the window.
     pub window: Nanos,
     /// Points in it.
@@ -212,7 +212,7 @@ impl WindowEvaluator {
         let newest = view.minima.newest().map_or(0, BucketMinimum::bucket);
         let noise = (sen.slope - sen.low).max(0.0);
         Figures {
-            at: view.at,
+            evaluation_time: view.at,
             window: window.window_ms * MS,
             points: n,
             slope: sen.slope,
