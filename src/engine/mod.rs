@@ -5,9 +5,9 @@
 //! definition or a point is counted and reported.
 //!
 //! Three rooms, each with its own state: `ingest` (points are checked, recognised and kept; who is who; eviction), `evaluate`
-//! (the schedule, thresholds, presence and trends) and `alert` (the life of events). What one room needs of another is a
-//! parameter, and imports go one way: `alert` reads the findings of `evaluate`, which reads what `ingest` keeps. `rules` are
-//! the definitions compiled for all three, `step` is the order in which they work, and the loop around it.
+//! (the schedule, thresholds, presence and trends) and `alert` (the life of events). Imports go one way: `alert` reads the
+//! findings of `evaluate`, which reads what `ingest` keeps. `rules` are the definitions compiled for all three; `ingest` holds
+//! them, because all who read it need them. `step` is the order in which the rooms work, and the loop around it.
 
 mod alert;
 mod evaluate;

@@ -16,7 +16,7 @@ use crate::series::Renumbering;
 use std::collections::BTreeMap;
 
 /// All events that are open, and those that were closed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Alerts {
     /// By what they are about, and the definition: the order of transitions at one time.
     open: BTreeMap<(About, usize), OpenEvent>,
@@ -43,13 +43,7 @@ struct OpenEvent {
 
 impl Alerts {
     pub fn new(definitions: usize, keeps_closed: bool) -> Self {
-        Alerts {
-            open: BTreeMap::new(),
-            next_close: Nanos::MAX,
-            closed: Vec::new(),
-            keeps_closed,
-            opened: vec![0; definitions],
-        }
+        Alerts { next_close: Nanos::MAX, keeps_closed, opened: vec![0; definitions], ..Alerts::default() }
     }
 
     /// Turns what was found at a time into transitions.

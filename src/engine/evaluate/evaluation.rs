@@ -261,11 +261,8 @@ impl Evaluate {
         let state = combine(definition.operator == LogicalOperator::Or, states.iter().map(RuleState::state));
         let standing = &mut self.states[entity * rules.definitions.len() + d];
         let before = std::mem::replace(standing, state);
-        let violates = state == ConditionState::Violating;
-        if state != before || violates {
-            let violation = violates.then(|| threshold::violation(rules, d, states)).flatten();
-            self.findings.push(Finding { about: About::Entity(entity as u32), definition: d, state, violation });
-        }
+        let violation = || threshold::violation(rules, d, states);
+        self.findings.extend(Finding::of(About::Entity(entity as u32), d, before, state, violation));
     }
 
     /// What an event says that begins with a finding about an entity. It is asked for only then, because it names every

@@ -16,6 +16,21 @@ pub(in crate::engine) struct Finding {
     pub violation: Option<Violation>,
 }
 
+impl Finding {
+    /// There is something to tell when the state changes, or is a violation, which is asked for then.
+    pub fn of(
+        about: About,
+        definition: usize,
+        before: ConditionState,
+        state: ConditionState,
+        violation: impl FnOnce() -> Option<Violation>,
+    ) -> Option<Finding> {
+        let violates = state == ConditionState::Violating;
+        let violation = if violates { violation() } else { None };
+        (violates || state != before).then_some(Finding { about, definition, state, violation })
+    }
+}
+
 /// What a finding is about. Transitions at one time come in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::engine) enum About {

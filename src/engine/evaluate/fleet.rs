@@ -1,10 +1,10 @@
 //! Definitions that only count entities: each has one event at a time, about all entities together.
 
 use super::finding::{About, Finding, Opening, Violation};
-use super::state::{ConditionState, NO_SERIES, RuleState, combine};
+use super::state::{ConditionState, RuleState, combine};
 use super::tally::Tally;
+use super::threshold::{violated_rules, violation};
 use crate::definition::LogicalOperator;
-use crate::engine::alert::event::ViolatedRule;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::rules::{Rules, Target};
 use crate::model::Nanos;
@@ -67,27 +67,12 @@ impl FleetCount {
         let or = definition.operator == LogicalOperator::Or;
         let state = combine(or, self.rule_states.iter().map(RuleState::state));
         let before = std::mem::replace(&mut self.state, state);
-        let violation = (state == ConditionState::Violating).then(|| self.violation(rules, before != state));
-        let finding = Finding { about: About::Fleet, definition: d, state, violation: violation.flatten() };
-        (state != before || finding.violation.is_some()).then_some(finding)
+        Finding::of(About::Fleet, d, before, state, || self.violation(rules, before != state))
     }
 
     fn violation(&self, rules: &Rules, opens: bool) -> Option<Violation> {
-        let numbered = rules.compiled[self.definition].rules.clone().zip(&self.rule_states);
-        let violated = || numbered.clone().filter(|(_, state)| state.violating);
-        let (rule, worst) = violated().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin))?;
-        let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
-            index: rules.rules[number].index,
-            series: Vec::new(),
-            observed: Some(state.value),
-        };
-        Some(Violation {
-            severity: violated().map(|(number, _)| rules.rules[number].severity).max()?,
-            margin: worst.margin,
-            value: worst.value,
-            rule,
-            series: NO_SERIES,
-            opening: opens.then(|| Opening { entity: None, rules: violated().map(of_rule).collect() }),
-        })
+        let (d, states) = (self.definition, &self.rule_states);
+        let opening = || Opening { entity: None, rules: violated_rules(rules, d, states, Vec::new()) };
+        Some(Violation { opening: opens.then(opening), ..violation(rules, d, states)? })
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn evaluate(ingest: &mut Ingest, at: (usize, Nanos), states: &mut [Ru
     valid_until
 }
 
-/// What violates of a definition on an entity. `states` are those of its rules.
+/// What violates of a definition. `states` are those of its rules.
 pub(super) fn violation(rules: &Rules, d: usize, states: &[RuleState]) -> Option<Violation> {
     let violated = || violated(rules, d, states);
     let (rule, worst) = violated().reduce(|a, b| if b.1.margin < a.1.margin { b } else { a })?;
@@ -36,14 +36,23 @@ pub(super) fn violation(rules: &Rules, d: usize, states: &[RuleState]) -> Option
 
 /// What an event of a definition on an entity says that begins at this time.
 pub(super) fn opening(ingest: &mut Ingest, d: usize, at: (usize, Nanos), states: &[RuleState]) -> Opening {
-    let mut found = violating_series(ingest, d, at);
+    let found = violating_series(ingest, d, at);
+    Opening { entity: Some(ingest.label(at.0)), rules: violated_rules(&ingest.rules, d, states, found) }
+}
+
+/// The rules of a definition that violate, each with its violating series, or with what it observed when it is not about any.
+pub(super) fn violated_rules(
+    rules: &Rules,
+    d: usize,
+    states: &[RuleState],
+    mut found: Vec<(usize, ViolatingSeries)>,
+) -> Vec<ViolatedRule> {
     let of_rule = |(number, state): (usize, &RuleState)| ViolatedRule {
-        index: ingest.rules.rules[number].index,
+        index: rules.rules[number].index,
         observed: (state.series == NO_SERIES).then_some(state.value),
         series: found.extract_if(.., |(rule, _)| *rule == number).map(|(_, series)| series).collect(),
     };
-    let rules = violated(&ingest.rules, d, states).map(of_rule).collect();
-    Opening { entity: Some(ingest.label(at.0)), rules }
+    violated(rules, d, states).map(of_rule).collect()
 }
 
 /// The rules of a definition that violate, by their numbers.

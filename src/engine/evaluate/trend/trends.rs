@@ -164,14 +164,10 @@ impl Trends {
             let TrendSubject { definition, entity, order, state: before, .. } = self.subjects[subject];
             let state = self.state(subject, &leaks, &ingest.rules);
             self.subjects[subject].state = state;
-            let violation = (state == ConditionState::Violating).then(|| {
+            findings.extend(Finding::of(About::Trend { order, entity }, definition, before, state, || {
                 tally.definitions[definition].violating += 1;
                 violation(&leaks, entity, before != state, ingest)
-            });
-            if state != before || violation.is_some() {
-                let about = About::Trend { order, entity };
-                findings.push(Finding { about, definition, state, violation: violation.flatten() });
-            }
+            }));
         }
     }
 
