@@ -10,17 +10,14 @@ use crate::gate::TooShort;
 use crate::model::{Attributes, MetricIdentity, to_ms};
 use crate::report::document::{JsonNode, list, maybe, object};
 use crate::report::outcome::{CommandRun, Detail, Preview, ReplayOutcome};
-use crate::report::phrase::event::identifying_first;
+use crate::report::phrase::event::{definition_of, identifying_first};
 use crate::report::phrase::losses::dropped_by_name;
 use crate::report::phrase::trend;
 use std::io::{self, Write};
 
 /// Writes one event as one line of JSON, without the line's end.
 pub fn event(out: &mut dyn Write, definitions: &[EventDefinition], event: &Event) -> io::Result<()> {
-    match definitions.get(event.definition) {
-        Some(definition) => Ok(serde_json::to_writer(out, &event_node(definition, event))?),
-        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run")),
-    }
+    Ok(serde_json::to_writer(out, &event_node(definition_of(definitions, event)?, event))?)
 }
 
 /// The document of `replay`; that of `run` also has what there is to say of the run.

@@ -6,6 +6,7 @@ use crate::engine::{CloseReason, EntityLabel, Event, Peak};
 use crate::model::{Attributes, Nanos, Value};
 use crate::report::layout::clean;
 use crate::report::time::duration;
+use std::io;
 
 pub(in crate::report) fn entity_name(entity: Option<&EntityLabel>) -> String {
     match entity {
@@ -13,6 +14,15 @@ pub(in crate::report) fn entity_name(entity: Option<&EntityLabel>) -> String {
         Some(entity) => entity.label.clone(),
         None => "no single entity".to_string(),
     }
+}
+
+/// The definition that an event is of.
+pub(in crate::report) fn definition_of<'a>(
+    definitions: &'a [EventDefinition],
+    event: &Event,
+) -> io::Result<&'a EventDefinition> {
+    let error = || io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run");
+    definitions.get(event.definition).ok_or_else(error)
 }
 
 /// `CRITICAL`, `WARNING`, or the number for a severity that has no name.

@@ -5,7 +5,9 @@ use crate::engine::{EntityLabel, Event, EventState, Transition};
 use crate::model::{MINUTE, Nanos};
 use crate::report::layout::{WIDTH, clean, paragraph};
 use crate::report::outcome::Replay;
-use crate::report::phrase::event::{ended, entity_name, extreme_value, extreme_word, over, severity, why};
+use crate::report::phrase::event::{
+    definition_of, ended, entity_name, extreme_value, extreme_word, over, severity, why,
+};
 use crate::report::phrase::rule::violations;
 use crate::report::quantity::counted;
 use crate::report::style::Style;
@@ -186,29 +188,24 @@ impl Story<'_> {
     }
 
     fn closed(&self, out: &mut dyn Write) -> io::Result<()> {
+        let grace = span_ms(self.definition.expiration_ms);
         let (word, at, text) = match self.event.state {
             EventState::Open => {
                 let end = self.replay.report.coverage.to.unwrap_or(self.event.last_violation);
-                let still = if self.quiet_at_the_end(end) {
-                    let grace = span_ms(self.definition.expiration_ms);
-                    format!(
-                        "; last violated {}, within the grace period of {grace}",
-                        self.times.time(self.event.last_violation)
-                    )
-                } else {
-                    String::new()
-                };
                 let held = duration((end - self.event.start).max(0));
-                ("open", end, format!("still open when the {} ends, after {held}{still}", self.replay.what))
+                let mut text = format!("still open when the {} ends, after {held}", self.replay.what);
+                if self.quiet_at_the_end(end) {
+                    let last = self.times.time(self.event.last_violation);
+                    text += &format!("; last violated {last}, within the grace period of {grace}");
+                }
+                ("open", end, text)
             }
             EventState::Closed { end, closed_at, reason } => {
-                let grace = if closed_at > end {
-                    let grace = span_ms(self.definition.expiration_ms);
-                    format!("; closed {} when the grace period of {grace} was over", self.times.time(closed_at))
-                } else {
-                    "; closed at once".to_string()
+                let closed = match closed_at > end {
+                    true => format!("closed {} when the grace period of {grace} was over", self.times.time(closed_at)),
+                    false => "closed at once".to_string(),
                 };
-                ("ended", end, format!("{}{grace}", ended(self.event, end, reason)))
+                ("ended", end, format!("{}; {closed}", ended(self.event, end, reason)))
             }
         };
         let lead = self.lead(word, at);
@@ -232,9 +229,7 @@ pub(super) fn transition(
     style: Style,
 ) -> io::Result<()> {
     let event = &transition.event;
-    let Some(definition) = definitions.get(event.definition) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the event names no definition of this run"));
-    };
+    let definition = definition_of(definitions, event)?;
     let severity = severity(event.severity);
     let (word, why) = match event.state {
         EventState::Open => ("opened", why(definition, event)),
