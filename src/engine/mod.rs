@@ -17,6 +17,7 @@ mod report;
 mod rules;
 mod step;
 mod summary;
+mod verdict;
 
 pub use alert::event::{
     CloseReason, Event, EventLife, EventState, Observation, Peak, Transition, ViolatedRule, ViolatingSeries,
@@ -28,7 +29,6 @@ pub use ingest::classify::{Received, classify, count_dropped};
 pub use ingest::drop_reason::DropReason;
 pub use ingest::entity::{EntityLabel, SeriesLabel};
 pub use options::{Counters, Options, Retention, SeriesMode, Timestamps};
-pub use report::{
-    Counts, Coverage, DefinitionReport, EvaluationReport, InconclusiveReason, Nearest, RuleReport, Verdict,
-};
+pub use report::{Counts, Coverage, DefinitionReport, EvaluationReport, Nearest, RuleReport};
 pub use step::{Engine, Input, Inputs, drive};
+pub use verdict::{InconclusiveReason, Verdict};

@@ -4,8 +4,9 @@ use super::alert::alerts::Alerts;
 use super::evaluate::evaluation::Evaluate;
 use super::evaluate::trend::{LifeReport, TrendVerdict};
 use super::ingest::resources::Ingest;
-use super::report::{DefinitionReport, EvaluationReport, InconclusiveReason, RuleReport, Verdict};
+use super::report::{DefinitionReport, EvaluationReport, RuleReport};
 use super::rules::Target;
+use super::verdict::{InconclusiveReason, Verdict};
 
 /// What was evaluated so far.
 pub(super) fn report(ingest: &Ingest, evaluate: &Evaluate, alerts: &Alerts) -> EvaluationReport {

@@ -5,7 +5,7 @@ use super::minima::{BUCKET, BucketMinimum, KEPT, bucket_of};
 use super::statistics::median;
 use super::windows::{Figures, Reading, WindowEvaluator};
 use crate::definition::TrendParameters;
-use crate::engine::report::InconclusiveReason;
+use crate::engine::verdict::InconclusiveReason;
 use crate::model::{MINUTE, MS, Nanos};
 
 /// Leaks of a life whose beginning is kept.

@@ -2,7 +2,7 @@
 
 use super::windows::Figures;
 use crate::engine::ingest::entity::SeriesLabel;
-use crate::engine::report::InconclusiveReason;
+use crate::engine::verdict::InconclusiveReason;
 use crate::model::Nanos;
 
 /// The evidence of one life at one time.
