@@ -166,16 +166,15 @@ impl<'a> Object<'a> {
             if !seen.insert(key) {
                 place.warn("duplicate-key", "is there twice; the last one counts", None);
             } else if !known.is_empty() && !known.iter().any(|keys| keys.knows(key)) {
-                match elsewhere(key) {
-                    Some(_) if self.get(key).is_none() => {}
-                    Some(owner) => {
-                        place.warn("unknown-key", format!("is ignored: `{key}` belongs to {owner}"), None);
-                    }
+                let (what, help) = match elsewhere(key) {
+                    Some(_) if self.get(key).is_none() => continue,
+                    Some(owner) => (format!("is ignored: `{key}` belongs to {owner}"), None),
                     None => {
                         let help = did_you_mean(key, known.iter().flat_map(|keys| keys.all()));
-                        place.warn("unknown-key", "is not a key of the format and is ignored", help);
+                        ("is not a key of the format and is ignored".to_string(), help)
                     }
-                }
+                };
+                place.warn("unknown-key", what, help);
             }
         }
     }

@@ -70,17 +70,11 @@ pub fn position_of(text: &str, params: &BTreeMap<String, String>, path: &str) ->
 }
 
 fn value_at<'t, 'a>(mut value: &'t ast::Value<'a>, path: &str) -> Option<&'t ast::Value<'a>> {
-    let mut rest = path;
-    while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix('[') {
-            let (index, behind) = behind.split_once(']')?;
-            value = value.as_array()?.elements.get(index.parse::<usize>().ok()?)?;
-            rest = behind.strip_prefix('.').unwrap_or(behind);
-        } else {
-            let (key, behind) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
-            value = &value.as_object()?.properties.iter().rfind(|p| p.name.as_str() == key)?.value;
-            rest = behind.strip_prefix('.').unwrap_or(behind);
-        }
+    for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
+        value = match value.as_array() {
+            Some(list) => list.elements.get(step.strip_suffix(']')?.parse::<usize>().ok()?)?,
+            None => &value.as_object()?.properties.iter().rfind(|p| p.name.as_str() == step)?.value,
+        };
     }
     Some(value)
 }
