@@ -9,7 +9,7 @@ use crate::engine::ingest::resources::Ingest;
 use crate::engine::rules::{Rules, Target};
 use crate::model::Nanos;
 
-/// One of them.
+/// A definition that only counts entities.
 #[derive(Debug)]
 pub(super) struct FleetCount {
     definition: usize,
@@ -22,7 +22,7 @@ pub(super) struct FleetCount {
 }
 
 impl FleetCount {
-    /// All counting definitions.
+    /// All of them.
     pub fn all(rules: &Rules) -> Vec<Self> {
         let counting = (0..rules.compiled.len()).filter(|&d| rules.compiled[d].target == Target::Fleet);
         let new = |definition| FleetCount {
