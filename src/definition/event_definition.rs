@@ -3,8 +3,8 @@
 use super::object::{Field, Keys, Object, type_name};
 use super::problem::Severity;
 use super::query::Query;
+use super::rule::trend::EXPIRATION_MS;
 use super::rule::{self, Rule, is_rule_key};
-use super::trend::EXPIRATION_MS;
 use serde_json::Value as Json;
 
 /// An event definition; the second list begins with what it is made of, the rest is what exports add.

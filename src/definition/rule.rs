@@ -1,14 +1,19 @@
 //! The rules of a definition: their types, one JSON object to one [`Rule`], and what can be asked of a rule of any kind.
 //!
-//! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own.
+//! A new type is a row in `RULE_TYPES` and a variant of [`RuleKind`]; everything it knows of itself stands in a file of its own in `rule/`.
+
+mod presence;
+mod threshold;
+pub(in crate::definition) mod trend;
+
+pub use presence::{EntityMatch, Presence, TagFilter};
+pub use threshold::{Selector, Threshold};
+pub use trend::{MemoryLimit, Trend, TrendParameters, WindowLevel};
 
 use super::comparison::{Condition, RuleChange, of_condition};
 use super::metric_id::MetricId;
 use super::object::{Field, Keys, Object};
-use super::presence::{self, Presence};
 use super::problem::{Checked, did_you_mean};
-use super::threshold::{self, Threshold};
-use super::trend::{self, Trend};
 use crate::model::{Attributes, MetricIdentity};
 
 /// One entry of a definition's `rules`.

@@ -2,10 +2,10 @@
 
 use super::alert::alerts::Alerts;
 use super::evaluate::evaluation::Evaluate;
+use super::evaluate::evaluator::Target;
 use super::evaluate::trend::{LifeReport, TrendVerdict};
 use super::ingest::resources::Ingest;
 use super::report::{DefinitionReport, EvaluationReport, RuleReport};
-use super::rules::Target;
 use super::verdict::{InconclusiveReason, Verdict};
 
 /// What was evaluated so far.

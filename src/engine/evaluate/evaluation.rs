@@ -5,6 +5,7 @@
 //! evaluations is evaluated for the coming one as soon as its samples are in, while they are at hand; more samples before
 //! that time merely make the result void.
 
+use super::evaluator::Target;
 use super::finding::{About, Finding, Opening};
 use super::fleet::FleetCount;
 use super::schedule::{Schedule, multiple_from};
@@ -21,7 +22,7 @@ use crate::engine::ingest::changes::ReceivedFrom;
 use crate::engine::ingest::resources::Ingest;
 use crate::engine::options::Options;
 use crate::engine::report::Nearest;
-use crate::engine::rules::{Rules, Target};
+use crate::engine::rules::Rules;
 use crate::model::Nanos;
 use crate::series::{Renumbered, Renumbering};
 

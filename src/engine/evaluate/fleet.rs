@@ -1,12 +1,13 @@
 //! Definitions that only count entities: each has one event at a time, about all entities together.
 
+use super::evaluator::Target;
 use super::finding::{About, Finding, Opening, Violation};
 use super::state::{ConditionState, RuleState, combine};
 use super::tally::Tally;
 use super::threshold::{violated_rules, violation};
 use crate::definition::LogicalOperator;
 use crate::engine::ingest::resources::Ingest;
-use crate::engine::rules::{Rules, Target};
+use crate::engine::rules::Rules;
 use crate::model::Nanos;
 
 /// A definition that only counts entities.

@@ -1,9 +1,9 @@
 //! Evaluate: when rules are evaluated, and what they find.
 
 pub(super) mod evaluation;
+pub(super) mod evaluator;
 pub(super) mod finding;
 mod fleet;
-pub(super) mod presence;
 pub(super) mod schedule;
 pub(super) mod state;
 pub(super) mod tally;

@@ -3,11 +3,11 @@
 //! Owns the parameters of the detector with their defaults and profiles. What they do is the engine's business, described
 //! in `docs/leak-detection.md`.
 
-use super::comparison::{FAR, RuleChange, other_numbers, other_spans};
-use super::metric_id::MetricId;
-use super::object::{Field, Keys, Object};
-use super::problem::{Checked, Reported, did_you_mean};
 use super::threshold::metric_id;
+use crate::definition::comparison::{FAR, RuleChange, other_numbers, other_spans};
+use crate::definition::metric_id::MetricId;
+use crate::definition::object::{Field, Keys, Object};
+use crate::definition::problem::{Checked, Reported, did_you_mean};
 use crate::model::Kind;
 use serde_json::Value as Json;
 
@@ -197,7 +197,7 @@ impl Trend {
 const BUCKET_MS: i64 = 30_000;
 
 /// The grace period of trend rules, when the definition has none; one lost export is no silence.
-pub(super) const EXPIRATION_MS: i64 = 600_000;
+pub(in crate::definition) const EXPIRATION_MS: i64 = 600_000;
 
 /// Longer windows would need more buckets than are kept (6 h).
 const LONGEST_WINDOW_MS: i64 = 6 * 3_600_000;

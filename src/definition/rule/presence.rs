@@ -1,10 +1,10 @@
 //! Rules about the presence of entities: JSON to [`Presence`], with the defaults of the semantics.
 
-use super::comparison::{Condition, RuleChange, condition, label_operator, other_spans};
-use super::entity::{entity_labels, has_entity_type, is_entity_type};
-use super::object::{Field, Keys, Object};
-use super::problem::Checked;
-use super::wildcard::{MatchOperator, fold};
+use crate::definition::comparison::{Condition, RuleChange, condition, label_operator, other_spans};
+use crate::definition::entity::{entity_labels, has_entity_type, is_entity_type};
+use crate::definition::object::{Field, Keys, Object};
+use crate::definition::problem::Checked;
+use crate::definition::wildcard::{MatchOperator, fold};
 use crate::model::Attributes;
 use serde_json::Value as Json;
 

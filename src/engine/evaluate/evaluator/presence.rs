@@ -3,8 +3,8 @@
 //! A rule about each entity compares its silence in seconds; a rule about how many there are compares their number. So both
 //! have a value and a condition like a threshold, and everything else (margins, nearest, events) is the same.
 
-use super::state::RuleState;
 use crate::definition::{CompareOp, Condition, MatchOperator, Presence};
+use crate::engine::evaluate::state::RuleState;
 use crate::engine::ingest::entity::Entity;
 use crate::model::{Attributes, MINUTE, MS, Nanos, SECOND};
 

@@ -1,10 +1,12 @@
 //! Threshold rules: an aggregate of a metric over a window, compared with a value.
 
-use super::comparison::{Condition, RuleChange, condition, malformed_metric, other_spans, pattern_operator};
-use super::metric_id::{MetricId, MetricPattern};
-use super::object::{Field, Keys, Object};
-use super::problem::{Checked, Reported};
-use super::wildcard::MatchOperator;
+use crate::definition::comparison::{
+    Condition, RuleChange, condition, malformed_metric, other_spans, pattern_operator,
+};
+use crate::definition::metric_id::{MetricId, MetricPattern};
+use crate::definition::object::{Field, Keys, Object};
+use crate::definition::problem::{Checked, Reported};
+use crate::definition::wildcard::MatchOperator;
 use crate::model::Aggregation::{AbsoluteDiff, Avg, Count, Delta, Max, Min, Percentile, Rate, RelativeDiff, Sum};
 use crate::model::{Aggregation, Attributes, MetricIdentity};
 
