@@ -17,18 +17,21 @@ use http::{HeaderValue, Method, Request, Response};
 use prost::Message;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
+use tonic::codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
 use tonic::metadata::MetadataValue;
 use tonic::server::Grpc;
 use tonic::{Code, Status};
 use tonic_health::server::HealthReporter;
 use tonic_types::{ErrorDetails, RetryInfo, StatusExt};
-use tower::{Service, service_fn};
+use tower::{Layer, Service, service_fn};
 
 /// The service, as health knows it.
 pub(super) const SERVICE: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
+/// Most exports and all responses are small: tonic's buffers begin with this.
+const MESSAGE_BUFFER_BYTES: usize = 8 << 10;
+const RESPONSE_BUFFER_BYTES: usize = 256;
 /// Smaller messages are copied out of the buffer, which is larger than they are.
 const COPIED_BYTES: usize = 32 << 10;
 
@@ -41,13 +44,15 @@ pub(super) fn service(
 ) {
     let (reporter, health) = tonic_health::server::health_reporter();
     let other = Router::new().route_service("/grpc.health.v1.Health/{*method}", health).fallback(unimplemented);
+    let exports = guard(Arc::clone(&ingest), Transport::Grpc)
+        .layer(service_fn(move |request| export(Arc::clone(&ingest), request)));
     let service = service_fn(move |request: Request<Body>| {
-        let (ingest, mut other) = (Arc::clone(&ingest), other.clone());
+        let (mut exports, mut other) = (exports.clone(), other.clone());
         async move {
             if request.uri().path() != EXPORT || request.method() != Method::POST {
                 return other.call(request).await;
             }
-            match guard(&ingest, Transport::Grpc, request, |request| export(&ingest, request)).await {
+            match exports.call(request).await {
                 Ok(response) => Ok(response.map(Body::new)),
                 Err(rejection) => Ok(rejected(&rejection)),
             }
@@ -62,7 +67,10 @@ async fn unimplemented(request: Request<Body>) -> Response<Body> {
 }
 
 /// Receives an export, or rejects it.
-async fn export(ingest: &IngestService, request: Request<Payload>) -> Result<Response<tonic::body::Body>, Rejection> {
+async fn export(
+    ingest: Arc<IngestService>,
+    request: Request<Payload>,
+) -> Result<Response<tonic::body::Body>, Rejection> {
     let headers = request.headers();
     if !headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
         return Err(Rejection::new(RejectionReason::ContentType, "this port speaks gRPC"));
@@ -166,6 +174,10 @@ impl Encoder for MessageBytes {
         out.put(response);
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(RESPONSE_BUFFER_BYTES, RESPONSE_BUFFER_BYTES)
+    }
 }
 
 impl Decoder for MessageBytes {
@@ -180,5 +192,9 @@ impl Decoder for MessageBytes {
         let bytes = Bytes::copy_from_slice(message.chunk());
         message.advance(length);
         Ok(Some(bytes))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(MESSAGE_BUFFER_BYTES, MESSAGE_BUFFER_BYTES)
     }
 }

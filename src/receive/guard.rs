@@ -1,4 +1,4 @@
-//! What both receivers put in front of an export: who is let in, how many requests at a time, how many bytes each may send
+//! The tower layer that both receivers stand behind: who is let in, how many requests at a time, how many bytes each may send
 //! and hold, and how long it may take.
 //!
 //! Invariant: every request is counted once, as rejected here or as accepted by the service inside. What is rejected is read
@@ -15,42 +15,69 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, timeout_at};
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
 
 /// What frames a message does not count as a part of it.
 const FRAMING_BYTES: usize = 64;
 
-/// Lets a request through to `inner` within the limits. The error is why it is rejected.
-pub(super) async fn guard<B, F: Future<Output = Result<Response<B>, Rejection>>>(
-    ingest: &IngestService,
+/// The tower layer.
+pub(super) fn guard<S>(ingest: Arc<IngestService>, transport: Transport) -> impl Layer<S, Service = Guard<S>> {
+    layer_fn(move |inner| Guard { ingest: Arc::clone(&ingest), transport, inner })
+}
+
+/// A service behind the limits. Its error is why a request was rejected.
+#[derive(Clone)]
+pub(super) struct Guard<S> {
+    ingest: Arc<IngestService>,
     transport: Transport,
-    request: Request<Body>,
-    inner: impl FnOnce(Request<Payload>) -> F,
-) -> F::Output {
-    let limits = &ingest.limits;
-    let (head, body) = request.into_parts();
-    // A length that is announced need not be read to be too much.
-    let is_too_large = body.size_hint().lower() > (limits.message_bytes + FRAMING_BYTES) as u64;
-    let payload = Payload::new(body, limits.message_bytes, ingest.memory.permit());
-    let received = async {
-        match ingest.admit(&head.headers) {
-            Ok(_) if is_too_large => Err(Rejection::too_large(limits.message_bytes)),
-            Ok(_permit) => inner(Request::from_parts(head, payload.clone())).await,
-            Err(rejection) => Err(rejection),
-        }
-    };
-    let deadline = Instant::from(monotonic()) + limits.request_timeout;
-    let timed_out = |_| Err(Rejection::new(RejectionReason::TimedOut, "the request took too long"));
-    let result = timeout_at(deadline, received).await.unwrap_or_else(timed_out);
-    if let Err(rejection) = &result {
-        ingest.count_rejection(transport, rejection);
-        // A client that still sends at the deadline sees a broken connection.
-        let _ = timeout_at(deadline, payload.drain(limits.message_bytes.saturating_mul(2))).await;
+    inner: S,
+}
+
+impl<S, B> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Payload>, Response = Response<B>, Error = Rejection, Future: Send> + Clone + Send + 'static,
+    B: Send,
+{
+    type Response = Response<B>;
+    type Error = Rejection;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, Rejection>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(context)
     }
-    result
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Guard { ingest, transport, mut inner } = self.clone();
+        Box::pin(async move {
+            let limits = &ingest.limits;
+            let (head, body) = request.into_parts();
+            // A length that is announced need not be read to be too much.
+            let is_too_large = body.size_hint().lower() > (limits.message_bytes + FRAMING_BYTES) as u64;
+            let payload = Payload::new(body, limits.message_bytes, ingest.memory.permit());
+            // Pinned where it is: it is large, and would be moved into each of the futures around it.
+            let received = pin!(async {
+                match ingest.admit(&head.headers) {
+                    Ok(_) if is_too_large => Err(Rejection::too_large(limits.message_bytes)),
+                    Ok(_permit) => inner.call(Request::from_parts(head, payload.clone())).await,
+                    Err(rejection) => Err(rejection),
+                }
+            });
+            let deadline = Instant::from(monotonic()) + limits.request_timeout;
+            let timed_out = |_| Err(Rejection::new(RejectionReason::TimedOut, "the request took too long"));
+            let result = timeout_at(deadline, received).await.unwrap_or_else(timed_out);
+            if let Err(rejection) = &result {
+                ingest.count_rejection(transport, rejection);
+                // A client that still sends at the deadline sees a broken connection.
+                let _ = timeout_at(deadline, payload.drain(limits.message_bytes.saturating_mul(2))).await;
+            }
+            result
+        })
+    }
 }
 
 /// The body of a request, which holds memory for what was read of it. All clones are the same body.

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Full};
 use prost::Message;
 use std::sync::Arc;
 use tonic::Code;
-use tower::{Service, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
 
 /// What answers on the HTTP port.
@@ -88,12 +88,13 @@ async fn metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> 
 
 async fn post_metrics(State(ingest): State<Arc<IngestService>>, request: Request) -> Response {
     let encoding = encoding_of(request.headers());
-    let decompressed = |request: http::Request<Payload>| {
+    let layer = guard(Arc::clone(&ingest), Transport::Http);
+    let decompressed = service_fn(move |request: http::Request<Payload>| {
         let (ingest, payload) = (Arc::clone(&ingest), request.body().clone());
         let export = service_fn(move |request| export(Arc::clone(&ingest), payload.clone(), encoding, request));
         RequestDecompression::new(export).pass_through_unaccepted(true).call(request)
-    };
-    match guard(&ingest, Transport::Http, request, decompressed).await {
+    });
+    match layer.layer(decompressed).call(request).await {
         Ok(response) => response.map(Body::new),
         Err(rejection) => rejected(&rejection, encoding),
     }
