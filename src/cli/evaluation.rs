@@ -47,16 +47,16 @@ pub(super) struct EvaluationArgs {
 pub(super) type Words<T> = [(&'static str, T, &'static str)];
 
 const TIMESTAMPS: &Words<Timestamps> = &[
-    ("event", Timestamps::Event, "Its timestamp"),
-    ("arrival", Timestamps::Arrival, "The receive time, as in Instana"),
+    (Timestamps::Event.as_str(), Timestamps::Event, "Its timestamp"),
+    (Timestamps::Arrival.as_str(), Timestamps::Arrival, "The receive time, as in Instana"),
 ];
 const SERIES: &Words<SeriesMode> = &[
-    ("each", SeriesMode::Each, "Each series on its own"),
-    ("merge", SeriesMode::Merge, "One merged series per entity"),
+    (SeriesMode::Each.as_str(), SeriesMode::Each, "Each series on its own"),
+    (SeriesMode::Merge.as_str(), SeriesMode::Merge, "One merged series per entity"),
 ];
 const COUNTERS: &Words<Counters> = &[
-    ("raw", Counters::Raw, "As sent"),
-    ("increase", Counters::Increase, "The increase since the previous data point"),
+    (Counters::Raw.as_str(), Counters::Raw, "As sent"),
+    (Counters::Increase.as_str(), Counters::Increase, "The increase since the previous data point"),
 ];
 
 /// Reads one of these words.

@@ -142,7 +142,7 @@ impl ResultArgs {
             job_summary(&suites, terminal)?;
         }
         write_reports(&mut files.reports, &outcome)?;
-        if let (Format::Json | Format::Jsonl, Some(suite)) = (self.format, regressions) {
+        if let (false, Some(suite)) = (self.format.holds_suites(), regressions) {
             note_regressions(suite, terminal);
         }
         if self.format != Format::Text {

@@ -40,11 +40,7 @@ impl SinkArgs {
     pub(super) fn parse_beside(&self, output: Option<&Path>) -> Result<Vec<SinkSpec>> {
         let specs = self.parse()?;
         let output = output.filter(|path| !is_stream(path));
-        let mixes = specs.iter().find(|spec| match spec {
-            SinkSpec::Stdout { .. } => output.is_none(),
-            SinkSpec::File { path, .. } => output.is_some_and(|output| output == path),
-            SinkSpec::Webhook(_) => false,
-        });
+        let mixes = specs.iter().find(|spec| spec.mixes_with(output));
         if let Some(spec) = mixes {
             bail!("--sink {spec}: the output goes there already; with -o it goes to a file of its own");
         }
@@ -117,10 +113,7 @@ fn label(sink: &SinkCounts) -> Labels {
 
 /// The files that sinks write.
 pub(super) fn files(specs: &[SinkSpec]) -> impl Iterator<Item = &Path> {
-    specs.iter().filter_map(|spec| match spec {
-        SinkSpec::File { path, .. } => Some(path.as_path()),
-        SinkSpec::Stdout { .. } | SinkSpec::Webhook(_) => None,
-    })
+    specs.iter().filter_map(SinkSpec::path)
 }
 
 #[allow(clippy::disallowed_methods, reason = "an option names the variable; which ones there are is not known before")]

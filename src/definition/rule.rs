@@ -172,7 +172,10 @@ impl Rule {
 
     /// The length of its window, in milliseconds, if it has one.
     pub fn window_ms(&self) -> Option<i64> {
-        self.threshold().map(|threshold| threshold.window_ms)
+        match &self.kind {
+            RuleKind::Threshold(threshold) => Some(threshold.window_ms),
+            RuleKind::Presence(_) | RuleKind::Trend(_) => None,
+        }
     }
 
     /// The metrics it names by their ids.

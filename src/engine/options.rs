@@ -76,6 +76,16 @@ pub enum Timestamps {
     Arrival,
 }
 
+impl Timestamps {
+    /// The word used in options, scenarios and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Timestamps::Event => "event",
+            Timestamps::Arrival => "arrival",
+        }
+    }
+}
+
 /// What an id without a suffix means on an entity with several series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeriesMode {
@@ -85,6 +95,16 @@ pub enum SeriesMode {
     Merge,
 }
 
+impl SeriesMode {
+    /// The word used in options, scenarios and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SeriesMode::Each => "each",
+            SeriesMode::Merge => "merge",
+        }
+    }
+}
+
 /// How the values of monotonic sums are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counters {
@@ -92,4 +112,14 @@ pub enum Counters {
     Raw,
     /// As the increase since the previous point.
     Increase,
+}
+
+impl Counters {
+    /// The word used in options, scenarios and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Counters::Raw => "raw",
+            Counters::Increase => "increase",
+        }
+    }
 }

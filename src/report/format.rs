@@ -83,6 +83,14 @@ impl Format {
         self.entry().help
     }
 
+    /// Whether suites of cases are a part of it, such as what has become worse since a baseline.
+    pub fn holds_suites(self) -> bool {
+        matches!(
+            self,
+            Format::Text | Format::Github | Format::Gitlab | Format::Markdown | Format::Junit | Format::Sarif
+        )
+    }
+
     /// What `--format` offers of a command with results of this kind.
     pub fn listed(kind: OutcomeKind) -> impl Iterator<Item = Format> {
         let is_offered = move |of: &&FormatEntry| of.is_listed && of.holds.contains(&kind);

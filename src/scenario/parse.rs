@@ -169,9 +169,12 @@ fn expects_something(fields: &MapFields<'_>) -> bool {
 }
 
 const OPTION_KEYS: &str = "step series counters min-coverage timestamps max-points-per-series";
-const SERIES_MODES: [(&str, SeriesMode); 2] = [("each", SeriesMode::Each), ("merge", SeriesMode::Merge)];
-const COUNTERS: [(&str, Counters); 2] = [("raw", Counters::Raw), ("increase", Counters::Increase)];
-const TIMESTAMPS: [(&str, Timestamps); 2] = [("event", Timestamps::Event), ("arrival", Timestamps::Arrival)];
+const SERIES_MODES: [(&str, SeriesMode); 2] =
+    [(SeriesMode::Each.as_str(), SeriesMode::Each), (SeriesMode::Merge.as_str(), SeriesMode::Merge)];
+const COUNTERS: [(&str, Counters); 2] =
+    [(Counters::Raw.as_str(), Counters::Raw), (Counters::Increase.as_str(), Counters::Increase)];
+const TIMESTAMPS: [(&str, Timestamps); 2] =
+    [(Timestamps::Event.as_str(), Timestamps::Event), (Timestamps::Arrival.as_str(), Timestamps::Arrival)];
 
 fn options(of: &NodeReader<'_>) -> Option<Options> {
     let fields = of.fields(OPTION_KEYS, &[])?;

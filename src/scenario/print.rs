@@ -6,7 +6,7 @@
 use super::parse::DEFAULT_START;
 use super::series::ScenarioSeries;
 use super::values::{BucketLayout, HistogramValue, SlotSample, SlotValue};
-use crate::engine::{Counters, Options, SeriesMode, Timestamps};
+use crate::engine::Options;
 use crate::model::{Attributes, MetricIdentity, Nanos, SECOND, Temporality, Value};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -82,13 +82,13 @@ impl SampledScenario {
 
     fn options(&self) -> Option<String> {
         let (own, usual) = (&self.options, Options::default());
-        let is_word = |is_set: bool, word: &str| is_set.then(|| word.to_string());
+        let word = |differs: bool, key: &str, word: &str| differs.then(|| format!("{key}: {word}"));
         let most = own.max_points_per_series;
         let keys = [
             own.step.map(|step| format!("step: {}", span(step))),
-            is_word(own.series == SeriesMode::Merge, "series: merge"),
-            is_word(own.counters == Counters::Increase, "counters: increase"),
-            is_word(own.timestamps == Timestamps::Arrival, "timestamps: arrival"),
+            word(own.series != usual.series, "series", own.series.as_str()),
+            word(own.counters != usual.counters, "counters", own.counters.as_str()),
+            word(own.timestamps != usual.timestamps, "timestamps", own.timestamps.as_str()),
             (own.min_coverage != usual.min_coverage).then(|| format!("min-coverage: {}", number(own.min_coverage))),
             (most != usual.max_points_per_series).then(|| format!("max-points-per-series: {most}")),
         ];

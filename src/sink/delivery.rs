@@ -2,8 +2,12 @@
 //!
 //! Invariant: an event is delivered or given up before the next one is looked at, so that a receiver sees an event open
 //! before it sees it close. Waiting ends at once when the queue is ended.
+//!
+//! The backoff is a dozen lines of our own: it outlives the event that failed, and libraries for retries are built around one
+//! operation that begins anew.
 
 use super::queue::{Attempt, DeliveryQueue, Loss, QueuedEvent};
+use super::spec::{SinkError, SinkSpec};
 use super::stream::Stream;
 use super::warnings::{SinkTrouble, SinkWarnings};
 use super::webhook::Webhook;
@@ -26,6 +30,24 @@ pub(super) enum Sink {
 }
 
 impl Sink {
+    /// Opens the file, reads the secrets. Nothing is sent, and no connection is made.
+    pub(super) fn open(spec: &SinkSpec, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SinkError> {
+        let stream = match spec {
+            SinkSpec::Stdout { .. } => Stream::stdout(),
+            SinkSpec::File { path, .. } => Stream::file(path),
+            SinkSpec::Webhook(webhook) => return Webhook::new(webhook, variable).map(Sink::Webhook),
+        };
+        stream.map(Sink::Stream).map_err(|error| SinkError::new(spec, format!("cannot open it for writing: {error}")))
+    }
+
+    /// What ends a request in flight.
+    pub(super) fn interrupter(&self) -> Option<ureq::Agent> {
+        match self {
+            Sink::Webhook(webhook) => Some(webhook.interrupter()),
+            Sink::Stream(_) => None,
+        }
+    }
+
     fn deliver(&mut self, event: &QueuedEvent) -> Attempt {
         match self {
             Sink::Stream(stream) => stream.deliver(&event.payload),

@@ -5,11 +5,12 @@
 //! its own bounded queue and its own thread. Plain threads, because a handful of sinks that spend their lives waiting need
 //! no runtime. Absent on purpose: the environment and standard error, which the caller hands in.
 //!
-//! Reading order: `spec` (what the user typed), `queue` (the queue and its counts), `delivery` (the thread and its
+//! Reading order: `spec` (what the user typed), `rendering` (what a transition looks like), `queue` (the queue and its counts), `delivery` (the thread and its
 //! retries), `stream` and `webhook` (one attempt).
 
 mod delivery;
 mod queue;
+mod rendering;
 mod spec;
 mod stream;
 mod warnings;
@@ -20,17 +21,15 @@ pub use spec::{SecretPlace, SinkError, SinkSpec, StreamFormat, Url, WebhookSpec}
 
 use crate::definition::EventDefinition;
 use crate::engine::{EventState, Transition};
-use crate::report::{self, Format, Outcome, Style};
+use crate::report::Style;
 use bytes::Bytes;
 use delivery::{Delivery, Sink};
 use queue::{DeliveryQueue, QueuedEvent};
-use std::io;
+use rendering::Rendering;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use stream::Stream;
 use warnings::{SinkLimits, SinkTrouble, SinkWarnings};
-use webhook::Webhook;
 
 /// No event is tried again for longer.
 const LONGEST_RETRY: Duration = Duration::from_secs(86_400);
@@ -48,30 +47,6 @@ pub struct SinkSettings {
     pub style: Style,
     /// The clock by which events age and attempts are made again. Events themselves carry the engine's time.
     pub clock: fn() -> Instant,
-}
-
-/// What a transition looks like on its handle. Each is rendered once, however many sinks want it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rendering {
-    Text,
-    PaintedText,
-    JsonLine,
-    /// The payload of a webhook.
-    Issue,
-}
-
-impl Rendering {
-    const ALL: [Rendering; 4] = [Rendering::Text, Rendering::PaintedText, Rendering::JsonLine, Rendering::Issue];
-
-    fn of(spec: &SinkSpec) -> Self {
-        match spec {
-            SinkSpec::Stdout { format: StreamFormat::Text } => Rendering::PaintedText,
-            SinkSpec::File { format: StreamFormat::Text, .. } => Rendering::Text,
-            SinkSpec::Stdout { format: StreamFormat::JsonLines }
-            | SinkSpec::File { format: StreamFormat::JsonLines, .. } => Rendering::JsonLine,
-            SinkSpec::Webhook(_) => Rendering::Issue,
-        }
-    }
 }
 
 /// Opened sinks. Dropped without [`Sinks::close`], what still waits is lost.
@@ -114,7 +89,7 @@ impl Sinks {
         warn: impl Fn(&str) + Send + 'static,
     ) -> Result<Sinks, SinkError> {
         let names = names(specs)?;
-        let opened: Result<Vec<Sink>, SinkError> = specs.iter().map(|spec| open(spec, variable)).collect();
+        let opened: Result<Vec<Sink>, SinkError> = specs.iter().map(|spec| Sink::open(spec, variable)).collect();
         let mut sinks = Sinks { definitions, settings, handles: Vec::new() };
         if specs.is_empty() {
             return Ok(sinks);
@@ -122,22 +97,15 @@ impl Sinks {
         let no_thread = |sink: &str, error| SinkError::new(sink, format!("cannot start its thread: {error}"));
         let warnings = warnings::start(warn, settings.clock).map_err(|source| no_thread(&names[0], source))?;
         for ((spec, sink), name) in specs.iter().zip(opened?).zip(names) {
-            let retry_for = match spec {
-                SinkSpec::Webhook(webhook) => webhook.retry_for.unwrap_or(settings.retry_for),
-                SinkSpec::Stdout { .. } | SinkSpec::File { .. } => settings.retry_for,
-            };
-            let retry_for = retry_for.min(LONGEST_RETRY);
+            let retry_for = spec.retry_for().unwrap_or(settings.retry_for).min(LONGEST_RETRY);
             let warnings = warnings(SinkLimits { sink: name.clone(), bounds: settings.bounds, retry_for });
-            let interrupter = match &sink {
-                Sink::Webhook(webhook) => Some(webhook.interrupter()),
-                Sink::Stream(_) => None,
-            };
+            let interrupter = sink.interrupter();
             let queue =
                 Arc::new(DeliveryQueue::new(name.clone(), settings.bounds, (settings.when_full, settings.clock)));
             let delivery = Delivery { queue: Arc::clone(&queue), sink, retry_for, warnings: warnings.clone() };
             let thread = thread::Builder::new().name(format!("sink {}", sinks.handles.len()));
             thread.spawn(move || delivery.run()).map_err(|source| no_thread(&name, source))?;
-            sinks.handles.push(SinkHandle { queue, rendering: Rendering::of(spec), warnings, interrupter });
+            sinks.handles.push(SinkHandle { queue, rendering: spec.rendering(), warnings, interrupter });
         }
         Ok(sinks)
     }
@@ -149,36 +117,19 @@ impl Sinks {
         }
         let queued_at = (self.settings.clock)();
         let key = Bytes::from(key(transition));
-        for rendering in Rendering::ALL {
-            let mut handles = self.handles.iter().filter(|handle| handle.rendering == rendering).peekable();
-            if handles.peek().is_none() {
-                continue;
-            }
-            match self.rendered(rendering, transition) {
-                Ok(payload) => {
-                    handles.for_each(|handle| {
-                        handle.offer(QueuedEvent { payload: payload.clone(), key: key.clone(), queued_at })
-                    });
-                }
-                Err(error) => handles.for_each(|handle| handle.queue.lose(Loss::Refused, &error.to_string())),
-            }
-        }
-    }
-
-    fn rendered(&self, rendering: Rendering, transition: &Transition) -> io::Result<Bytes> {
-        let mut out = Vec::new();
-        let outcome = Outcome::Transition(&self.definitions, transition);
-        match rendering {
-            Rendering::Text => report::write(Format::Text, &outcome, Style::plain(), &mut out)?,
-            Rendering::PaintedText => report::write(Format::Text, &outcome, self.settings.style, &mut out)?,
-            Rendering::JsonLine => report::write(Format::Jsonl, &outcome, Style::plain(), &mut out)?,
-            Rendering::Issue => {
-                out.extend_from_slice(b"{\"issue\":");
-                report::event_json(&mut out, &self.definitions, &transition.event)?;
-                out.push(b'}');
+        // Each form is rendered once, however many sinks want it.
+        let mut rendered: Vec<(Rendering, Result<Bytes, String>)> = Vec::new();
+        for handle in &self.handles {
+            let index = rendered.iter().position(|(form, _)| *form == handle.rendering).unwrap_or_else(|| {
+                let payload = handle.rendering.render(&self.definitions, transition, self.settings.style);
+                rendered.push((handle.rendering, payload.map_err(|error| error.to_string())));
+                rendered.len() - 1
+            });
+            match &rendered[index].1 {
+                Ok(payload) => handle.offer(QueuedEvent { payload: payload.clone(), key: key.clone(), queued_at }),
+                Err(error) => handle.queue.lose(Loss::Refused, error),
             }
         }
-        Ok(Bytes::from(out))
     }
 
     /// Whether there were readers and all have left: nobody reads events any more.
@@ -228,27 +179,12 @@ impl SinkHandle {
     }
 }
 
-fn open(spec: &SinkSpec, variable: &dyn Fn(&str) -> Option<String>) -> Result<Sink, SinkError> {
-    let stream = match spec {
-        SinkSpec::Stdout { .. } => Stream::stdout(),
-        SinkSpec::File { path, .. } => Stream::file(path),
-        SinkSpec::Webhook(webhook) => return Webhook::new(webhook, variable).map(Sink::Webhook),
-    };
-    stream.map(Sink::Stream).map_err(|error| SinkError::new(spec, format!("cannot open it for writing: {error}")))
-}
-
 /// A name for each sink. Webhooks of one host have the same, because the rest of their URLs is not shown: they are numbered.
 fn names(specs: &[SinkSpec]) -> Result<Vec<String>, SinkError> {
     let mut names: Vec<String> = Vec::new();
     for (i, spec) in specs.iter().enumerate() {
-        let is_same = |other: &SinkSpec| match (spec, other) {
-            (SinkSpec::Stdout { .. }, SinkSpec::Stdout { .. }) => true,
-            (SinkSpec::File { path, .. }, SinkSpec::File { path: other, .. }) => path == other,
-            (SinkSpec::Webhook(webhook), SinkSpec::Webhook(other)) => webhook.url == other.url,
-            _ => false,
-        };
         let before = &specs[..i];
-        if before.iter().any(is_same) {
+        if before.iter().any(|other| spec.leads_where(other)) {
             return Err(SinkError::twice(spec));
         }
         let name = spec.to_string();

@@ -6,8 +6,9 @@
 //!
 //! [`SinkError`] is why a sink cannot be had, be it for its text or because it cannot be opened.
 
+use super::rendering::Rendering;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use ureq::http::Uri;
@@ -101,6 +102,53 @@ impl fmt::Display for SinkSpec {
             SinkSpec::Stdout { .. } => f.write_str("stdout"),
             SinkSpec::File { path, .. } => write!(f, "file:{}", path.display()),
             SinkSpec::Webhook(webhook) => write!(f, "webhook:{}", webhook.url),
+        }
+    }
+}
+
+impl SinkSpec {
+    /// What a transition looks like there.
+    pub(super) fn rendering(&self) -> Rendering {
+        match self {
+            SinkSpec::Stdout { format: StreamFormat::Text } => Rendering::PaintedText,
+            SinkSpec::File { format: StreamFormat::Text, .. } => Rendering::Text,
+            SinkSpec::Stdout { format: StreamFormat::JsonLines }
+            | SinkSpec::File { format: StreamFormat::JsonLines, .. } => Rendering::JsonLine,
+            SinkSpec::Webhook(_) => Rendering::Issue,
+        }
+    }
+
+    /// How long an event is tried again, when the sink has a time of its own.
+    pub(super) fn retry_for(&self) -> Option<Duration> {
+        match self {
+            SinkSpec::Webhook(webhook) => webhook.retry_for,
+            SinkSpec::Stdout { .. } | SinkSpec::File { .. } => None,
+        }
+    }
+
+    /// Whether events would go where another sink sends them.
+    pub(super) fn leads_where(&self, other: &SinkSpec) -> bool {
+        match self {
+            SinkSpec::Stdout { .. } => matches!(other, SinkSpec::Stdout { .. }),
+            SinkSpec::File { path, .. } => other.path() == Some(path),
+            SinkSpec::Webhook(own) => matches!(other, SinkSpec::Webhook(webhook) if webhook.url == own.url),
+        }
+    }
+
+    /// Whether events would mix with an output: in this file, or without one on standard output.
+    pub fn mixes_with(&self, output: Option<&Path>) -> bool {
+        match self {
+            SinkSpec::Stdout { .. } => output.is_none(),
+            SinkSpec::File { path, .. } => output.is_some_and(|output| output == path),
+            SinkSpec::Webhook(_) => false,
+        }
+    }
+
+    /// The file it writes.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            SinkSpec::File { path, .. } => Some(path),
+            SinkSpec::Stdout { .. } | SinkSpec::Webhook(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Strict where RFC 8259 is: raw control characters, lone surrogates, `01`, `1.` and `+1` are errors. The text must be
 //! UTF-8, which is checked before a scanner is made. Every error has the byte where it was found.
+//! Written by hand because JSON parsers build values or call back for each; here most of a text becomes protobuf as it is read.
 //!
 //! What is rare is a function of its own that takes the position by value and hands the new one back, so that the position
 //! of a scanner stays in a register where the common case goes on. No comparison is cast to a number here: rustc 1.95

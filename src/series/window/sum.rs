@@ -3,6 +3,7 @@
 //! So a sum is a function of its terms alone, not of their order, nor of the way it came about. Terms are added exactly, in
 //! fixed point when all of them fit there, and with Shewchuk's expansions ("Adaptive Precision Floating-Point Arithmetic",
 //! 1997) when one does not.
+//! Written by hand because a window also takes terms out again, which the crates for exact sums do not do.
 
 /// Bits behind the point.
 const FRACTION: i32 = 72;
