@@ -85,7 +85,10 @@ fn a_command_that_sends_what_it_should_passes_and_leaves_its_evidence() {
     let folder = folder();
     let options = format!("{SHORT} --record kept.foreshock --format json -o verdict.json");
     let ended = run(&folder, &options, &["bash", "send.sh", "35", "0.2"]);
-    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""));
+    // On a busy machine the client is slower than it means to be, which is said.
+    let said: Vec<&str> = ended.stderr.lines().filter(|line| !line.contains("the command exports every")).collect();
+    assert_eq!(said, Vec::<&str>::new());
     let text = std::fs::read_to_string(folder.path("verdict.json")).expect("the answer");
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(document["schemaVersion"], 1);
